@@ -1,0 +1,295 @@
+"""What a session may ask for. Imperative, plain data; the orchestrator obeys.
+
+The first half goes to the models, the second half (`Notice`) to the client. A notice is a fact of
+the conversation, not a wire event: `server.realtime.encode` turns one notice into the protocol's
+own sequence of events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeAlias
+
+from models.base import AnswerOptions, Item, Verdict
+
+# ------------------------------------------------------------------------------- to the models
+
+
+@dataclass(frozen=True, slots=True)
+class BeginHearing:
+    """Let the monitor hear from `start` (user audio, seconds) as a new segment. `context` is what
+    it must know first: the keys of the journal in order, see conversation.Journal."""
+
+    segment: int
+    start: float
+
+
+@dataclass(frozen=True, slots=True)
+class FlushHearing:
+    """A pause: judge what was heard up to `until`, with the partial chunk."""
+
+    segment: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndHearing:
+    """The segment ends at `until`. `item_id` names the turn it became, None: forget it."""
+
+    segment: int
+    until: float
+    item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartAnswer:
+    """Answer on the monitor, which is the generator from now on (a swap) unless `speculative`:
+    then the swap waits for ConfirmAnswer. `items`: another context than the conversation's."""
+
+    response_id: int
+    options: AnswerOptions
+    speculative: bool = False
+    segment: int | None = None
+    items: tuple[Item, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmAnswer:
+    response_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAnswer:
+    """Stop generating. `rewind`: the answer never was (a speculation that failed)."""
+
+    response_id: int
+    rewind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MarkIll:
+    """The monitor did not judge in time."""
+
+    segment: int
+
+
+# -------------------------------------------------------------------------------- to the client
+
+
+@dataclass(frozen=True, slots=True)
+class SendAudio:
+    """Samples [start, start+count) of an answer leave now, 24 kHz. `ducked`: at reduced gain."""
+
+    response_id: int
+    start: int
+    count: int
+    ducked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    item_id: str
+    at: float  # user audio, seconds, padding included
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    item_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class IdleTimedOut:
+    item_id: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class BufferCommitted:
+    item_id: str
+    previous_item_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BufferCleared:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAdded:
+    """A finished item (user turn, typed item, tool output) entered the conversation."""
+
+    item: dict[str, Any]
+    previous_item_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDeleted:
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTruncated:
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRetrieved:
+    item: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptAdded:
+    """Words of a user turn. `final`: the whole transcript, else a piece to append."""
+
+    item_id: str
+    text: str
+    final: bool
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseStarted:
+    """`item_id` is the assistant item that will hold the answer, previous to it `previous_item_id`.
+    Nothing of a speculative answer is told before it is confirmed."""
+
+    response_id: int
+    item_id: str
+    previous_item_id: str | None
+    options: AnswerOptions
+    metadata: dict[str, str] | None = None
+    in_conversation: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseTextAdded:
+    response_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseCallAdded:
+    response_id: int
+    item_id: str
+    call_id: str
+    name: str
+    arguments: str
+    previous_item_id: str | None = None
+
+
+class ResponseStatus(Enum):
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseEnded:
+    """`reason`: turn_detected, client_cancelled, max_output_tokens, or why it failed. `text` is all
+    that was generated, `heard` the words that were played out, `heard_ms` how much sound."""
+
+    response_id: int
+    status: ResponseStatus
+    reason: str | None = None
+    text: str = ""
+    heard: str = ""
+    heard_ms: int = 0
+    samples: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Reason(Enum):
+    """Why a segment ended as it did. Every segment has exactly one."""
+
+    ANSWERED = "answered"
+    STOPPED = "stopped"
+    IGNORED_NOISE = "ignored-noise"
+    IGNORED_SIDE_TALK = "ignored-side-talk"
+    IGNORED_BACKCHANNEL = "ignored-backchannel"
+    ECHO = "echo"
+    ABANDONED = "abandoned"
+    SUPERSEDED = "superseded"
+    NOT_REQUESTED = "not-requested"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """The segment's one decision."""
+
+    segment: int
+    reason: Reason
+    start: float
+    end: float
+    verdict: Verdict | None = None
+    item_id: str | None = None
+    response_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowVerdict:
+    """A verdict while the user speaks, for those who watch."""
+
+    segment: int
+    verdict: Verdict
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShowState:
+    """The joint state changed; `user` and `assistant` are the states' values."""
+
+    user: str
+    assistant: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSwap:
+    """The monitor has become the generator for this answer."""
+
+    response_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """A request cannot be done; the session goes on."""
+
+    code: str
+    message: str
+    param: str | None = None
+    event_id: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+ModelAction: TypeAlias = (
+    BeginHearing | FlushHearing | EndHearing | StartAnswer | ConfirmAnswer | CancelAnswer | MarkIll
+)
+Notice: TypeAlias = (
+    SendAudio
+    | SpeechStarted
+    | SpeechStopped
+    | IdleTimedOut
+    | BufferCommitted
+    | BufferCleared
+    | ItemAdded
+    | ItemDeleted
+    | ItemTruncated
+    | ItemRetrieved
+    | TranscriptAdded
+    | ResponseStarted
+    | ResponseTextAdded
+    | ResponseCallAdded
+    | ResponseEnded
+    | Decide
+    | ShowVerdict
+    | ShowState
+    | ShowSwap
+    | Refuse
+)
+Action: TypeAlias = ModelAction | Notice

@@ -1,0 +1,184 @@
+"""What can happen to a session. Past tense, plain data; times are seconds of session time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from duplex.settings import Settings
+from models.base import AnswerOptions, Item, SpokenWord, Verdict
+
+# ------------------------------------------------------------------------ from the microphone
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceMeasured:
+    """One window of the microphone was judged. `start` and `end` count the user's audio since the
+    session began (seconds of samples appended, never a wall clock); `probability` is of voice;
+    `echo` says that the window is explained by our own output."""
+
+    start: float
+    end: float
+    probability: float
+    echo: bool = False
+
+
+# -------------------------------------------------------------------------- from the monitor
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictGiven:
+    """The monitor judged segment number `segment` as far as `until` (user audio, seconds).
+    `flushed`: the verdict includes the last, partial encoder chunk."""
+
+    segment: int
+    verdict: Verdict
+    until: float
+    flushed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HearingFailed:
+    """The monitor could not judge a segment."""
+
+    segment: int
+    reason: str
+
+
+# ------------------------------------------------------------------------- from an answer task
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTextMade:
+    response_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSoundMade:
+    """`samples` more samples (24 kHz) are ready; `words` are now placed in the answer."""
+
+    response_id: int
+    samples: int
+    words: tuple[SpokenWord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCallMade:
+    response_id: int
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFinished:
+    """The model has said all it wants to say. `incomplete`: it ran into its token limit."""
+
+    response_id: int
+    incomplete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFailed:
+    response_id: int
+    reason: str
+
+
+# -------------------------------------------------------------------------- from the client
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRequested:
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClearRequested:
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemOffered:
+    """The client puts a finished item into the conversation. `previous_item_id` None: at the end;
+    "root": at the front. `parts` are what the models read; `wire` is the item as sent, kept for
+    retrieval; `call_id` joins a tool's output to its call."""
+
+    item_id: str
+    role: str
+    parts: tuple[Item, ...]
+    wire: dict[str, Any] = field(default_factory=dict)
+    previous_item_id: str | None = None
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDeleteRequested:
+    item_id: str
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRetrieveRequested:
+    item_id: str
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTruncateRequested:
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseRequested:
+    """An explicit response.create: always answered. `items` None means the conversation as it is;
+    `in_conversation` False is an answer beside the conversation."""
+
+    options: AnswerOptions
+    items: tuple[Item, ...] | None = None
+    in_conversation: bool = True
+    metadata: dict[str, str] | None = None
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    response_id: int | None = None
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutReported:
+    """A client that knows says how much of an answer its user has heard, samples at 24 kHz."""
+
+    response_id: int
+    samples: int
+
+
+Event: TypeAlias = (
+    VoiceMeasured
+    | VerdictGiven
+    | HearingFailed
+    | AnswerTextMade
+    | AnswerSoundMade
+    | AnswerCallMade
+    | AnswerFinished
+    | AnswerFailed
+    | SettingsChanged
+    | CommitRequested
+    | ClearRequested
+    | ItemOffered
+    | ItemDeleteRequested
+    | ItemRetrieveRequested
+    | ItemTruncateRequested
+    | ResponseRequested
+    | CancelRequested
+    | PlayoutReported
+)

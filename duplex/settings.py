@@ -1,0 +1,46 @@
+"""How a session takes turns: one frozen object, changed only as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from models.base import AnswerOptions
+
+
+class TurnDetection(Enum):
+    SEMANTIC = "semantic_vad"  # the model's verdict rules
+    SERVER = "server_vad"  # voice and silence rule; the verdict says only whether to answer
+    MANUAL = "none"  # the client commits
+
+
+class Eagerness(Enum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All seconds unless the name says otherwise."""
+
+    turn_detection: TurnDetection = TurnDetection.SEMANTIC
+    eagerness: Eagerness = Eagerness.AUTO
+    create_response: bool = True
+    interrupt_response: bool = True
+    # server_vad
+    threshold: float = 0.5
+    prefix_padding: float = 0.3
+    silence_duration: float = 0.5
+    idle_timeout: float | None = None
+    # semantic_vad: how much of the probability a state needs to act (per-state sensitivity)
+    query_threshold: float = 0.5
+    noise_threshold: float = 0.5
+    take_threshold: float = 0.6  # query plus unfinished, over an answer
+    endpoint_delay: float | None = None  # None: as the eagerness says
+    speculate: bool = True
+    # output
+    lead: float = 0.08  # how far sending runs ahead of playing
+    answer: AnswerOptions = AnswerOptions()
+    strict_truncate: bool = False
