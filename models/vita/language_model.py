@@ -1,0 +1,139 @@
+"""The language model: a Qwen2-form decoder that reads vectors (words, sound, images alike)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from models.vita.blocks import (
+    Block,
+    BlockConfig,
+    RmsNorm,
+    Surroundings,
+    additive,
+    initialise,
+    rotary_tables,
+    run_blocks,
+)
+from models.vita.cache import GrowingLayer, LayerCache, empty, flatten_new, growing
+from models.vita.config import LanguageModelConfig
+
+
+def causal_mask(new: int, past: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Additive [1, 1, new, past + new]: every new token sees the past, itself and those between."""
+    keys = torch.arange(past + new, device=device)
+    rows = torch.arange(past, past + new, device=device)
+    return additive(keys[None] <= rows[:, None], dtype)[None, None]
+
+
+class Body(nn.Module):
+    """Embedding table, blocks, final norm; its names are those of the checkpoints."""
+
+    def __init__(self, config: LanguageModelConfig) -> None:
+        super().__init__()
+        block = BlockConfig(
+            width=config.width,
+            heads=config.heads,
+            key_value_heads=config.key_value_heads,
+            feed_forward=config.feed_forward,
+            norm_epsilon=config.norm_epsilon,
+            bias=config.attention_bias,
+            dropout=config.dropout,
+        )
+        self.embed_tokens = nn.Embedding(config.vocabulary, config.width)
+        self.layers = nn.ModuleList(Block(block) for _ in range(config.layers))
+        self.norm = RmsNorm(config.width, config.norm_epsilon)
+
+
+class LanguageModel(nn.Module):
+    """embeddings [b, n, w] -> hidden [b, n, w] -> logits [b, n, vocabulary]."""
+
+    def __init__(self, config: LanguageModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = Body(config)
+        self.lm_head = nn.Linear(config.width, config.vocabulary, bias=False)
+        if config.tied:
+            self.lm_head.weight = self.model.embed_tokens.weight
+
+    @property
+    def head_width(self) -> int:
+        return self.config.width // self.config.heads
+
+    def initialise(self) -> None:
+        """Fresh weights for training."""
+        initialise(self)
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Token ids [b, n] -> vectors [b, n, w]."""
+        out: Tensor = self.model.embed_tokens(ids)
+        return out
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        out: Tensor = self.lm_head(hidden)
+        return out
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        positions: Tensor | None = None,
+        cache: Sequence[LayerCache] | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states after the final norm, [b, n, w].
+
+        positions [n] or [b, n], by default 0.. ; mask additive [b or 1, 1, n, keys]. Without a mask
+        attention is causal, which needs either no cache or one whose past is visible to all and a
+        single new token; several new tokens on a past take `causal_mask`. A right-padded training
+        batch needs no mask: no real token looks to the right.
+        """
+        count = embeddings.shape[1]
+        if positions is None:
+            positions = torch.arange(count, device=embeddings.device)
+        tables = rotary_tables(
+            positions, self.head_width, self.config.rotary_base, embeddings.dtype
+        )
+        around = Surroundings(*tables, mask, causal=mask is None and cache is None)
+        hidden, _ = run_blocks(self.model.layers, embeddings, around, cache)
+        out: Tensor = self.model.norm(hidden)
+        return out
+
+    def read(
+        self, embeddings: Tensor, past: Sequence[Tensor], start: int
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Read [1, n, w] after `start` tokens in the flat cache `past` ([1, start, heads, head]
+        each). Gives hidden [1, n, w] and the flat cache grown by n."""
+        layers = growing(past)
+        count = embeddings.shape[1]
+        positions = torch.arange(start, start + count, device=embeddings.device)
+        mask = causal_mask(count, start, embeddings.device, embeddings.dtype)
+        hidden = self(embeddings, positions, layers, mask)
+        return hidden, tuple(tensor for layer in layers for tensor in layer.whole)
+
+    def start(self) -> tuple[Tensor, ...]:
+        """The flat cache of a model that has read nothing."""
+        weight = self.model.norm.weight
+        made = empty(self.config.layers, self.config.key_value_heads, self.head_width, weight.dtype)
+        return tuple(tensor.to(weight.device) for tensor in made)
+
+
+class LanguageModelStep(nn.Module):
+    """Read some vectors after a past, with plain tensors, for export.
+
+    forward(embeddings [1, n, w], positions [n], mask [1, 1, n, past + n], past...) where past is
+    keys and values of each layer in turn, [1, past, heads, head], gives logits of the last token
+    [1, vocabulary] and then only what is new, [1, n, heads, head] each.
+    """
+
+    def __init__(self, model: LanguageModel) -> None:
+        super().__init__()
+        self.language = model
+
+    def forward(
+        self, embeddings: Tensor, positions: Tensor, mask: Tensor, *past: Tensor
+    ) -> tuple[Tensor, ...]:
+        layers: list[GrowingLayer] = growing(past)
+        hidden = self.language(embeddings, positions, layers, mask)
+        return self.language.logits(hidden[:, -1]), *flatten_new(layers)
