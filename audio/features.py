@@ -35,8 +35,8 @@ def _mel(frequency: _Real) -> _Real:
 def _triangles() -> _Real:
     """Weights of each spectral line in each bin, [SPECTRUM // 2, BINS]; the Nyquist line is out."""
     lowest, highest = _mel(np.array([LOWEST, HIGHEST]))
-    edges = lowest + (highest - lowest) * np.arange(BINS + 2) / (BINS + 1)
-    lines = _mel(np.arange(SPECTRUM // 2) * (2 * HIGHEST / SPECTRUM))[:, None]
+    edges: _Real = lowest + (highest - lowest) * np.arange(BINS + 2) / (BINS + 1)
+    lines = _mel(np.arange(SPECTRUM // 2, dtype=np.float64) * (2 * HIGHEST / SPECTRUM))[:, None]
     rising = (lines - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - lines) / (edges[2:] - edges[1:-1])
     weights: _Real = np.maximum(0.0, np.minimum(rising, falling))
