@@ -1,0 +1,1 @@
+"""The caller's room: someone on the telephone, and the clock that measures the answer."""

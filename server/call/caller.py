@@ -1,0 +1,153 @@
+"""The caller's room: the thin shell that lends a Call a WebSocket and a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from server.call.conversation import Call, CallFailed, Message
+from server.call.record import Record
+from server.call.script import Script
+
+Progress = Callable[[Call, float], None]
+
+_ANSWER_TIMEOUT = 10.0  # seconds for the reply to a request
+
+
+class Caller:
+    """One connection to a Realtime server, used as an async context manager.
+
+    `run` plays the script and returns the record; afterwards, and while still connected, `ask`
+    sends a request and waits for its reply. Raises CallFailed when the server refuses or leaves.
+    """
+
+    def __init__(
+        self, url: str, script: Script, *, key: str | None = None, model: str = "nano"
+    ) -> None:
+        self.call = Call(script)
+        self._url = with_model(url, model)
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._connection: ClientConnection | None = None
+        self._begun = 0.0
+
+    async def __aenter__(self) -> Caller:
+        try:
+            self._connection = await connect(
+                self._url,
+                additional_headers=self._headers,
+                compression=None,
+                max_size=None,
+                proxy=None,
+            )
+        except InvalidHandshake as error:
+            raise CallFailed(f"the server refused the call: {error}") from error
+        except OSError as error:
+            raise CallFailed(f"no server at {self._url}: {error}") from error
+        await self._send([self.call.opening()])
+        await self._wait_for("session.updated")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def run(self, progress: Progress | None = None) -> Record:
+        """Play the script to its end, at playing speed."""
+        loop = asyncio.get_running_loop()
+        self._begun = loop.time()
+        reader = asyncio.create_task(self._read())
+        try:
+            while not self.call.done(now := loop.time() - self._begun):
+                await self._send(self.call.tick(now))
+                if progress is not None:
+                    progress(self.call, now)
+                rest = self._begun + self.call.deadline - loop.time()
+                done, _ = await asyncio.wait({reader}, timeout=max(0.0, rest))
+                if done:
+                    reader.result()
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+        return self.call.record(loop.time() - self._begun)
+
+    async def ask(self, message: Message, answer: str) -> dict[str, Any]:
+        """Send a request and wait for the event type that answers it."""
+        await self._send([message])
+        return await self._wait_for(answer)
+
+    async def retrieve(self, item_id: str) -> dict[str, Any]:
+        """An item as the server keeps it."""
+        request = {"type": "conversation.item.retrieve", "item_id": item_id}
+        item = (await self.ask(request, "conversation.item.retrieved"))["item"]
+        assert isinstance(item, dict)
+        return item
+
+    async def _read(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            event = await self._receive()
+            await self._send(self.call.receive(event, loop.time() - self._begun))
+
+    async def _wait_for(self, kind: str) -> dict[str, Any]:
+        async def found() -> dict[str, Any]:
+            while True:
+                event = await self._receive()
+                if event.get("type") == kind:
+                    return event
+                if event.get("type") == "error":
+                    raise CallFailed(str(event["error"].get("message")))
+
+        try:
+            return await asyncio.wait_for(found(), _ANSWER_TIMEOUT)
+        except TimeoutError as error:
+            raise CallFailed(f"no {kind} within {_ANSWER_TIMEOUT:.0f} s") from error
+
+    async def _receive(self) -> dict[str, Any]:
+        assert self._connection is not None
+        try:
+            event = json.loads(await self._connection.recv())
+        except ConnectionClosed as error:
+            raise CallFailed(f"the server hung up: {error}") from error
+        if not isinstance(event, dict):
+            raise CallFailed("the server sent something that is no event")
+        return event
+
+    async def _send(self, messages: list[Message]) -> None:
+        assert self._connection is not None
+        try:
+            for message in messages:
+                await self._connection.send(json.dumps(message))
+        except ConnectionClosed as error:
+            raise CallFailed(f"the server hung up: {error}") from error
+
+
+async def call(
+    url: str,
+    script: Script,
+    *,
+    key: str | None = None,
+    model: str = "nano",
+    progress: Progress | None = None,
+    after: Callable[[Caller, Record], Awaitable[None]] | None = None,
+) -> Record:
+    """Make one call; `after` may ask the server more before the line is closed."""
+    async with Caller(url, script, key=key, model=model) as caller:
+        record = await caller.run(progress)
+        if after is not None:
+            await after(caller, record)
+        return record
+
+
+def with_model(url: str, model: str) -> str:
+    """The address with `?model=` added, unless it names one."""
+    parts = urlsplit(url)
+    if "model=" in parts.query:
+        return url
+    query = "&".join(filter(None, (parts.query, urlencode({"model": model}))))
+    return urlunsplit(parts._replace(query=query))

@@ -1,0 +1,133 @@
+"""The caller's room: the command line `antiphon call`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import soundfile  # type: ignore[import-untyped]
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from server.call.caller import Caller
+from server.call.conversation import Call, CallFailed
+from server.call.record import Record
+from server.call.report import summary, table, warnings
+from server.call.script import Cue, Manners, Script
+from server.call.timeline import RATE, load_clip
+
+URL = "ws://127.0.0.1:8080/v1/realtime"
+
+
+def command(
+    question: Annotated[
+        Path | None, typer.Argument(help="A sound file, any rate, mono or stereo.")
+    ] = None,
+    interrupt: Annotated[
+        list[str] | None,
+        typer.Option(help="SECONDS:FILE, played that long after the answer became audible."),
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write what was played, on the call's clock.")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    url: Annotated[str, typer.Option(help="Any server that speaks the Realtime protocol.")] = URL,
+    key: Annotated[str | None, typer.Option(envvar="ANTIPHON_KEY", help="Bearer key.")] = None,
+    model: Annotated[str, typer.Option(help="The model's name on the wire.")] = "nano",
+    microphone: Annotated[bool, typer.Option(help="Talk and listen yourself.")] = False,
+    explain: Annotated[bool, typer.Option(help="Ask the server why; shows decisions.")] = False,
+    patience: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 8.0,
+) -> None:
+    """Call a server, play it a question, play the answer, and report every latency."""
+    errors = Console(stderr=True)
+    try:
+        script = _script(question, interrupt or [], microphone, explain, patience)
+        finished = asyncio.run(_call(url, script, key, model, microphone, errors))
+    except (CallFailed, OSError, ValueError, ModuleNotFoundError) as error:
+        errors.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    if record is not None:
+        soundfile.write(record, finished.assistant, RATE)
+    _show(finished, json_output, errors)
+    if not microphone and not any(answer.audible for answer in finished.answers):
+        raise typer.Exit(2)
+
+
+def parse_interruption(text: str) -> Cue:
+    """`1.5:other.wav` as a cue. Raises ValueError, OSError."""
+    seconds, found, path = text.partition(":")
+    try:
+        after = float(seconds)
+    except ValueError:
+        found = ""
+        after = 0.0
+    if not found or after < 0 or not path:
+        raise ValueError(f"--interrupt {text}: SECONDS:FILE is wanted, as in 1.5:other.wav")
+    return Cue(load_clip(Path(path)), after_answer=after, label="interruption")
+
+
+def _script(
+    question: Path | None, interrupt: list[str], microphone: bool, explain: bool, patience: float
+) -> Script:
+    manners = Manners(explains=explain)
+    if microphone:
+        return Script(length=float("inf"), manners=manners)
+    if question is None:
+        raise ValueError("a sound file is wanted, or --microphone")
+    cues = (Cue(load_clip(question), at=0.5), *map(parse_interruption, interrupt))
+    return Script(cues=cues, patience=patience, manners=manners)
+
+
+async def _call(
+    url: str, script: Script, key: str | None, model: str, microphone: bool, console: Console
+) -> Record:
+    async with Caller(url, script, key=key, model=model) as caller:
+        if microphone:
+            return await _talk(caller, console)
+        with _bar(console) as bar:
+            task = bar.add_task("calling", total=None)
+
+            def show(call: Call, now: float) -> None:
+                ends = [placed.end for placed in call.timeline.placed]
+                speaking = now < max(ends, default=0.0)
+                words = "asking" if speaking else "listening"
+                bar.update(task, completed=now, total=max(ends, default=now), description=words)
+
+            return await caller.run(show)
+
+
+async def _talk(caller: Caller, console: Console) -> Record:
+    from server.call.microphone import devices
+
+    console.print("Speak. Control-C ends the call.")
+    shown = 0
+    with devices() as link:
+
+        def exchange(call: Call, now: float) -> None:
+            nonlocal shown
+            link.exchange(call, now)
+            for happening in call.happenings[shown:]:
+                if happening.type == "response.output_audio_transcript.done":
+                    console.print(f"[bold]assistant[/bold] {happening.event.get('transcript')}")
+            shown = len(call.happenings)
+
+        return await caller.run(exchange)
+
+
+def _bar(console: Console) -> Progress:
+    columns = (TextColumn("{task.description:>10}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True)
+
+
+def _show(record: Record, as_json: bool, errors: Console) -> None:
+    if as_json:
+        Console().print_json(json.dumps(summary(record)))
+    else:
+        Console().print(table(record))
+    for warning in warnings(record):
+        errors.print(warning, style="yellow", markup=False)

@@ -1,0 +1,227 @@
+"""The caller's room: one call as a pure state machine; the network and the clock are outside."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+
+from audio.frame import EMPTY, Samples
+from audio.pcm import Pcm16Reader, encode_pcm16
+from server.call.record import Happening, Lateness, Record, collect_answers
+from server.call.script import Cue, Script
+from server.call.speaker import Speaker
+from server.call.timeline import FRAME, FRAME_SECONDS, RATE, Placed, Timeline
+from server.call.voiced import audible_bounds
+
+Message = dict[str, Any]
+
+LATE = 0.02  # seconds after which an append counts as late
+_CLOCK_SKEW = 1e-9
+_ACKNOWLEDGE_EVERY = 0.1  # seconds
+
+
+class CallFailed(Exception):
+    """The server ended or refused the call; the text says why."""
+
+
+class Call:
+    """One caller. `now` is seconds since the first sample of the microphone; a frame leaves when
+    it is full, as with a real microphone. The shell calls `tick` at `deadline` and `receive` for
+    each server event, and sends what they return."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.timeline = Timeline(script.seed)
+        self.speaker = Speaker()
+        self.happenings: list[Happening] = []
+        self._waiting = list(script.cues)
+        self._placed: list[tuple[Cue, Placed]] = []
+        self._running: set[str] = set()
+        self._audible: set[str] = set()  # responses whose first audible sample has been placed
+        self._readers: dict[str, Pcm16Reader] = {}
+        self._frames = 0
+        self._sent: list[Samples] = []
+        self._late = 0
+        self._worst = 0.0
+        self._last_sound = 0.0  # end of what either side has said, known so far
+        self._answered_since = 0.0
+        self._acknowledged = 0.0
+        for cue in list(self._waiting):
+            if cue.at is not None:
+                self._place(cue, cue.at)
+        self._follow(0.0)
+
+    # ------------------------------------------------------------------------ what to send
+
+    def opening(self) -> Message:
+        """The session.update with which the call begins."""
+        session: Message = {"type": "realtime", "output_modalities": ["audio"], "audio": _AUDIO}
+        manners = self.script.manners
+        if manners.explains or manners.acknowledges:
+            session["antiphon"] = {"events": ["all"]}
+        return {"type": "session.update", "session": _joined(session, manners.session)}
+
+    @property
+    def deadline(self) -> float:
+        """When the next frame is full (or, with a dead line, when it lives again)."""
+        due = (self._frames + 1) * FRAME_SECONDS
+        stall = self.script.stall
+        if stall is not None and stall.at < due < stall.at + stall.seconds:
+            return stall.at + stall.seconds
+        return due
+
+    def tick(self, now: float) -> list[Message]:
+        """All frames that are full by `now`."""
+        messages: list[Message] = []
+        self._follow(now)
+        while self.deadline <= now + _CLOCK_SKEW:
+            self._keep_time(now - self.deadline)
+            messages.append(self._append())
+        if self.script.manners.acknowledges:
+            messages += self._acknowledge(now)
+        return messages
+
+    def _keep_time(self, late: float) -> None:
+        stall = self.script.stall
+        due = (self._frames + 1) * FRAME_SECONDS
+        if stall is not None and stall.at < due < stall.at + stall.seconds:
+            return  # late on purpose
+        self._late += late > LATE
+        self._worst = max(self._worst, late)
+
+    def _append(self) -> Message:
+        start = self._frames * FRAME
+        heard = self.timeline.read(start, FRAME)
+        echo = self.script.echo
+        if echo is not None:
+            played = self.speaker.read(start - round(echo.delay * RATE), FRAME)
+            heard += played * np.float32(10 ** (echo.gain / 20))
+        self._frames += 1
+        self._sent.append(heard)
+        audio = base64.b64encode(encode_pcm16(heard)).decode()
+        return {"type": "input_audio_buffer.append", "audio": audio}
+
+    def _acknowledge(self, now: float) -> list[Message]:
+        if now < self._acknowledged + _ACKNOWLEDGE_EVERY or not self.speaker.pieces:
+            return []
+        self._acknowledged = now
+        item_id = self.speaker.pieces[-1].item_id
+        played = round(self.speaker.played(item_id, now) * 1000 / RATE)
+        return [{"type": "antiphon.playout", "item_id": item_id, "audio_end_ms": played}]
+
+    # ------------------------------------------------------------------------- what arrives
+
+    def receive(self, event: Message, now: float) -> list[Message]:
+        """Take one server event; what the client answers at once (a truncation)."""
+        kind = event.get("type", "")
+        if kind == "response.output_audio.delta":
+            self._play(event, now)
+            return []
+        self.happenings.append(Happening(now, event))
+        if kind == "response.created":
+            self._running.add(str(event["response"]["id"]))
+        elif kind == "response.done":
+            self._running.discard(str(event["response"]["id"]))
+        elif kind == "input_audio_buffer.speech_started" and self.script.manners.flushes:
+            return self._flush(now)
+        return []
+
+    def _play(self, event: Message, now: float) -> None:
+        response_id, item_id = str(event["response_id"]), str(event["item_id"])
+        reader = self._readers.setdefault(item_id, Pcm16Reader())
+        samples = reader.push(base64.b64decode(event["delta"]))
+        piece = self.speaker.push(response_id, item_id, samples, now)
+        self._last_sound = max(self._last_sound, piece.end / RATE)
+        inner = audible_bounds(samples)
+        if inner is not None and response_id not in self._audible:
+            self._audible.add(response_id)
+            self._answered_since = now
+            self._follow_answer((piece.at + inner[0]) / RATE)
+
+    def _flush(self, now: float) -> list[Message]:
+        item_id = self.speaker.flush(now)
+        said = [placed.voiced.end for _, placed in self._placed]
+        self._last_sound = max(now, *said) if said else now
+        if item_id is None or not self.script.manners.truncates:
+            return []
+        played = round(self.speaker.played(item_id, now) * 1000 / RATE)
+        return [
+            {
+                "type": "conversation.item.truncate",
+                "item_id": item_id,
+                "content_index": 0,
+                "audio_end_ms": played,
+            }
+        ]
+
+    # --------------------------------------------------------------------------- the script
+
+    def _place(self, cue: Cue, at: float) -> None:
+        earliest = self._frames * FRAME / RATE  # what has been sent cannot be changed
+        placed = self.timeline.place(cue.clip, max(at, earliest))
+        self._waiting.remove(cue)
+        self._placed.append((cue, placed))
+        self._last_sound = max(self._last_sound, placed.voiced.end)
+
+    def _follow_answer(self, first_audible: float) -> None:
+        """Place the cues that waited for an answer."""
+        while self._waiting and (after := self._waiting[0].after_answer) is not None:
+            cue = self._waiting[0]
+            self._place(cue, first_audible + after)
+            if cue.expects_answer:
+                return  # the next one follows the answer to this one
+
+    def _follow(self, now: float) -> None:
+        """Place the next cue that waits for nothing but quiet."""
+        if self._waiting and self._waiting[0].after_answer is None and self._quiet(now):
+            self._place(self._waiting[0], now + FRAME_SECONDS)
+
+    def _quiet(self, now: float) -> bool:
+        """Whether nobody speaks and nobody is expected to."""
+        if self._running or self.speaker.queued(now) > 0:
+            return False
+        if not self._placed:
+            return True
+        cue, placed = self._placed[-1]
+        expected = cue.expects_answer and self._answered_since < placed.voiced.start
+        wait = self.script.patience if expected else self.script.settle
+        return now >= self._last_sound + wait and now >= placed.voiced.end
+
+    def done(self, now: float) -> bool:
+        """Whether the caller hangs up now."""
+        if self.script.length is not None:
+            return now >= self.script.length
+        pending = any(cue.after_answer is None for cue in self._waiting)
+        return now >= self.script.limit or (not pending and self._quiet(now))
+
+    def record(self, now: float) -> Record:
+        """All that happened, once the call is over."""
+        frames = self._frames * FRAME
+        return Record(
+            cues=tuple(self._placed),
+            answers=collect_answers(self.happenings, self.speaker.pieces, self.speaker.arrived),
+            happenings=tuple(self.happenings),
+            seconds=now,
+            lateness=Lateness(self._late, self._worst, self._frames),
+            underruns=self.speaker.underruns,
+            underrun_seconds=self.speaker.underrun_seconds,
+            user=np.concatenate(self._sent) if self._sent else EMPTY,
+            assistant=self.speaker.read(0, frames),
+        )
+
+
+_PCM = {"type": "audio/pcm", "rate": RATE}
+_AUDIO: Message = {"input": {"format": _PCM}, "output": {"format": _PCM}}
+
+
+def _joined(base: Message, more: Message) -> Message:
+    """`more` laid over `base`, objects joined key by key."""
+    result = dict(base)
+    for key, value in more.items():
+        below = result.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = _joined(below, value)
+        result[key] = value
+    return result

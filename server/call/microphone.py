@@ -1,0 +1,62 @@
+"""The caller's room: a real microphone and a real loudspeaker in place of files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from audio.frame import EMPTY, Samples
+from server.call.conversation import Call
+from server.call.timeline import FRAME, RATE, Clip
+
+
+class Devices:
+    """Carries sound between a Call and the machine's devices.
+
+    The device thread only touches the two buffers here; `exchange` moves them on the event loop.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._heard: Samples = EMPTY
+        self._next = 0  # first sample of the speaker's line that was not handed out
+        self._ready: Samples = EMPTY
+
+    def exchange(self, call: Call, now: float) -> None:
+        """Put what was heard on the call's time line and take what is to be played."""
+        edge = round(now * RATE)
+        sound = call.speaker.read(self._next, max(0, edge + 2 * FRAME - self._next))
+        with self._lock:
+            heard, self._heard = self._heard, EMPTY
+            # Never more than 80 ms ahead: a flush must be heard at once.
+            self._ready = np.concatenate((self._ready, sound))[-4 * FRAME :]
+        self._next = edge + 2 * FRAME
+        if len(heard):
+            call.timeline.placed = [one for one in call.timeline.placed if one.end > now - 1.0]
+            call.timeline.place(Clip("microphone", heard, None), now)
+
+    def callback(self, heard: Any, played: Any, frames: int, *_: object) -> None:
+        """sounddevice's callback: `heard` and `played` are [frames, 1] float32."""
+        with self._lock:
+            self._heard = np.concatenate((self._heard, heard[:, 0]))
+            count = min(frames, len(self._ready))
+            played[:count, 0] = self._ready[:count]
+            self._ready = self._ready[count:]
+        played[count:, 0] = 0.0
+
+
+@contextmanager
+def devices() -> Iterator[Devices]:
+    """The default microphone and speaker at 24 kHz. Raises ModuleNotFoundError without the
+    `microphone` extra, OSError without a sound device."""
+    import sounddevice  # type: ignore[import-not-found]
+
+    link = Devices()
+    with sounddevice.Stream(
+        samplerate=RATE, channels=1, dtype="float32", blocksize=FRAME, callback=link.callback
+    ):
+        yield link

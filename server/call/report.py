@@ -1,0 +1,92 @@
+"""The caller's room: a call's latencies as a table for people and as JSON for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from server.call.latency import Turn, turns
+from server.call.record import Record
+
+_COLUMNS = ("response", "stop", "duck", "interruption")
+
+
+def summary(record: Record) -> dict[str, Any]:
+    """The call as plain data; latencies in milliseconds, null where one does not apply."""
+    return {
+        "seconds": round(record.seconds, 3),
+        "turns": [turn_data(turn) for turn in turns(record)],
+        "answers": [
+            {
+                "response_id": answer.response_id,
+                "status": answer.status,
+                "reason": answer.reason,
+                "transcript": answer.transcript,
+                "seconds_played": round(answer.seconds_played, 3),
+            }
+            for answer in record.answers
+        ],
+        "driver": {
+            "frames": record.lateness.frames,
+            "late_frames": record.lateness.late,
+            "worst_ms": round(record.lateness.worst * 1000, 1),
+        },
+        "underruns": record.underruns,
+        "underrun_ms": round(record.underrun_seconds * 1000, 1),
+        "errors": record.errors,
+    }
+
+
+def turn_data(turn: Turn) -> dict[str, Any]:
+    """One turn as plain data."""
+    return {
+        "label": turn.label,
+        "clip": turn.name,
+        "first_voiced": round(turn.first_voiced, 3),
+        "last_voiced": round(turn.last_voiced, 3),
+        "over_answer": turn.over_answer,
+        "stopped_answer": turn.stopped,
+        "answered": turn.answered,
+        "response_latency_ms": milliseconds(turn.response),
+        "barge_in_stop_ms": milliseconds(turn.stop),
+        "duck_ms": milliseconds(turn.duck),
+        "interruption_response_ms": milliseconds(turn.interruption),
+        "transcript": turn.transcript,
+        "decisions": list(turn.decisions),
+    }
+
+
+def milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 1)
+
+
+def table(record: Record) -> Table:
+    """One row for each cue."""
+    view = Table(title="latencies, in ms", title_justify="left")
+    for name in ("clip", "response", "barge-in stop", "duck", "interruption", "decision", "answer"):
+        view.add_column(name, justify="left" if name in ("clip", "decision", "answer") else "right")
+    for turn in turns(record):
+        figures = [_cell(getattr(turn, name)) for name in _COLUMNS]
+        answer = turn.transcript.strip() or ("(sound)" if turn.answered else "no answer")
+        view.add_row(turn.name, *figures, ", ".join(turn.decisions) or "-", answer)
+    return view
+
+
+def warnings(record: Record) -> list[str]:
+    """What makes these figures doubtful."""
+    found = []
+    if record.lateness.late:
+        worst = record.lateness.worst * 1000
+        found.append(
+            f"{record.lateness.late} of {record.lateness.frames} appends left more than 20 ms "
+            f"late (worst {worst:.0f} ms): this machine is too busy to measure on"
+        )
+    if record.underruns:
+        gaps = record.underrun_seconds * 1000
+        found.append(f"the answer had {record.underruns} gaps, {gaps:.0f} ms in all")
+    return found + record.errors
+
+
+def _cell(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:.0f}"

@@ -1,0 +1,64 @@
+"""The caller's room: what the caller is going to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from server.call.timeline import Clip
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A clip and its moment: `at` seconds of the call, or `after_answer` seconds after the first
+    audible sample of the next answer. With neither it follows the quiet after the cue before."""
+
+    clip: Clip
+    at: float | None = None
+    after_answer: float | None = None
+    label: str = "query"
+    expects_answer: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """The speaker is heard by the microphone: `gain` in dB, `delay` in seconds."""
+
+    gain: float
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """The line is dead from `at` for `seconds`; then all that was said arrives at once."""
+
+    at: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How the client behaves: does it truncate after a flush, acknowledge what it has played,
+    and ask for explanations? `session` is merged into its session.update."""
+
+    truncates: bool = False
+    acknowledges: bool = False
+    explains: bool = False
+    flushes: bool = True
+    session: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """All seconds. `length`: hang up then; None: when the last answer is finished. `patience`:
+    how long an answer is waited for; `settle`: quiet after which a conversation is over."""
+
+    cues: tuple[Cue, ...] = ()
+    length: float | None = None
+    patience: float = 8.0
+    settle: float = 1.0
+    limit: float = 180.0
+    echo: Echo | None = None
+    stall: Stall | None = None
+    manners: Manners = Manners()
+    seed: int = 0

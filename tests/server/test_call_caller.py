@@ -1,0 +1,147 @@
+"""The caller against a small Realtime server of its own, over a real socket."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile  # type: ignore[import-untyped]
+from typer import Typer
+from typer.testing import CliRunner
+from websockets.asyncio.server import ServerConnection, serve
+
+from audio.pcm import decode_pcm16, encode_pcm16
+from server.call.caller import Caller, call, with_model
+from server.call.command import command, parse_interruption
+from server.call.conversation import CallFailed
+from server.call.latency import turns
+from server.call.script import Cue, Script
+from server.call.timeline import RATE, Clip
+
+
+def beep(seconds: float) -> Any:
+    steps = np.arange(round(seconds * RATE)) / RATE
+    return (0.3 * np.sin(2 * np.pi * 200 * steps)).astype(np.float32)
+
+
+class Answering:
+    """Answers with half a second of tone once 200 ms of silence have followed sound."""
+
+    def __init__(self, socket: ServerConnection) -> None:
+        self._socket = socket
+        self._voiced = False
+        self._silent = 0
+
+    async def send(self, kind: str, **fields: Any) -> None:
+        await self._socket.send(json.dumps({"type": kind, "event_id": "e", **fields}))
+
+    async def serve(self) -> None:
+        await self.send("session.created", session={})
+        async for text in self._socket:
+            event = json.loads(text)
+            if event["type"] == "session.update":
+                await self.send("session.updated", session=event["session"])
+            elif event["type"] == "conversation.item.retrieve":
+                await self.send("conversation.item.retrieved", item={"id": event["item_id"]})
+            elif event["type"] == "input_audio_buffer.append":
+                await self._hear(decode_pcm16(base64.b64decode(event["audio"])))
+
+    async def _hear(self, samples: Any) -> None:
+        loud = float(np.max(np.abs(samples))) > 0.05
+        self._voiced, self._silent = self._voiced or loud, 0 if loud else self._silent + 1
+        if self._voiced and self._silent == 10:
+            self._voiced = False
+            await self.send("response.created", response={"id": "r"})
+            await self.send("response.output_audio_transcript.delta", response_id="r", delta="hm")
+            audio = base64.b64encode(encode_pcm16(beep(0.5))).decode()
+            ids = {"response_id": "r", "item_id": "i"}
+            await self.send("response.output_audio.delta", **ids, delta=audio)
+            await self.send("response.done", response={"id": "r", "status": "completed"})
+
+
+@asynccontextmanager
+async def fake_server(refuse: bool = False) -> AsyncIterator[str]:
+    async def handle(socket: ServerConnection) -> None:
+        if refuse:
+            await socket.close(1013, "full")
+            return
+        await Answering(socket).serve()
+
+    async with serve(handle, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        yield f"ws://127.0.0.1:{port}/v1/realtime"
+
+
+QUESTION = Cue(Clip.of("q", np.concatenate((beep(0.4), np.zeros(RATE // 10, np.float32)))), at=0.1)
+
+
+async def test_a_real_call_measures_the_answer() -> None:
+    items = []
+
+    async def ask_more(caller: Caller, _: Any) -> None:
+        items.append(await caller.retrieve("i"))
+
+    async with fake_server() as url:
+        record = await call(url, Script(cues=(QUESTION,), settle=0.1), after=ask_more)
+    turn = turns(record)[0]
+    assert turn.transcript == "hm"
+    assert turn.response is not None
+    # the silence that this server waits for, plus the append that completes it
+    assert 0.18 < turn.response < 0.6
+    assert items == [{"id": "i"}]
+    assert record.answers[0].seconds_played == pytest.approx(0.5)
+
+
+async def test_refusals_say_why() -> None:
+    async with fake_server(refuse=True) as url:
+        with pytest.raises(CallFailed, match="full"):
+            await call(url, Script(cues=(QUESTION,)))
+    with pytest.raises(CallFailed, match="no server"):
+        await call(url, Script(cues=(QUESTION,)))
+
+
+async def test_the_command_reports_and_records(tmp_path: Path) -> None:
+    import asyncio
+
+    question, played = tmp_path / "q.wav", tmp_path / "a.wav"
+    soundfile.write(question, np.stack([beep(0.4)] * 2, axis=1), RATE)
+    app = Typer()
+    app.command()(command)
+
+    def invoke(url: str) -> Any:
+        arguments = [str(question), "--json", "--record", str(played), "--url", url]
+        return CliRunner().invoke(app, arguments)
+
+    async with fake_server() as url:
+        result = await asyncio.to_thread(invoke, url)
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    assert data["turns"][0]["answered"]
+    assert data["turns"][0]["response_latency_ms"] > 100
+    samples, rate = soundfile.read(played)
+    assert rate == RATE
+    assert np.count_nonzero(np.abs(samples) > 0.01) > 0.4 * RATE
+
+
+@pytest.mark.parametrize("text", ["x:q.wav", "1.5", "-1:q.wav", "1:"])
+def test_bad_interruptions_are_explained(text: str) -> None:
+    with pytest.raises(ValueError, match="SECONDS:FILE"):
+        parse_interruption(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("ws://h/v1/realtime", "ws://h/v1/realtime?model=nano"),
+        ("ws://h/v1/realtime?x=1", "ws://h/v1/realtime?x=1&model=nano"),
+        ("ws://h/v1/realtime?model=big", "ws://h/v1/realtime?model=big"),
+    ],
+)
+def test_the_model_is_part_of_the_address(url: str, expected: str) -> None:
+    assert with_model(url, "nano") == expected
