@@ -1,0 +1,203 @@
+"""server.realtime: what a client sends becomes events of the core, or a refusal (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import orjson
+from pydantic import ValidationError
+
+from duplex import events as happened
+from duplex.settings import Settings
+from models.base import SPEAK_RATE, Item, Samples, Tool, UserImage
+from server.realtime import client_events as wire
+from server.realtime.formats import SoundReader, decode_base64
+from server.realtime.images import KEPT_IMAGES
+from server.realtime.items import ReadItem, Reference, read_input, read_item
+from server.realtime.ledger import Ledger
+from server.realtime.refusal import MISSING, Refusal, from_validation, path
+from server.realtime.requests import response_request
+from server.realtime.session_config import SessionConfig
+
+MAX_APPEND = 15 * 2**20  # bytes of one append, as the protocol has it
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The user's sound, [n] at 16 kHz."""
+
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The session has a new configuration. `instructions` and `tools` are None where they stay."""
+
+    session: SessionConfig
+    settings: Settings
+    instructions: str | None
+    tools: tuple[Tool, ...] | None
+
+
+Step: TypeAlias = Heard | Configured | happened.Event
+
+
+class Decoder:
+    """One session's way in. `lead`: the operator's default, seconds."""
+
+    def __init__(self, ledger: Ledger, session: SessionConfig, lead: float) -> None:
+        self.session = session
+        self._ledger = ledger
+        self._lead = lead
+        self._reader = SoundReader(session.audio.input.format)
+
+    def decode(self, text: str | bytes) -> list[Step]:
+        """One message. Raises Refusal, joined to the client's event_id where it could be read."""
+        value = _parse(text)
+        name = value.get("event_id")
+        event_id = name if isinstance(name, str) else None
+        try:
+            return list(self._steps(_event(value)))
+        except Refusal as refusal:
+            raise refusal.for_event(event_id) from None
+
+    def _steps(self, event: wire.ClientEvent) -> Iterator[Step]:
+        match event:
+            case wire.Append(audio=audio):
+                yield Heard(self._sound(audio))
+            case wire.SessionUpdate(session=patch):
+                yield self._configured(patch)
+            case wire.Commit(event_id=name):
+                yield happened.CommitRequested(name)
+            case wire.Clear(event_id=name):
+                self._reader.clear()
+                yield happened.ClearRequested(name)
+            case wire.ItemCreate():
+                yield from self._offered(event)
+            case wire.ItemRetrieve(item_id=item_id, event_id=name):
+                yield happened.ItemRetrieveRequested(item_id, name)
+            case wire.ItemDelete(item_id=item_id, event_id=name):
+                yield happened.ItemDeleteRequested(item_id, name)
+            case wire.ItemTruncate(item_id=item_id, content_index=index, event_id=name):
+                yield happened.ItemTruncateRequested(item_id, index, event.audio_end_ms, name)
+            case wire.ResponseCreate():
+                yield self._requested(event)
+            case wire.ResponseCancel(response_id=response, event_id=name):
+                yield happened.CancelRequested(self._cancelled(response), name)
+            case wire.Playback():
+                yield self._playback(event)
+            case wire.OutputClear():
+                raise Refusal("output_audio_buffer.clear is for WebRTC and SIP only.", param="type")
+
+    # ------------------------------------------------------------------------ sound, session
+
+    def _sound(self, audio: str) -> Samples:
+        if len(audio) > MAX_APPEND * 4 // 3 + 4:
+            raise Refusal(f"An append holds at most {MAX_APPEND} bytes.", param="audio")
+        return self._reader.push(decode_base64(audio, "audio"))
+
+    def _configured(self, patch: dict[str, Any]) -> Configured:
+        old = self.session
+        new = old.changed(patch, voice_spoken=self._ledger.voice_spoken)
+        if new.audio.input.format != old.audio.input.format:
+            self._reader = SoundReader(new.audio.input.format)
+        self.session = new
+        return Configured(
+            new,
+            new.settings(self._lead),
+            new.instructions if new.instructions != old.instructions else None,
+            new.model_tools() if new.tools != old.tools else None,
+        )
+
+    # --------------------------------------------------------------------------------- items
+
+    def _offered(self, event: wire.ItemCreate) -> Iterator[Step]:
+        item = read_item(event.item, self.session.audio.input.format)
+        _check_images(item)
+        item_id = item.item_id or self._ledger.new_item_id()
+        self._ledger.note_parts(item_id, item.parts)
+        yield happened.ItemOffered(
+            item_id, item.role, item.parts, item.wire, event.previous_item_id, event.event_id
+        )
+        for surplus in self._ledger.note_pictures(item_id, item.parts):
+            yield happened.ItemDeleteRequested(surplus)
+
+    # ----------------------------------------------------------------------------- responses
+
+    def _requested(self, event: wire.ResponseCreate) -> happened.ResponseRequested:
+        fields = event.response or wire.ResponseFields()
+        items = None if fields.input is None else tuple(self._input(fields.input))
+        return response_request(fields, self.session, items, event.event_id)
+
+    def _input(self, values: list[Any]) -> Iterator[Item]:
+        for index, value in enumerate(values):
+            where = path("response", "input", index)
+            item = read_input(value, self.session.audio.input.format, where)
+            yield from self._referred(item, where) if isinstance(item, Reference) else item.parts
+
+    def _referred(self, reference: Reference, where: str) -> tuple[Item, ...]:
+        parts = self._ledger.parts_of(reference.id)
+        if parts is None:
+            raise Refusal(f"There is no item {reference.id}.", param=path(where, "id"))
+        return parts
+
+    def _cancelled(self, name: str | None) -> int | None:
+        if name is None:
+            return None
+        number = self._ledger.response_number(name)
+        if number is None:
+            raise Refusal(
+                f"Cancellation failed: there is no response '{name}'.",
+                code="response_cancel_not_active",
+                param="response_id",
+            )
+        return number
+
+    def _playback(self, event: wire.Playback) -> happened.PlayoutReported:
+        if not self.session.antiphon.playback_ack:
+            raise Refusal("Set session.antiphon.playback_ack first.", param="type")
+        number = self._answer_played(event)
+        return happened.PlayoutReported(number, event.audio_ms * SPEAK_RATE // 1000)
+
+    def _answer_played(self, event: wire.Playback) -> int:
+        if event.item_id is None and event.response_id is None:
+            raise Refusal("item_id or response_id is needed.", code=MISSING, param="item_id")
+        if event.item_id is not None:
+            number, param = self._ledger.answer_of(event.item_id), "item_id"
+        else:
+            number, param = self._ledger.response_number(event.response_id or ""), "response_id"
+        if number is None:
+            raise Refusal("There is no such answer.", param=param)
+        return number
+
+
+def _parse(text: str | bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Refusal(f"The message is no JSON: {error}.", code="invalid_json") from None
+    if not isinstance(value, dict):
+        raise Refusal("The message is no JSON object.", code="invalid_json")
+    return value
+
+
+def _event(value: dict[str, Any]) -> wire.ClientEvent:
+    try:
+        return wire.CLIENT_EVENT.validate_python(value)
+    except ValidationError as error:
+        raise _form_refusal(value, error) from None
+
+
+def _form_refusal(value: dict[str, Any], error: ValidationError) -> Refusal:
+    if "type" not in value:
+        return Refusal("Missing required parameter: 'type'.", code=MISSING, param="type")
+    if error.errors(include_input=False)[0]["type"] == "union_tag_invalid":
+        return Refusal(f"Unknown event type {value['type']!r:.80}.", param="type")
+    return from_validation(error)
+
+
+def _check_images(item: ReadItem) -> None:
+    if sum(isinstance(part, UserImage) for part in item.parts) > KEPT_IMAGES:
+        raise Refusal(f"An item holds at most {KEPT_IMAGES} images.", param="item.content")

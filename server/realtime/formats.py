@@ -1,0 +1,126 @@
+"""server.realtime: the wire's audio formats against float samples, both ways, streaming."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+from audio.frame import HEAR_RATE, SPEAK_RATE, TELEPHONE_RATE, Samples
+from audio.g711 import decode_a_law, decode_mu_law, encode_a_law, encode_mu_law
+from audio.pcm import Pcm16Reader, encode_pcm16
+from audio.resample import Resampler, resample
+from server.realtime.refusal import Refusal
+
+INPUT_RATES = (8_000, 16_000, 24_000, 48_000)
+_BETA_NAMES = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
+
+
+class AudioFormat(BaseModel):
+    """`rate` is sent for PCM only, as the protocol does; G.711 is always 8 kHz."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    type: Literal["audio/pcm", "audio/pcmu", "audio/pcma"] = "audio/pcm"
+    rate: int | None = None
+
+    @property
+    def samples_a_second(self) -> int:
+        return (self.rate or SPEAK_RATE) if self.type == "audio/pcm" else TELEPHONE_RATE
+
+    def echo(self) -> dict[str, Any]:
+        """As the session event shows it."""
+        if self.type == "audio/pcm":
+            return {"type": self.type, "rate": self.samples_a_second}
+        return {"type": self.type}
+
+
+def _from_beta(value: Any) -> Any:
+    """The beta protocol's bare names ("pcm16") stand for the objects of today."""
+    return {"type": _BETA_NAMES.get(value, value)} if isinstance(value, str) else value
+
+
+def _one_of(rates: tuple[int, ...]) -> AfterValidator:
+    def check(value: AudioFormat) -> AudioFormat:
+        if value.samples_a_second not in rates and value.type == "audio/pcm":
+            raise ValueError(f"a rate of {' or '.join(map(str, rates))} is needed")
+        return value
+
+    return AfterValidator(check)
+
+
+InputFormat = Annotated[AudioFormat, BeforeValidator(_from_beta), _one_of(INPUT_RATES)]
+OutputFormat = Annotated[AudioFormat, BeforeValidator(_from_beta), _one_of((SPEAK_RATE,))]
+
+
+def decode_base64(text: str, param: str) -> bytes:
+    """The bytes of a base64 field. Raises Refusal, naming the field."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refusal(f"Invalid base64 in '{param}': {error}.", param=param) from None
+
+
+class SoundReader:
+    """What a client appends, as samples at 16 kHz; odd bytes and filter history are carried on."""
+
+    def __init__(self, form: AudioFormat) -> None:
+        self.form = form
+        self._pcm = Pcm16Reader()
+        self._resampler = Resampler(form.samples_a_second, HEAR_RATE)
+
+    def push(self, data: bytes) -> Samples:
+        """Samples [n] at 16 kHz completed by these bytes."""
+        return self._resampler.push(self._decode(data))
+
+    def flush(self) -> Samples:
+        """What the resampling filter still holds, once no more sound will come."""
+        return self._resampler.flush()
+
+    def clear(self) -> None:
+        """Drop a carried byte; the clock of the resampled stream goes on."""
+        self._pcm.reset()
+
+    def _decode(self, data: bytes) -> Samples:
+        if self.form.type == "audio/pcm":
+            return self._pcm.push(data)
+        return decode_mu_law(data) if self.form.type == "audio/pcmu" else decode_a_law(data)
+
+
+class SoundWriter:
+    """Samples of one answer at 24 kHz, as base64 in a client's format; without seams."""
+
+    def __init__(self, form: AudioFormat) -> None:
+        self.form = form
+        self._resampler = Resampler(SPEAK_RATE, form.samples_a_second)
+
+    def push(self, samples: Samples) -> str:
+        return _encoded(self._resampler.push(samples), self.form)
+
+    def flush(self) -> str:
+        """What the resampling filter still holds (2 to 4 ms), empty for PCM at 24 kHz."""
+        return _encoded(self._resampler.flush(), self.form)
+
+
+def encode_whole(samples: Samples, rate: int, form: AudioFormat) -> str:
+    """A whole recording [n] as base64 in a format."""
+    return _encoded(resample(samples, rate, form.samples_a_second), form)
+
+
+def decode_whole(text: str, form: AudioFormat, param: str) -> Samples:
+    """A whole recording in a format as samples [n] at 16 kHz. Raises Refusal."""
+    reader = SoundReader(form)
+    samples = reader.push(decode_base64(text, param))
+    return np.concatenate((samples, reader.flush()))
+
+
+def _encoded(samples: Samples, form: AudioFormat) -> str:
+    encode = {
+        "audio/pcm": encode_pcm16,
+        "audio/pcmu": encode_mu_law,
+        "audio/pcma": encode_a_law,
+    }[form.type]
+    return base64.b64encode(encode(samples)).decode("ascii")

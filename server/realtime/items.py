@@ -1,0 +1,205 @@
+"""server.realtime: a conversation item as the client writes it: what models read, what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from models.base import (
+    AssistantText,
+    FunctionCall,
+    FunctionOutput,
+    Instructions,
+    Item,
+    UserImage,
+    UserSound,
+    UserText,
+)
+from server.realtime.formats import AudioFormat, decode_whole
+from server.realtime.images import decode_image
+from server.realtime.refusal import MISSING, Refusal, from_validation, path
+
+ItemId = Annotated[str, Field(min_length=1, max_length=128)]
+_MAX_TEXT = 200_000
+Text = Annotated[str, Field(max_length=_MAX_TEXT)]
+
+
+class _Lenient(BaseModel):
+    """Items come from histories of many makers: a key that means nothing here is passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Content(_Lenient):
+    type: Literal[
+        "input_text", "input_audio", "input_image", "output_text", "output_audio", "text", "audio"
+    ]
+    text: Text | None = None
+    transcript: Text | None = None
+    audio: str | None = None
+    image_url: str | None = None
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+class Message(_Lenient):
+    type: Literal["message"]
+    id: ItemId | None = None
+    role: Literal["system", "user", "assistant"]
+    content: list[Content] = Field(max_length=64)
+
+
+class Call(_Lenient):
+    type: Literal["function_call"]
+    id: ItemId | None = None
+    call_id: str | None = Field(default=None, max_length=128)
+    name: str = Field(max_length=64)
+    arguments: Text
+
+
+class CallOutput(_Lenient):
+    type: Literal["function_call_output"]
+    id: ItemId | None = None
+    call_id: str = Field(max_length=128)
+    output: Text
+
+
+class Reference(_Lenient):
+    type: Literal["item_reference"]
+    id: ItemId
+
+
+NewItem: TypeAlias = Message | Call | CallOutput
+_ITEM: TypeAdapter[NewItem] = TypeAdapter(Annotated[NewItem, Field(discriminator="type")])
+_INPUT: TypeAdapter[NewItem | Reference] = TypeAdapter(
+    Annotated[NewItem | Reference, Field(discriminator="type")]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadItem:
+    """An item taken apart: `parts` for the models, `wire` for the eyes of clients (without sound
+    and pixels), `item_id` None where the client chose none."""
+
+    item_id: str | None
+    role: str
+    parts: tuple[Item, ...]
+    wire: dict[str, Any]
+
+
+def read_item(value: Any, form: AudioFormat, param: str = "item") -> ReadItem:
+    """A new item; `form` is the session's input format. Raises Refusal naming the field."""
+    try:
+        item = _ITEM.validate_python(_as_message(value))
+    except ValidationError as error:
+        raise from_validation(error, param) from None
+    return _taken_apart(item, form, param)
+
+
+def read_input(value: Any, form: AudioFormat, param: str) -> ReadItem | Reference:
+    """One entry of a response's own `input`: an item, or a reference to one that is there."""
+    try:
+        item = _INPUT.validate_python(_as_message(value))
+    except ValidationError as error:
+        raise from_validation(error, param) from None
+    return item if isinstance(item, Reference) else _taken_apart(item, form, param)
+
+
+def _as_message(value: Any) -> Any:
+    """An item with a role and no type is a message."""
+    if isinstance(value, dict) and "role" in value and "type" not in value:
+        return {**value, "type": "message"}
+    return value
+
+
+def _taken_apart(item: NewItem, form: AudioFormat, param: str) -> ReadItem:
+    if isinstance(item, Message):
+        parts = tuple(_message_parts(item, form, path(param, "content")))
+        return ReadItem(item.id, item.role, parts, _message_wire(item))
+    if isinstance(item, Call):
+        call = FunctionCall(item.name, item.arguments, item.call_id or "")
+        return ReadItem(item.id, "assistant", (call,), _completed(item))
+    output = FunctionOutput(item.call_id, item.output)
+    return ReadItem(item.id, "tool", (output,), _completed(item))
+
+
+def _completed(item: Call | CallOutput) -> dict[str, Any]:
+    return item.model_dump(exclude={"id"}, exclude_none=True) | {"status": "completed"}
+
+
+def _message_parts(message: Message, form: AudioFormat, param: str) -> Iterator[Item]:
+    for index, content in enumerate(message.content):
+        where = path(param, index)
+        kind = _kind(content, message.role, where)
+        if kind == "input_image":
+            yield _image(content, where)
+        elif kind == "input_audio":
+            yield _sound(content, form, where)
+        else:
+            yield _words(content, message.role, where)
+
+
+def _kind(content: Content, role: str, param: str) -> str:
+    """The content's type in today's words. Raises Refusal where the role cannot have it."""
+    kind = {"audio": "output_audio", "text": _text_kind(role)}.get(content.type, content.type)
+    allowed = {
+        "system": ("input_text",),
+        "user": ("input_text", "input_audio", "input_image"),
+        "assistant": ("output_text", "output_audio"),
+    }[role]
+    if kind not in allowed:
+        message = f"A {role} message holds {' or '.join(allowed)}, not {content.type}."
+        raise Refusal(message, param=path(param, "type"))
+    return kind
+
+
+def _text_kind(role: str) -> str:
+    return "output_text" if role == "assistant" else "input_text"
+
+
+def _needed(value: str | None, param: str) -> str:
+    if value is None:
+        raise Refusal(f"Missing required parameter: '{param}'.", code=MISSING, param=param)
+    return value
+
+
+def _image(content: Content, param: str) -> UserImage:
+    where = path(param, "image_url")
+    return decode_image(_needed(content.image_url, where), where)
+
+
+def _sound(content: Content, form: AudioFormat, param: str) -> UserSound:
+    where = path(param, "audio")
+    samples = decode_whole(_needed(content.audio, where), form, where)
+    return UserSound(samples=samples, words=content.transcript or "")
+
+
+def _words(content: Content, role: str, param: str) -> Item:
+    said = content.text if content.text is not None else content.transcript
+    field = "transcript" if content.type in ("output_audio", "audio") else "text"
+    text = _needed(said, path(param, field))
+    if role == "system":
+        return Instructions(text)
+    return UserText(text) if role == "user" else AssistantText(text)
+
+
+def _message_wire(message: Message) -> dict[str, Any]:
+    return {
+        "type": "message",
+        "role": message.role,
+        "status": "completed",
+        "content": [_content_wire(part, message.role) for part in message.content],
+    }
+
+
+def _content_wire(content: Content, role: str) -> dict[str, Any]:
+    kind = _kind(content, role, "content")
+    if kind == "input_audio":
+        # Clients break where this key is missing, and accept null.
+        return {"type": kind, "transcript": content.transcript}
+    if kind == "input_image":
+        return {"type": kind, "detail": content.detail or "auto"}
+    said = content.text if content.text is not None else content.transcript
+    return {"type": kind, ("transcript" if kind == "output_audio" else "text"): said}

@@ -1,0 +1,198 @@
+"""server.realtime: one session's effective configuration: sparse changes in, full echo out."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from duplex.settings import Eagerness, Settings, TurnDetection
+from models.base import AnswerOptions, Tool
+from server.realtime.refusal import INVALID, Refusal, from_validation
+from server.realtime.session_fields import (
+    Audio,
+    Extension,
+    FunctionTool,
+    MaxTokens,
+    Modalities,
+    SemanticVad,
+    ServerVad,
+    Strict,
+    ToolChoice,
+    Truncation,
+    choice_option,
+)
+
+# Objects that are replaced as a whole; all others are merged key by key.
+_WHOLE = {"format", "tool_choice", "tracing", "truncation", "prompt", "reasoning", "tools", "voice"}
+_CLEARED_BY_NULL = {"turn_detection", "transcription", "noise_reduction", "idle_timeout_ms"}
+# Clients read these as null when they are off; a null deeper inside trips some of them.
+_SHOWN_WHEN_OFF = ("tracing", "prompt", "include", "reasoning")
+_SHOWN_INPUT_WHEN_OFF = ("transcription", "noise_reduction", "turn_detection")
+_SERVER_ONLY = ("id", "object", "expires_at", "client_secret")
+
+
+class SessionConfig(Strict):
+    """Immutable: a change makes a new one, or none at all."""
+
+    type: Literal["realtime"] = "realtime"
+    model: str = "nano"
+    output_modalities: Modalities = Field(default=["audio"])
+    instructions: str = Field(default="", max_length=200_000)
+    audio: Audio = Audio()
+    tools: list[FunctionTool] = Field(default=[], max_length=128)
+    tool_choice: ToolChoice = "auto"
+    parallel_tool_calls: bool = True
+    max_output_tokens: MaxTokens = "inf"
+    reasoning: dict[str, Any] | None = None
+    tracing: Literal["auto"] | dict[str, Any] | None = None
+    truncation: Truncation = "auto"
+    include: list[str] | None = None
+    prompt: dict[str, Any] | None = None
+    antiphon: Extension = Extension()
+
+    @field_validator("output_modalities")
+    @classmethod
+    def _one_modality(cls, value: list[str]) -> list[str]:
+        """Audio comes with its words, so ["audio", "text"] of older clients means ["audio"]."""
+        return ["audio"] if "audio" in value else ["text"]
+
+    @model_validator(mode="after")
+    def _choice_is_known(self) -> SessionConfig:
+        check_choice(self.tool_choice, self.tools)
+        return self
+
+    @property
+    def speaks(self) -> bool:
+        return self.output_modalities == ["audio"]
+
+    def changed(self, patch: dict[str, Any], *, voice_spoken: bool = False) -> SessionConfig:
+        """This configuration with the client's sparse `session` applied, whole or not at all.
+
+        An absent key keeps its value; null clears what can be off and resets the rest to its
+        default. Raises Refusal naming the field.
+        """
+        patch = {key: value for key, value in patch.items() if key not in _SERVER_ONLY}
+        merged = _merge(self.model_dump(), patch)
+        try:
+            config = SessionConfig.model_validate(merged)
+        except ValidationError as error:
+            raise from_validation(error, "session") from None
+        self._check_fixed(config, voice_spoken)
+        return config
+
+    def _check_fixed(self, config: SessionConfig, voice_spoken: bool) -> None:
+        if config.model != self.model:
+            raise Refusal(
+                f"The model of a running session cannot change (it is '{self.model}').",
+                code=INVALID,
+                param="session.model",
+            )
+        if voice_spoken and config.audio.output.voice != self.audio.output.voice:
+            raise Refusal(
+                "Cannot update a conversation's voice if assistant audio is present.",
+                code="cannot_update_voice",
+                param="session.audio.output.voice",
+            )
+
+    def echo(self, session_id: str, expires_at: int) -> dict[str, Any]:
+        """The whole effective session as `session.created` and `session.updated` show it."""
+        shown = self.model_dump(mode="json", exclude_none=True)
+        shown["audio"]["input"]["format"] = self.audio.input.format.echo()
+        shown["audio"]["output"]["format"] = self.audio.output.format.echo()
+        return {
+            "id": session_id,
+            "object": "realtime.session",
+            "expires_at": expires_at,
+            **dict.fromkeys(_SHOWN_WHEN_OFF),
+            **shown,
+            "audio": {
+                "input": {**dict.fromkeys(_SHOWN_INPUT_WHEN_OFF), **shown["audio"]["input"]},
+                "output": shown["audio"]["output"],
+            },
+        }
+
+    def model_tools(self) -> tuple[Tool, ...]:
+        return tuple(tool.tool() for tool in self.tools)
+
+    def answer_options(self) -> AnswerOptions:
+        """What an answer is where the response itself says nothing else."""
+        default, extension = AnswerOptions(), self.antiphon
+        return AnswerOptions(
+            speak=self.speaks,
+            max_tokens=token_limit(self.max_output_tokens),
+            seed=extension.seed,
+            temperature=extension.temperature or default.temperature,
+            speed=self.audio.output.speed,
+            tool_choice=choice_option(self.tool_choice),
+        )
+
+    def settings(self, lead: float = Settings().lead) -> Settings:
+        """As the duplex core wants it; `lead` (seconds) is the operator's default."""
+        default, extension = Settings(), self.antiphon
+        sensitivity = extension.sensitivity
+        delay = extension.endpoint_delay_ms
+        return Settings(
+            **_turn_settings(self.audio.input.turn_detection),
+            query_threshold=_or(sensitivity.query, default.query_threshold),
+            noise_threshold=_or(sensitivity.noise, default.noise_threshold),
+            take_threshold=_or(sensitivity.take, default.take_threshold),
+            endpoint_delay=None if delay is None else delay / 1000,
+            speculate=default.speculate if extension.speculate is None else extension.speculate,
+            lead=lead if extension.lead_ms is None else extension.lead_ms / 1000,
+            answer=self.answer_options(),
+            strict_truncate=extension.strict_truncate,
+        )
+
+
+def check_choice(choice: ToolChoice, tools: list[FunctionTool]) -> None:
+    """Raises ValueError where a tool is demanded that is not there."""
+    if not isinstance(choice, str) and choice.name not in {tool.name for tool in tools}:
+        raise ValueError(f"tool_choice names '{choice.name}', which is not in tools")
+
+
+def token_limit(limit: MaxTokens) -> int:
+    return AnswerOptions().max_tokens if limit == "inf" else limit
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _turn_settings(detection: ServerVad | SemanticVad | None) -> dict[str, Any]:
+    if detection is None:
+        return {"turn_detection": TurnDetection.MANUAL}
+    idle = detection.idle_timeout_ms
+    shared = {
+        "turn_detection": TurnDetection(detection.type),
+        "create_response": detection.create_response,
+        "interrupt_response": detection.interrupt_response,
+        "idle_timeout": None if idle is None else idle / 1000,
+    }
+    if isinstance(detection, SemanticVad):
+        return shared | {"eagerness": Eagerness(detection.eagerness)}
+    return shared | {
+        "threshold": detection.threshold,
+        "prefix_padding": detection.prefix_padding_ms / 1000,
+        "silence_duration": detection.silence_duration_ms / 1000,
+    }
+
+
+def _merge(current: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """The sparse rules. What is reset is left out, so that the model's default fills it."""
+    merged = dict(current)
+    for key, value in patch.items():
+        if value is None and key not in _CLEARED_BY_NULL:
+            merged.pop(key, None)
+        elif _merges(key, merged.get(key), value):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _merges(key: str, old: Any, new: Any) -> bool:
+    if key in _WHOLE or not isinstance(old, dict) or not isinstance(new, dict):
+        return False
+    # Another kind of turn detection starts from its own defaults.
+    return new.get("type", old.get("type")) == old.get("type")
