@@ -1,0 +1,122 @@
+"""The vision tower (InternViT form) and the projector into the language model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.vita.config import VisionConfig
+
+
+class VisionEmbeddings(nn.Module):
+    """pixels [n, 3, side, side] -> [n, 1 + patches, width], the class vector first."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        count = 1 + config.grid**2
+        self.class_embedding = nn.Parameter(torch.randn(1, 1, config.width))
+        self.position_embedding = nn.Parameter(torch.randn(1, count, config.width))
+        self.patch_embedding = nn.Conv2d(3, config.width, config.patch, config.patch)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        patches = self.patch_embedding(pixels).flatten(2).transpose(1, 2)
+        first = self.class_embedding.expand(patches.shape[0], -1, -1)
+        return torch.cat((first, patches), 1) + self.position_embedding
+
+
+class VisionAttention(nn.Module):
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.qkv = nn.Linear(config.width, 3 * config.width, bias=config.query_key_bias)
+        self.proj = nn.Linear(config.width, config.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, count, width = x.shape
+        parts = self.qkv(x).view(batch, count, 3, self.heads, width // self.heads)
+        queries, keys, values = parts.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = functional.scaled_dot_product_attention(queries, keys, values)
+        out: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
+        return out
+
+
+class VisionFeedForward(nn.Module):
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(config.width, config.feed_forward)
+        self.fc2 = nn.Linear(config.feed_forward, config.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.fc2(functional.gelu(self.fc1(x)))
+        return out
+
+
+class VisionLayer(nn.Module):
+    """Pre-norm, each branch scaled by a learned vector."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.attn = VisionAttention(config)
+        self.mlp = VisionFeedForward(config)
+        self.norm1 = nn.LayerNorm(config.width, eps=config.norm_epsilon)
+        self.norm2 = nn.LayerNorm(config.width, eps=config.norm_epsilon)
+        self.ls1 = nn.Parameter(torch.full((config.width,), 0.1))
+        self.ls2 = nn.Parameter(torch.full((config.width,), 0.1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.norm1(x)) * self.ls1
+        out: Tensor = x + self.mlp(self.norm2(x)) * self.ls2
+        return out
+
+
+class VisionLayers(nn.Module):
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(VisionLayer(config) for _ in range(config.layers))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+def pixel_shuffle(x: Tensor, factor: int) -> Tensor:
+    """Fold factor x factor neighbours into channels: [n, h, w, c] -> [n, h/f, w/f, c*f*f], columns
+    first and then rows (InternVL's second order)."""
+    n, height, width, channels = x.shape
+    x = x.reshape(n, height, width // factor, channels * factor).transpose(1, 2)
+    x = x.reshape(n, width // factor, height // factor, channels * factor**2)
+    return x.transpose(1, 2)
+
+
+class VisionTower(nn.Module):
+    """Normalised pixels [n, 3, side, side] -> [n, tokens, projector width]."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = VisionEmbeddings(config)
+        self.encoder = VisionLayers(config)
+
+    def hidden(self, pixels: Tensor) -> Tensor:
+        """The last layer's output, class vector included; there is no final norm."""
+        out: Tensor = self.encoder(self.embeddings(pixels))
+        return out
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        config = self.config
+        patches = self.hidden(pixels)[:, 1:] * config.feature_scale
+        square = patches.unflatten(1, (config.grid, config.grid))
+        return pixel_shuffle(square, config.shuffle).flatten(1, 2)
+
+
+class Projector(nn.Sequential):
+    """[.., projector width] -> [.., language width]."""
+
+    def __init__(self, config: VisionConfig, language_width: int) -> None:
+        super().__init__(
+            nn.Linear(config.projector_width, language_width),
+            nn.GELU(),
+            nn.Linear(language_width, language_width),
+        )
