@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from models.base import AnswerOptions
@@ -42,5 +42,5 @@ class Settings:
     speculate: bool = True
     # output
     lead: float = 0.08  # how far sending runs ahead of playing
-    answer: AnswerOptions = AnswerOptions()
+    answer: AnswerOptions = field(default_factory=AnswerOptions)
     strict_truncate: bool = False

@@ -1,0 +1,167 @@
+"""The turns of a conversation, cut where the user stopped hearing.
+
+Two views of one list: dictionaries for the wire, and the `journal`, what a model has to know. The
+journal's keys change whenever the meaning of an entry changes, so that a stream can tell how
+far it agrees with the conversation and read only the rest (see duplex.context).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from models.base import AssistantText, Item, SpokenWord
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A spoken user turn; the shell keeps its sound under the item's id."""
+
+    item_id: str
+    words: str = ""
+
+
+Knowledge: TypeAlias = Item | Heard
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One entry of the journal."""
+
+    key: str
+    content: Knowledge
+
+
+@dataclass(slots=True)
+class Turn:
+    """One item of the conversation."""
+
+    item_id: str
+    role: str
+    notes: tuple[Knowledge, ...] = ()
+    wire: dict[str, Any] = field(default_factory=dict)
+    text: str = ""  # of an answer: all that was generated
+    words: tuple[SpokenWord, ...] = ()
+    heard: int | None = None  # samples of an answer that were heard, None: all of it
+    dropped: bool = False  # an answer that the user talked away: no model knows of it
+    response_id: int | None = None
+
+    def heard_text(self) -> str:
+        if self.heard is None:
+            return self.text
+        return join_words(heard_words(self.words, self.heard))
+
+    def to_journal(self) -> tuple[Note, ...]:
+        if self.dropped:
+            return ()
+        if self.response_id is None or self.notes:
+            return tuple(Note(f"{self.item_id}/{n}", note) for n, note in enumerate(self.notes))
+        return self.said(None if self.heard is None else self.heard_text())
+
+    def said(self, cut_to: str | None) -> tuple[Note, ...]:
+        """An answer as the models have to know it: whole, or cut to the words that were heard."""
+        text = self.text if cut_to is None else cut_to
+        if not text:
+            return ()
+        is_cut = cut_to is not None
+        key = f"{self.item_id}/{'cut' if is_cut else 'whole'}/{text}"
+        return (Note(key, AssistantText(text, cut=is_cut)),)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The item in the protocol's form, without audio bytes."""
+        item = {"id": self.item_id, "object": "realtime.item", **self.wire}
+        if self.response_id is not None and item.get("type") == "message":
+            kind = item["content"][0]["type"]
+            key = "transcript" if kind == "output_audio" else "text"
+            item["content"] = [{"type": kind, key: self.heard_text()}]
+        return item
+
+
+def heard_words(words: Iterable[SpokenWord], samples: int) -> list[SpokenWord]:
+    """The words of which at least half was played out when `samples` were."""
+    return [word for word in words if (word.start + word.end) // 2 <= samples and samples > 0]
+
+
+def join_words(words: Iterable[SpokenWord]) -> str:
+    """Words that carry their own spacing are joined as they are, others by a space."""
+    text = ""
+    for word in words:
+        bare = word.text.strip()
+        glue = "" if not text or (bare and ord(bare[0]) > 0x2E7F) else " "
+        text += glue + bare
+    return text
+
+
+class UnknownItem(Exception):
+    def __init__(self, item_id: str) -> None:
+        super().__init__(item_id)
+        self.item_id = item_id
+
+
+class Conversation:
+    """An ordered list of turns."""
+
+    def __init__(self) -> None:
+        self.turns: list[Turn] = []
+
+    def find(self, item_id: str) -> Turn:
+        for turn in self.turns:
+            if turn.item_id == item_id:
+                return turn
+        raise UnknownItem(item_id)
+
+    def __contains__(self, item_id: str) -> bool:
+        return any(turn.item_id == item_id for turn in self.turns)
+
+    def last_id(self) -> str | None:
+        return self.turns[-1].item_id if self.turns else None
+
+    def add(self, turn: Turn, after: str | None = None) -> str | None:
+        """Put a turn at the end, at the "root", or after an item; give the id before it."""
+        place = len(self.turns)
+        if after == "root":
+            place = 0
+        elif after is not None:
+            place = self.turns.index(self.find(after)) + 1
+        self.turns.insert(place, turn)
+        return self.turns[place - 1].item_id if place else None
+
+    def add_sound(self, item_id: str, words: str) -> str | None:
+        wire = {
+            "type": "message",
+            "role": "user",
+            "status": "completed",
+            "content": [{"type": "input_audio", "transcript": words or None}],
+        }
+        return self.add(Turn(item_id, "user", (Heard(item_id, words),), wire))
+
+    def delete(self, item_id: str) -> None:
+        self.turns.remove(self.find(item_id))
+
+    def cut(self, item_id: str, samples: int) -> Turn:
+        """Keep of an answer exactly the words heard within `samples` (24 kHz)."""
+        turn = self.find(item_id)
+        if turn.heard != samples:
+            turn.heard = samples
+            turn.wire["status"] = "incomplete"
+        return turn
+
+    def answer_of(self, response_id: int) -> Turn | None:
+        for turn in reversed(self.turns):
+            if turn.response_id == response_id:
+                return turn
+        return None
+
+    def journal(
+        self, current: int | None = None, heard: int = 0, *, without: bool = False
+    ) -> tuple[Note, ...]:
+        """What a model has to know now. Of the answer number `current`, which is still playing,
+        only what `heard` samples say (or nothing: `without`) is part of it."""
+        notes: list[Note] = []
+        for turn in self.turns:
+            if current is None or turn.response_id != current:
+                notes.extend(turn.to_journal())
+            elif not without:
+                notes.extend(turn.said(join_words(heard_words(turn.words, heard))))
+        return tuple(notes)

@@ -1,0 +1,83 @@
+"""Has the user finished? Pure functions of verdict, silence and settings."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from duplex.settings import Eagerness, Settings
+from models.base import Verdict
+
+# From the last voiced sample; the detector's own delay is part of it (DESIGN, Endpointing).
+BASE_DELAY = {
+    Eagerness.LOW: 0.48,
+    Eagerness.MEDIUM: 0.16,
+    Eagerness.AUTO: 0.16,
+    Eagerness.HIGH: 0.096,
+}
+# How long an unfinished turn may stay silent (the wire's own figures for eagerness).
+PATIENCE = {
+    Eagerness.LOW: 8.0,
+    Eagerness.MEDIUM: 4.0,
+    Eagerness.AUTO: 4.0,
+    Eagerness.HIGH: 2.0,
+}
+# A segment that is no query is closed after this much silence.
+CLOSE_AFTER = 0.5
+# Below this much query evidence an unfinished turn is given up, not answered.
+LEAST_QUERY = 0.25
+# A click shorter than this is nobody's turn.
+LEAST_VOICE = 0.064
+# A monitor that says nothing for so long after a pause has failed.
+VERDICT_PATIENCE = 2.0
+# A segment never grows beyond this; encoder positions are finite.
+LONGEST_SEGMENT = 30.0
+
+
+class Endpoint(Enum):
+    WAIT = "wait"
+    COMMIT = "commit"
+    IGNORE = "ignore"
+    ABANDON = "abandon"
+    FAIL = "fail"
+
+
+def is_query(verdict: Verdict, settings: Settings) -> bool:
+    """Is it finished and meant for the assistant?"""
+    return verdict.query >= settings.query_threshold
+
+
+def is_noise(verdict: Verdict, settings: Settings) -> bool:
+    return verdict.noise >= settings.noise_threshold
+
+
+def endpoint_delay(settings: Settings) -> float:
+    """Silence after which a finished query is committed, seconds."""
+    if settings.endpoint_delay is not None:
+        return settings.endpoint_delay
+    return BASE_DELAY[settings.eagerness]
+
+
+def judge_silence(verdict: Verdict | None, silence: float, settings: Settings) -> Endpoint:
+    """Decide what a silence of `silence` seconds means for a segment with this verdict."""
+    if verdict is None:
+        return Endpoint.FAIL if silence >= VERDICT_PATIENCE else Endpoint.WAIT
+    if is_query(verdict, settings):
+        return Endpoint.COMMIT if silence >= endpoint_delay(settings) else Endpoint.WAIT
+    if is_noise(verdict, settings):
+        return Endpoint.IGNORE if silence >= CLOSE_AFTER else Endpoint.WAIT
+    if silence < PATIENCE[settings.eagerness]:
+        return Endpoint.WAIT
+    if verdict.query >= LEAST_QUERY and verdict.query > verdict.noise:
+        return Endpoint.COMMIT
+    return Endpoint.ABANDON
+
+
+def next_look(verdict: Verdict | None, settings: Settings) -> float:
+    """Silence at which `judge_silence` next changes its mind, seconds."""
+    if verdict is None:
+        return VERDICT_PATIENCE
+    if is_query(verdict, settings):
+        return endpoint_delay(settings)
+    if is_noise(verdict, settings):
+        return CLOSE_AFTER
+    return PATIENCE[settings.eagerness]
