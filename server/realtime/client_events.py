@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from server.realtime.formats import OutputFormat
 from server.realtime.items import ItemId
 from server.realtime.session_fields import (
     FunctionTool,
     MaxTokens,
     Modalities,
-    OutputFormat,
     Strict,
     ToolChoice,
     Voice,

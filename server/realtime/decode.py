@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -45,12 +45,20 @@ Step: TypeAlias = Heard | Configured | happened.Event
 
 
 class Decoder:
-    """One session's way in. `lead`: the operator's default, seconds."""
+    """One session's way in. `lead`: the operator's default, seconds; `aliases`: other names of
+    the model, which a client may repeat in its session."""
 
-    def __init__(self, ledger: Ledger, session: SessionConfig, lead: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        session: SessionConfig,
+        lead: float,
+        aliases: Collection[str] = (),
+    ) -> None:
         self.session = session
         self._ledger = ledger
         self._lead = lead
+        self._aliases = aliases
         self._reader = SoundReader(session.audio.input.format)
 
     def decode(self, text: str | bytes) -> list[Step]:
@@ -100,6 +108,8 @@ class Decoder:
 
     def _configured(self, patch: dict[str, Any]) -> Configured:
         old = self.session
+        if patch.get("model") in self._aliases:
+            patch = patch | {"model": old.model}
         new = old.changed(patch, voice_spoken=self._ledger.voice_spoken)
         if new.audio.input.format != old.audio.input.format:
             self._reader = SoundReader(new.audio.input.format)

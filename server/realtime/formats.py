@@ -29,13 +29,14 @@ class AudioFormat(BaseModel):
 
     @property
     def samples_a_second(self) -> int:
-        return (self.rate or SPEAK_RATE) if self.type == "audio/pcm" else TELEPHONE_RATE
+        return self.rate or TELEPHONE_RATE
 
     def echo(self) -> dict[str, Any]:
         """As the session event shows it."""
-        if self.type == "audio/pcm":
-            return {"type": self.type, "rate": self.samples_a_second}
-        return {"type": self.type}
+        return self.model_dump(exclude_none=True)
+
+
+PCM = AudioFormat(rate=SPEAK_RATE)
 
 
 def _from_beta(value: Any) -> Any:
@@ -45,9 +46,12 @@ def _from_beta(value: Any) -> Any:
 
 def _one_of(rates: tuple[int, ...]) -> AfterValidator:
     def check(value: AudioFormat) -> AudioFormat:
-        if value.samples_a_second not in rates and value.type == "audio/pcm":
+        if value.type != "audio/pcm":
+            return AudioFormat(type=value.type)
+        rate = value.rate or SPEAK_RATE
+        if rate not in rates:
             raise ValueError(f"a rate of {' or '.join(map(str, rates))} is needed")
-        return value
+        return AudioFormat(rate=rate)
 
     return AfterValidator(check)
 

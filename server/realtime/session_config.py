@@ -162,16 +162,16 @@ def _or(value: float | None, default: float) -> float:
 def _turn_settings(detection: ServerVad | SemanticVad | None) -> dict[str, Any]:
     if detection is None:
         return {"turn_detection": TurnDetection.MANUAL}
-    idle = detection.idle_timeout_ms
     shared = {
         "turn_detection": TurnDetection(detection.type),
         "create_response": detection.create_response,
         "interrupt_response": detection.interrupt_response,
-        "idle_timeout": None if idle is None else idle / 1000,
     }
     if isinstance(detection, SemanticVad):
         return shared | {"eagerness": Eagerness(detection.eagerness)}
+    idle = detection.idle_timeout_ms
     return shared | {
+        "idle_timeout": None if idle is None else idle / 1000,
         "threshold": detection.threshold,
         "prefix_padding": detection.prefix_padding_ms / 1000,
         "silence_duration": detection.silence_duration_ms / 1000,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from models.base import Tool
-from server.realtime.formats import AudioFormat, InputFormat, OutputFormat
+from server.realtime.formats import PCM, InputFormat, OutputFormat
 
 DEFAULT_VOICE = "default"
 Event: TypeAlias = Literal["decision", "verdict", "state", "swap", "duck"]
@@ -45,8 +45,6 @@ class SemanticVad(Strict):
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
     create_response: bool = True
     interrupt_response: bool = True
-    # An extension: OpenAI knows this one under server_vad only.
-    idle_timeout_ms: int | None = Field(default=None, ge=1_000, le=600_000)
 
 
 TurnDetection = Annotated[ServerVad | SemanticVad, Field(discriminator="type")]
@@ -68,7 +66,7 @@ class NoiseReduction(Open):
 
 
 class AudioInput(Strict):
-    format: InputFormat = AudioFormat()
+    format: InputFormat = PCM
     transcription: Transcription | None = None
     noise_reduction: NoiseReduction | None = None
     turn_detection: TurnDetection | None = SemanticVad()
@@ -83,7 +81,7 @@ Voice = Annotated[str, BeforeValidator(voice_name), Field(min_length=1, max_leng
 
 
 class AudioOutput(Strict):
-    format: OutputFormat = AudioFormat()
+    format: OutputFormat = PCM
     voice: Voice = DEFAULT_VOICE
     speed: float = Field(default=1.0, ge=0.25, le=1.5)
 

@@ -1,0 +1,136 @@
+"""server: the application: its routes, its lifespan, and the one place where engines are chosen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from models.base import Instance
+from server import gate
+from server.admission import Denied
+from server.config import ServerSettings
+from server.realtime.refusal import Refusal
+from server.service import Engine, Service
+
+WEB = Path(__file__).resolve().parent / "web"
+_STARTED = int(time.time())
+
+
+def create_app(settings: ServerSettings, engine: Engine | None = None) -> FastAPI:
+    """The ASGI application. `engine`: models that are loaded already; else as the settings say."""
+    service = Service(settings, load_engine if engine is None else lambda _: engine)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        try:
+            yield
+        finally:
+            await service.stop()
+
+    app = FastAPI(title="Antiphon", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.service = service
+    _add_health(app, service)
+    _add_realtime(app, service)
+    if (WEB / "index.html").is_file():
+        app.mount("/", StaticFiles(directory=WEB, html=True), name="page")
+    return app
+
+
+def load_engine(settings: ServerSettings) -> Engine:
+    """Load the models (slow; not on the event loop). Imports only the engine that is asked for."""
+    from models.vad import SileroDetector, SileroModel
+
+    load = _load_embedded if settings.engine == "embedded" else _load_foreign
+    silero = SileroModel()
+    return Engine(tuple(load(settings)), lambda: SileroDetector(silero))
+
+
+def _load_embedded(settings: ServerSettings) -> Iterator[tuple[Instance, Instance]]:
+    from models.engines.embedded import EmbeddedInstance, load
+
+    bundle = load(settings.model)  # one copy of the weights, however many instances
+    for number in range(settings.pairs):
+        first, second = (EmbeddedInstance(bundle, f"{number}{role}") for role in "ab")
+        yield first, second
+
+
+def _load_foreign(settings: ServerSettings) -> Iterator[tuple[Instance, Instance]]:
+    """Engines whose libraries are extras: `load_pair(folder, device=...)` of their module."""
+    engine = import_module(f"models.engines.{settings.engine}")
+    for _ in range(settings.pairs):
+        yield engine.load_pair(settings.model, device=settings.device)
+
+
+# --------------------------------------------------------------------------------------- routes
+
+
+def _add_health(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    async def readyz() -> JSONResponse:
+        left = service.admission.left
+        ready = service.is_ready and left > 0
+        state = "ready" if ready else "full" if service.is_ready else "loading"
+        body = {"status": state, "sessions": service.admission.taken, "sessions_left": left}
+        return JSONResponse(body, 200 if ready else 503)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_realtime(app: FastAPI, service: Service) -> None:
+    @app.websocket("/v1/realtime")
+    async def realtime(websocket: WebSocket) -> None:
+        await gate.converse(websocket, service)
+
+    @app.get("/v1/models")
+    async def models(request: Request) -> Response:
+        return _guarded(service, request, lambda: _models(service))
+
+    @app.post("/v1/realtime/client_secrets")
+    async def client_secrets(request: Request) -> Response:
+        body = await request.body()
+        return _guarded(service, request, lambda: gate.make_secret(service, _json(body)))
+
+
+def _guarded(service: Service, request: Request, answer: Callable[[], Any]) -> Response:
+    try:
+        granted = gate.admit(service, request.headers, [])
+        if granted.is_ephemeral:
+            raise Denied(401, "key", "This needs the server's own key.", code="invalid_api_key")
+        return JSONResponse(answer())
+    except Denied as denied:
+        service.metrics.refusals.labels(denied.reason).inc()
+        return denied.response()
+    except Refusal as refusal:
+        error = {"type": "invalid_request_error", "message": refusal.message}
+        place = {"code": refusal.code, "param": refusal.param}
+        return JSONResponse({"error": error | place}, 400)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError as error:
+        raise Refusal(f"The body is no JSON: {error}.", code="invalid_json") from None
+
+
+def _models(service: Service) -> dict[str, Any]:
+    name = service.settings.model_name
+    model = {"id": name, "object": "model", "created": _STARTED, "owned_by": "antiphon"}
+    return {"object": "list", "data": [model]}

@@ -1,0 +1,160 @@
+"""server: everything an operator can set, in one frozen object, checked once.
+
+Flags rule over the environment (ANTIPHON_*, sections by two underscores: ANTIPHON_LIMITS__IDLE),
+that over the TOML file, that over the defaults.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+MEBIBYTE = 2**20
+BUNDLED_MODEL = Path(__file__).resolve().parent.parent / "models" / "nano"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class ConfigurationError(Exception):
+    """`faults` names every field that is wrong, with what is wrong about it."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def _split(value: Any) -> Any:
+    """Lists in the environment are written with commas."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Limits(BaseModel):
+    """What one client may ask of the server. Times are seconds, sizes bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    frame: int = Field(default=21 * MEBIBYTE, ge=64 * 1024, le=256 * MEBIBYTE)
+    messages_a_second: int = Field(default=1000, ge=10)
+    idle: float = Field(default=900.0, gt=0)  # without a message from the client
+    session: float = Field(default=3600.0, gt=0)
+    unread: int = Field(
+        default=4 * MEBIBYTE, ge=64 * 1024
+    )  # waiting for a client that reads slowly
+    unread_seconds: float = Field(default=10.0, gt=0)  # then the client is let go
+    ping_seconds: float = Field(default=20.0, gt=0)
+
+
+class ServerSettings(BaseSettings):
+    """The operator's settings. Paths are relative to the working directory."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ANTIPHON_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8080, ge=0, le=65_535)
+    model: Path = BUNDLED_MODEL
+    model_name: str = Field(default="nano", pattern=r"^[\w.-]{1,64}$")
+    model_aliases: Names = ("gpt-realtime",)  # other names under which clients may ask for it
+    engine: Literal["embedded", "pytorch", "vllm"] = "embedded"
+    device: str = "auto"  # for pytorch
+    api_keys: Secrets = ()
+    allowed_origins: Names = ()  # beside the server's own; "*" is every origin
+    pairs: int = Field(default=1, ge=1, le=64)
+    sessions_per_pair: int = Field(default=4, ge=1, le=1024)
+    lead_ms: int = Field(default=80, ge=0, le=2_000)
+    instructions: str = ""  # what a session is told where the client says nothing
+    trace_directory: Path | None = None
+    trace_words: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    limits: Limits = Limits()
+
+    @field_validator("api_keys")
+    @classmethod
+    def _long_enough(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key.get_secret_value()) < 8 for key in keys):
+            raise ValueError("a key has at least 8 letters")
+        return keys
+
+    @property
+    def capacity(self) -> int:
+        return self.pairs * self.sessions_per_pair
+
+    @property
+    def is_local(self) -> bool:
+        """Only this machine can reach the server."""
+        return self.host in LOOPBACK
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(
+    config: Path | None = None, flags: Mapping[str, Any] | None = None
+) -> ServerSettings:
+    """Read file, environment and flags (those that are not None).
+
+    `config` or ANTIPHON_CONFIG names the file. Raises ConfigurationError with every fault at once.
+    """
+    named = os.environ.get("ANTIPHON_CONFIG")
+    file = config or (Path(named) if named else None)
+    if file is not None:
+        _check_readable(file)
+
+    class FromFile(ServerSettings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    try:
+        return FromFile(**given)
+    except ValidationError as error:
+        raise ConfigurationError([_fault(fault) for fault in error.errors()]) from None
+
+
+def _check_readable(file: Path) -> None:
+    try:
+        with file.open("rb") as stream:
+            tomllib.load(stream)
+    except OSError as error:
+        raise ConfigurationError([f"config: {file}: {error.strerror}"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([f"config: {file}: {error}"]) from None
+
+
+def _fault(fault: Any) -> str:
+    """One line; never the value, which may be a key."""
+    field = ".".join(str(part) for part in fault["loc"])
+    return f"{field}: {fault['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,272 @@
+"""server: one WebSocket: a reader, a writer, the conversation and a watch, in one TaskGroup."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from duplex import actions as told
+from duplex.events import Event, SettingsChanged
+from duplex.orchestrator import AnswerSound, InputOverrun, Outgoing
+from models.base import HEAR_RATE, Samples, Tool
+from server.config import Limits
+from server.metrics import Metrics
+from server.outbox import Outbox, OutboxFull
+from server.realtime.decode import Configured, Decoder, Heard, Step
+from server.realtime.encode import Encoder
+from server.realtime.refusal import Refusal
+from server.transport import SCOPE_KEY, Expel
+
+logger = logging.getLogger(__name__)
+
+NORMAL, GOING_AWAY, POLICY, BROKEN = 1000, 1001, 1008, 1011
+_DRAIN_SECONDS = 1.0  # for the last words before a close
+_WATCH_PERIOD = 0.25
+# Larger messages (long appends, images) are decoded beside the loop, where they delay no one.
+_LARGE_MESSAGE = 64 * 1024
+_PIECE = HEAR_RATE // 2  # samples handed over at a time, so that an overrun loses no more
+
+
+class Talk(Protocol):
+    """The conversation behind the wire (duplex.orchestrator.Orchestrator)."""
+
+    async def run(self) -> None: ...
+    def hear(self, samples: Samples) -> None: ...
+    def handle(self, event: Event) -> None: ...
+    def change(self, *, instructions: str | None, tools: tuple[Tool, ...] | None) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Over(Exception):
+    """The connection ends. `is_gone`: the client has left already."""
+
+    def __init__(self, code: int, reason: str = "", *, is_gone: bool = False) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.is_gone = is_gone
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """When this connection has to end: limits, and the session's end on the loop's clock."""
+
+    limits: Limits
+    ends_at: float
+
+
+class Connection:
+    """Obeys one client. `outlet` is what the conversation calls with everything it has to tell."""
+
+    def __init__(
+        self,
+        websocket: WebSocket,
+        decoder: Decoder,
+        encoder: Encoder,
+        bounds: Bounds,
+        metrics: Metrics,
+    ) -> None:
+        self._websocket = websocket
+        self._decoder = decoder
+        self._encoder = encoder
+        self._bounds = bounds
+        self._metrics = metrics
+        self._clock = asyncio.get_running_loop().time
+        self.outbox = Outbox(bounds.limits.unread, self._clock)
+        self._last_message = self._clock()
+        self._allowance = Allowance(bounds.limits.messages_a_second, self._clock)
+        self._is_overfull = False
+
+    # ------------------------------------------------------------------------------ running
+
+    async def run(self, talk: Talk) -> int:
+        """Serve until either side ends it; give the close code."""
+        self._put(self._encoder.session_event("session.created"))
+        over = Over(NORMAL)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for work in (talk.run(), self._read(talk), self._write(), self._watch()):
+                    group.create_task(work)
+        except* Over as ends:
+            over = _first(ends)
+        except* Exception:
+            logger.exception("a session broke")
+            over = Over(BROKEN, "internal error")
+            self._tell(Refusal("The server failed; this session is lost.", code="server_error"))
+        finally:
+            await talk.close()
+        await self._close(over)
+        return over.code
+
+    def outlet(self, outgoing: Outgoing) -> None:
+        """Never blocks. A client that takes in nothing is ended by the watch."""
+        if isinstance(outgoing, told.ResponseEnded):
+            if outgoing.status is told.ResponseStatus.CANCELLED:
+                self.outbox.drop_sound(outgoing.response_id)
+        sound_of = outgoing.response_id if isinstance(outgoing, AnswerSound) else None
+        for event in self._encoder.encode(outgoing):
+            self._put(event, sound_of)
+
+    # ------------------------------------------------------------------------------ the reader
+
+    async def _read(self, talk: Talk) -> None:
+        while True:
+            message = await self._websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                raise Over(message.get("code") or NORMAL, is_gone=True)
+            self._last_message = self._clock()
+            await self._wait_for_allowance()
+            text = message.get("text")
+            if text is None:
+                self._tell(Refusal("Messages are JSON text; binary frames are not taken."))
+            else:
+                await self._take(text, talk)
+
+    async def _wait_for_allowance(self) -> None:
+        """A client that sends too many messages is read more slowly, at its own expense."""
+        wait = self._allowance.take()
+        if wait > 0:
+            self._metrics.throttled.inc(wait)
+            await asyncio.sleep(wait)
+
+    async def _take(self, text: str, talk: Talk) -> None:
+        try:
+            if len(text) < _LARGE_MESSAGE:
+                steps = self._decoder.decode(text)
+            else:
+                steps = await asyncio.to_thread(self._decoder.decode, text)
+        except Refusal as refusal:
+            self._tell(refusal)
+            return
+        for step in steps:
+            self._obey(step, talk)
+
+    def _obey(self, step: Step, talk: Talk) -> None:
+        match step:
+            case Heard(samples=samples):
+                self._hear(samples, talk)
+            case Configured():
+                self._encoder.session = step.session
+                if step.instructions is not None or step.tools is not None:
+                    talk.change(instructions=step.instructions, tools=step.tools)
+                talk.handle(SettingsChanged(step.settings))
+                self._put(self._encoder.session_event("session.updated"))
+            case _:
+                talk.handle(step)
+
+    def _hear(self, samples: Samples, talk: Talk) -> None:
+        self._metrics.heard_audio.inc(len(samples) / HEAR_RATE)
+        dropped = 0
+        for piece in _pieces(samples):
+            try:
+                talk.hear(piece)
+                self._is_overfull = False
+            except InputOverrun:
+                dropped += len(piece)
+        if dropped:
+            self._tell_overrun(dropped)
+
+    def _tell_overrun(self, dropped: int) -> None:
+        self._metrics.dropped_audio.inc(dropped / HEAR_RATE)
+        if not self._is_overfull:  # once for each time that it happens
+            self._is_overfull = True
+            message = "More sound was sent than can be heard in time; some of it was dropped."
+            self._tell(Refusal(message, code="input_audio_buffer_overrun", param="audio"))
+
+    # ------------------------------------------------------------------------------ the writer
+
+    async def _write(self) -> None:
+        while True:
+            await self._send(await self.outbox.get())
+
+    async def _send(self, payload: bytes) -> None:
+        try:
+            await self._websocket.send_text(payload.decode())
+        except (WebSocketDisconnect, RuntimeError):
+            raise Over(NORMAL, is_gone=True) from None
+
+    def _tell(self, refusal: Refusal) -> None:
+        self._metrics.errors.labels(refusal.code or "none").inc()
+        kind = "server_error" if refusal.code == "server_error" else "invalid_request_error"
+        self._put(self._encoder.refusal(refusal, kind))
+
+    def _put(self, event: dict[str, Any], sound_of: int | None = None) -> None:
+        try:
+            self.outbox.put(orjson.dumps(event), sound_of)
+        except OutboxFull:
+            self._expel("the client does not read")
+
+    # ------------------------------------------------------------------------------- the watch
+
+    async def _watch(self) -> None:
+        limits = self._bounds.limits
+        while True:
+            await asyncio.sleep(_WATCH_PERIOD)
+            now = self._clock()
+            if now >= self._bounds.ends_at:
+                self._tell(Refusal("The session has reached its end.", code="session_expired"))
+                raise Over(GOING_AWAY, "session expired")
+            if now - self._last_message > limits.idle:
+                self._tell(Refusal("Nothing was sent for too long.", code="session_idle"))
+                raise Over(NORMAL, "idle")
+            if self.outbox.age > limits.unread_seconds:
+                self._expel("the client does not read")
+
+    def _expel(self, reason: str) -> None:
+        """The reader sees the end of it as a disconnect."""
+        expel: Expel | None = self._websocket.scope.get(SCOPE_KEY)
+        if expel is not None:
+            expel(POLICY, reason)
+
+    async def _close(self, over: Over) -> None:
+        if over.is_gone:
+            return
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while (payload := self.outbox.get_nowait()) is not None:
+                    await self._send(payload)
+                await self._websocket.close(over.code, over.reason)
+        except (TimeoutError, Over, RuntimeError, WebSocketDisconnect):
+            self._expel(over.reason or "closing")
+
+
+class Allowance:
+    """A token bucket: so many messages a second, and a burst of one second's worth."""
+
+    def __init__(self, rate: int, clock: Callable[[], float]) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._left = float(rate)
+        self._since = clock()
+
+    def take(self) -> float:
+        """Count one message; give the seconds to wait before it may be taken."""
+        now = self._clock()
+        self._left = min(self._rate, self._left + (now - self._since) * self._rate) - 1
+        self._since = now
+        return max(0.0, -self._left / self._rate)
+
+
+def _pieces(samples: Samples) -> Iterator[Samples]:
+    yield from np.split(samples, range(_PIECE, len(samples), _PIECE)) if len(samples) else ()
+
+
+def _first(group: BaseExceptionGroup[Over]) -> Over:
+    """Of several ends at once, the one that says that the client is gone, else the first."""
+    ends = list(_leaves(group))
+    return next((end for end in ends if end.is_gone), ends[0])
+
+
+def _leaves(group: BaseExceptionGroup[Over]) -> Iterator[Over]:
+    for inner in group.exceptions:
+        if isinstance(inner, BaseExceptionGroup):
+            yield from _leaves(inner)
+        else:
+            yield inner

@@ -1,0 +1,174 @@
+"""server: from a request to a conversation: who, what, whether there is room; then the upgrade."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import Headers
+from starlette.websockets import WebSocket
+
+from duplex.orchestrator import Orchestrator
+from duplex.pair import Lease
+from duplex.trace import TraceWriter
+from models.base import Conversation, Instructions, Samples, UserSound
+from server.admission import Denied
+from server.auth import Pass, answered_subprotocol, is_origin_allowed, presented_key
+from server.connection import Bounds, Connection
+from server.meter import SessionMeter
+from server.realtime.decode import Decoder
+from server.realtime.encode import Encoder
+from server.realtime.ledger import Ledger
+from server.realtime.refusal import from_validation
+from server.realtime.session_config import SessionConfig
+from server.service import Service
+
+logger = logging.getLogger(__name__)
+
+
+# ---------------------------------------------------------------------------------- who and what
+
+
+def admit(service: Service, headers: Headers, subprotocols: list[str]) -> Pass:
+    """Raises Denied."""
+    if not is_origin_allowed(headers, service.settings):
+        raise Denied(403, "origin", "This origin may not connect.")
+    granted = service.keyring.admit(presented_key(headers, subprotocols))
+    if granted is None:
+        raise Denied(401, "key", "A valid API key is needed.", code="invalid_api_key")
+    return granted
+
+
+def check_model(service: Service, name: str | None) -> None:
+    settings = service.settings
+    if name not in (None, "", settings.model_name, *settings.model_aliases):
+        message = f"There is no model '{name}' here; this is '{settings.model_name}'."
+        raise Denied(404, "model", message, code="model_not_found")
+
+
+# ------------------------------------------------------------------------------- the conversation
+
+
+async def converse(websocket: WebSocket, service: Service) -> None:
+    """The whole life of one client's connection."""
+    try:
+        granted = admit(service, websocket.headers, websocket.scope.get("subprotocols", []))
+        check_model(service, websocket.query_params.get("model"))
+        lease = service.admission.take()
+    except Denied as denied:
+        service.metrics.refusals.labels(denied.reason).inc()
+        await websocket.send_denial_response(denied.response())
+        return
+    try:
+        await websocket.accept(answered_subprotocol(websocket.scope.get("subprotocols", [])))
+        await Conversing(websocket, service, lease, granted.session or service.session).run()
+    finally:
+        service.admission.release(lease)
+
+
+class Conversing:
+    """Puts one session's parts together."""
+
+    def __init__(
+        self, websocket: WebSocket, service: Service, lease: Lease, session: SessionConfig
+    ) -> None:
+        self._service = service
+        self._lease = lease
+        self._session = session
+        self._token = secrets.token_hex(6)
+        self._talk: Orchestrator | None = None
+        settings = service.settings
+        ledger = Ledger(self._token, self._user_sound)
+        expires_at = int(time.time() + settings.limits.session)
+        aliases = settings.model_aliases
+        decoder = Decoder(ledger, session, settings.lead_ms / 1000, aliases)
+        encoder = Encoder(ledger, session, self._recording, expires_at)
+        ends_at = asyncio.get_running_loop().time() + settings.limits.session
+        bounds = Bounds(settings.limits, ends_at)
+        self._connection = Connection(websocket, decoder, encoder, bounds, service.metrics)
+
+    async def run(self) -> None:
+        service, connection = self._service, self._connection
+        service.metrics.sessions_opened.inc()
+        service.outboxes.add(connection.outbox)
+        trace = self._open_trace()
+        self._talk = self._orchestrator(connection.outlet, trace)
+        code = 1011
+        try:
+            code = await connection.run(self._talk)
+        finally:
+            service.outboxes.discard(connection.outbox)
+            service.metrics.sessions_closed.labels(str(code)).inc()
+            if trace is not None:
+                trace.close()
+        logger.info("session %s closed with %d", self._token, code)
+
+    def _orchestrator(self, outlet: Any, trace: TraceWriter | None) -> Orchestrator:
+        meter = SessionMeter(self._service.metrics)
+        said = self._session.instructions
+        return Orchestrator(
+            lease=self._lease,
+            detector=self._service.new_detector(),
+            settings=self._session.settings(self._service.settings.lead_ms / 1000),
+            conversation=Conversation(
+                (Instructions(said),) if said else (), self._session.model_tools()
+            ),
+            outlet=outlet,
+            observers=[meter] if trace is None else [meter, trace],
+            token=self._token,
+        )
+
+    def _open_trace(self) -> TraceWriter | None:
+        folder = self._service.settings.trace_directory
+        if folder is None:
+            return None
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / f"{self._token}.jsonl").open("w", encoding="utf-8")
+        return TraceWriter(file, words=self._service.settings.trace_words)
+
+    def _recording(self, item_id: str) -> Samples | None:
+        return None if self._talk is None else self._talk.sound_of(item_id)
+
+    def _user_sound(self, item_id: str) -> UserSound | None:
+        samples = self._recording(item_id)
+        return None if samples is None else UserSound(samples=samples)
+
+
+# ------------------------------------------------------------------------------ short-lived keys
+
+
+class Expiry(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    anchor: Literal["created_at"] = "created_at"
+    seconds: int = Field(default=600, ge=10, le=7200)
+
+
+class SecretRequest(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    expires_after: Expiry = Expiry()
+    session: dict[str, Any] = Field(default={})
+
+
+def make_secret(service: Service, body: Any) -> dict[str, Any]:
+    """A short-lived key with a session baked in. Raises Refusal naming the field."""
+    try:
+        wanted = SecretRequest.model_validate(body)
+    except ValidationError as error:
+        raise from_validation(error) from None
+    session = service.session.changed(_with_own_name(service, wanted.session))
+    secret = service.keyring.new_secret(session, wanted.expires_after.seconds)
+    name = f"sess_{secrets.token_hex(6)}"
+    shown = session.echo(name, secret.expires_at)
+    return {"value": secret.value, "expires_at": secret.expires_at, "session": shown}
+
+
+def _with_own_name(service: Service, session: dict[str, Any]) -> dict[str, Any]:
+    if session.get("model") in service.settings.model_aliases:
+        return session | {"model": service.settings.model_name}
+    return session

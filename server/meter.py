@@ -1,0 +1,118 @@
+"""server: one session's records become metrics (an observer of duplex.trace)."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from duplex import actions as done
+from duplex import events as happened
+from duplex.trace import Record
+from models.base import SPEAK_RATE
+from server.metrics import Metrics
+
+STALLED_AFTER = 15.0  # seconds from a commit to the end of its turn's silence
+_WINDOWS_KEPT = 4096  # arrival times of the last two minutes of sound
+
+
+class SessionMeter:
+    """Counts one session. Times come from the records, so a replayed trace counts the same."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._arrivals: deque[tuple[float, float]] = deque(maxlen=_WINDOWS_KEPT)
+        self._question_end: float | None = None  # when its last voiced sample arrived
+        self._speaking: str | None = None  # the item of the latest speech
+        self._stops: dict[str, float] = {}  # speech that stopped an answer, and when
+        self._waiting_for_sound: int | None = None
+        self._open_turns: dict[str, float] = {}
+        self._speculative: set[int] = set()
+
+    def record(self, record: Record) -> None:
+        payload, now = record.payload, record.now
+        if isinstance(payload, happened.VoiceMeasured):
+            self._arrivals.append((payload.end, now))
+        elif isinstance(payload, happened.VerdictGiven):
+            arrived = self._arrival(payload.until)
+            if arrived is not None:
+                self._metrics.catch_up.observe(max(0.0, now - arrived))
+        elif record.direction == "action":
+            self._count_turn(payload, now)
+            self._count_answer(payload, now)
+        elif record.direction == "note":
+            self._metrics.notes.labels(type(payload).__name__).inc()
+        self._count_stalled(now)
+
+    def close(self, now: float) -> None:
+        self._count_stalled(now)
+
+    def _arrival(self, at: float) -> float | None:
+        """When the sound at `at` (user audio, seconds) had come in."""
+        for end, now in reversed(self._arrivals):
+            if end <= at:
+                return now
+        return None
+
+    def _count_turn(self, action: Any, now: float) -> None:
+        match action:
+            case done.Decide():
+                self._metrics.decisions.labels(action.reason.value).inc()
+                self._open_turns.pop(action.item_id or "", None)
+                self._measure_stop(action)
+            case done.SpeechStarted(item_id=item_id):
+                self._speaking = item_id
+            case done.SpeechStopped(at=at):
+                self._question_end = self._arrival(at)
+            case done.BufferCommitted(item_id=item_id):
+                self._open_turns[item_id] = now
+            case done.Refuse(code=code):
+                self._metrics.errors.labels(code).inc()
+            case done.MarkIll():
+                self._metrics.ill.inc()
+
+    def _count_answer(self, action: Any, now: float) -> None:
+        match action:
+            case done.SendAudio(response_id=number, count=count):
+                self._metrics.sent_audio.inc(count / SPEAK_RATE)
+                self._measure_latency(number, now)
+            case done.ShowSwap():
+                self._metrics.swaps.inc()
+            case done.StartAnswer(response_id=number, speculative=True):
+                self._speculative.add(number)
+            case done.ConfirmAnswer(response_id=number):
+                self._settle_speculation(number, "confirmed")
+            case done.CancelAnswer(response_id=number):
+                self._settle_speculation(number, "dropped")
+            case done.ResponseStarted(response_id=number, in_conversation=True):
+                # One commit, one answer: an answer by request alone has no latency from speech.
+                self._waiting_for_sound = number if self._question_end is not None else None
+            case done.ResponseEnded():
+                self._count_end(action, now)
+
+    def _measure_latency(self, number: int, now: float) -> None:
+        if number == self._waiting_for_sound and self._question_end is not None:
+            self._metrics.response_latency.observe(max(0.0, now - self._question_end))
+            self._waiting_for_sound = self._question_end = None
+
+    def _count_end(self, ended: done.ResponseEnded, now: float) -> None:
+        self._metrics.responses.labels(ended.status.value).inc()
+        if ended.reason == "turn_detected" and self._speaking is not None:
+            self._stops[self._speaking] = now
+
+    def _measure_stop(self, decided: done.Decide) -> None:
+        """Only the decision knows the onset; what the wire says has padding in it."""
+        stopped = self._stops.pop(decided.item_id or "", None)
+        onset = self._arrival(decided.start)
+        if stopped is not None and onset is not None:
+            self._metrics.barge_in_stop.observe(max(0.0, stopped - onset))
+
+    def _settle_speculation(self, number: int, outcome: str) -> None:
+        if number in self._speculative:
+            self._speculative.discard(number)
+            self._metrics.speculations.labels(outcome).inc()
+
+    def _count_stalled(self, now: float) -> None:
+        stalled = [item for item, since in self._open_turns.items() if now - since > STALLED_AFTER]
+        for item in stalled:
+            del self._open_turns[item]
+            self._metrics.stalled.inc()

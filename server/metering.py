@@ -1,0 +1,131 @@
+"""server: instances and detectors that are timed as they work; nothing else changes.
+
+The figures are those of the caller: time in a queue of the engine counts as well.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from models.base import (
+    HEAR_CHUNK,
+    HEAR_RATE,
+    SPEAK_RATE,
+    AnswerChunk,
+    AnswerOptions,
+    AnswerPart,
+    Conversation,
+    Instance,
+    Item,
+    Mark,
+    Samples,
+    Stream,
+    Verdict,
+    VoiceActivityDetector,
+)
+from server.metrics import Metrics
+
+
+class MeteredInstance:
+    """A models.base.Instance, timed."""
+
+    def __init__(self, instance: Instance, metrics: Metrics) -> None:
+        self.name = instance.name
+        self._instance = instance
+        self._metrics = metrics
+
+    async def open(self, conversation: Conversation) -> Stream:
+        return MeteredStream(await self._instance.open(conversation), self.name, self._metrics)
+
+    def capacity(self) -> int:
+        return self._instance.capacity()
+
+    async def close(self) -> None:
+        await self._instance.close()
+
+
+class MeteredStream:
+    """A models.base.Stream, timed."""
+
+    def __init__(self, stream: Stream, name: str, metrics: Metrics) -> None:
+        self._stream = stream
+        self._hearing = metrics.model_rtf.labels(name, "hearing")
+        self._answering = metrics.model_rtf.labels(name, "answering")
+        self._taken, self._heard = 0.0, 0  # since the last observation
+
+    async def hear(self, chunk: Samples, *, last: bool = False) -> Verdict:
+        began = time.perf_counter()
+        verdict = await self._stream.hear(chunk, last=last)
+        self._note_hearing(time.perf_counter() - began, len(chunk))
+        return verdict
+
+    def _note_hearing(self, taken: float, samples: int) -> None:
+        """Work is done a whole encoder chunk at a time, whatever the pieces that fill it."""
+        self._taken += taken
+        self._heard += samples
+        if self._heard >= HEAR_CHUNK:
+            self._hearing.observe(self._taken * HEAR_RATE / self._heard)
+            self._taken, self._heard = 0.0, 0
+
+    async def end_segment(self) -> None:
+        await self._stream.end_segment()
+
+    async def read(self, item: Item) -> None:
+        await self._stream.read(item)
+
+    async def mark(self) -> Mark:
+        return await self._stream.mark()
+
+    async def rewind(self, mark: Mark) -> None:
+        await self._stream.rewind(mark)
+
+    async def answer(self, options: AnswerOptions) -> AsyncIterator[AnswerPart]:
+        parts = self._stream.answer(options)
+        try:
+            began = time.perf_counter()
+            async for part in parts:
+                self._note(part, time.perf_counter() - began)
+                yield part
+                began = time.perf_counter()
+        finally:
+            # Closing this iterator must stop the generation, as closing the other would.
+            close = getattr(parts, "aclose", None)
+            if close is not None:
+                await close()
+
+    def _note(self, part: AnswerPart, taken: float) -> None:
+        if isinstance(part, AnswerChunk) and part.samples is not None and len(part.samples):
+            self._answering.observe(taken * SPEAK_RATE / len(part.samples))
+
+    def embedded(self) -> npt.NDArray[np.float32] | None:
+        return self._stream.embedded()
+
+    def room(self) -> int:
+        return self._stream.room()
+
+    async def close(self) -> None:
+        await self._stream.close()
+
+
+class MeteredDetector:
+    """A models.base.VoiceActivityDetector, timed."""
+
+    def __init__(self, detector: VoiceActivityDetector, metrics: Metrics) -> None:
+        self.window = detector.window
+        self._detector = detector
+        self._detecting = metrics.model_rtf.labels("vad", "detecting")
+
+    async def detect(self, samples: Samples) -> Sequence[float]:
+        began = time.perf_counter()
+        found = await self._detector.detect(samples)
+        if found:
+            taken = time.perf_counter() - began
+            self._detecting.observe(taken * HEAR_RATE / (len(found) * self.window))
+        return found
+
+    def reset(self) -> None:
+        self._detector.reset()

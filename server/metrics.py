@@ -1,0 +1,123 @@
+"""server: what /metrics shows. Each number is counted in one place, most of them in `meter`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+# Around the budget of 300 ms: fine where it is kept or missed, coarse where all is lost.
+BUDGET_BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.7, 1.0, 2.0, 5.0)
+LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
+RATIO_BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 5.0)
+LAG_PERIOD = 0.25
+
+
+class Metrics:
+    """All instruments of one server, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._count_clients()
+        self._count_turns()
+        self._measure_times()
+        self._watch_queues()
+
+    def _count_clients(self) -> None:
+        self.sessions = self._gauge("antiphon_sessions", "Sessions that are open.")
+        self.sessions_opened = self._counter("antiphon_sessions_opened", "Sessions ever opened.")
+        self.sessions_closed = self._counter(
+            "antiphon_sessions_closed", "Sessions closed, by close code.", "code"
+        )
+        self.refusals = self._counter(
+            "antiphon_refusals", "Clients refused before the upgrade, by reason.", "reason"
+        )
+        self.errors = self._counter(
+            "antiphon_client_errors", "Error events sent to clients, by code.", "code"
+        )
+        self.throttled = self._counter(
+            "antiphon_throttled_seconds", "Time for which clients were read more slowly."
+        )
+
+    def _count_turns(self) -> None:
+        self.decisions = self._counter(
+            "antiphon_decisions", "Segments of user sound, by the reason they ended for.", "reason"
+        )
+        self.swaps = self._counter("antiphon_swaps", "Monitors that became generators.")
+        self.responses = self._counter("antiphon_responses", "Answers ended, by status.", "status")
+        self.speculations = self._counter(
+            "antiphon_speculations",
+            "Answers begun before the turn was over, by outcome.",
+            "outcome",
+        )
+        self.ill = self._counter("antiphon_ill_instances", "Instances that did not judge in time.")
+        self.notes = self._counter(
+            "antiphon_orchestrator_notes", "What the orchestrator noted, by kind.", "kind"
+        )
+        self.stalled = self._counter(
+            "antiphon_stalled_turns", "Committed turns without an end within the bound."
+        )
+        self.dropped_audio = self._counter(
+            "antiphon_dropped_audio_seconds", "User sound that was dropped."
+        )
+        self.heard_audio = self._counter("antiphon_heard_audio_seconds", "User sound taken in.")
+        self.sent_audio = self._counter("antiphon_sent_audio_seconds", "Sound of answers sent.")
+
+    def _measure_times(self) -> None:
+        self.response_latency = self._histogram(
+            "antiphon_response_latency_seconds",
+            "From the arrival of the last voiced sample to the first sample of its answer.",
+            BUDGET_BUCKETS,
+        )
+        self.barge_in_stop = self._histogram(
+            "antiphon_barge_in_stop_seconds",
+            "From the arrival of an interruption's first voiced sample to the answer's end.",
+            BUDGET_BUCKETS,
+        )
+        self.catch_up = self._histogram(
+            "antiphon_catch_up_seconds",
+            "How far behind the arrival of the sound a verdict was given.",
+            BUDGET_BUCKETS,
+        )
+        self.model_rtf = Histogram(
+            "antiphon_model_rtf_ratio",
+            "Compute time (with waiting) over audio time, by model and work.",
+            ("model", "work"),
+            buckets=RATIO_BUCKETS,
+            registry=self.registry,
+        )
+        self.loop_lag = self._histogram(
+            "antiphon_event_loop_lag_seconds", "How late the event loop wakes up.", LAG_BUCKETS
+        )
+
+    def _watch_queues(self) -> None:
+        self.queue_depth = Gauge(
+            "antiphon_queue_depth_items",
+            "Entries that wait in a queue, of all sessions together.",
+            ("queue",),
+            registry=self.registry,
+        )
+        self.pairs = self._gauge("antiphon_pairs", "Pairs of instances that are loaded.")
+        self.leases = self._gauge("antiphon_leases", "Leases on pairs that sessions hold.")
+        self.capacity = self._gauge("antiphon_capacity_sessions", "Sessions that can be open.")
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(name, text, registry=self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, text, buckets=buckets, registry=self.registry)
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)
+
+    async def watch_loop(self, clock: Callable[[], float]) -> None:
+        """Measure, until cancelled, how late a timer fires."""
+        while True:
+            due = clock() + LAG_PERIOD
+            await asyncio.sleep(LAG_PERIOD)
+            self.loop_lag.observe(max(0.0, clock() - due))

@@ -1,0 +1,115 @@
+"""server: `antiphon serve`: uvicorn with our transport; says where the page is once it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+from rich.console import Console
+
+from server.app import create_app
+from server.config import ConfigurationError, ServerSettings, load_settings
+from server.service import Service
+from server.transport import Transport
+
+_SHUTDOWN_SECONDS = 5
+
+
+def command(
+    config: Annotated[
+        Path | None, typer.Option(envvar="ANTIPHON_CONFIG", help="A TOML file of settings.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    model: Annotated[Path | None, typer.Option(help="The model's folder.")] = None,
+    engine: Annotated[str | None, typer.Option(help="embedded, pytorch or vllm.")] = None,
+    device: Annotated[str | None, typer.Option(help="For pytorch: cpu, cuda, auto.")] = None,
+    pairs: Annotated[int | None, typer.Option(help="Pairs of instances.")] = None,
+    sessions_per_pair: Annotated[int | None, typer.Option(help="Conversations a pair.")] = None,
+    trace_directory: Annotated[
+        Path | None, typer.Option(help="Write one trace a session here.")
+    ] = None,
+    trace_words: Annotated[bool | None, typer.Option(help="Let traces hold what was said.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+) -> None:
+    """Serve conversations. Flags rule over ANTIPHON_* in the environment, and that over the file."""
+    flags: dict[str, Any] = dict(locals())
+    flags.pop("config")
+    console = Console(stderr=True)
+    try:
+        settings = load_settings(config, flags)
+    except ConfigurationError as error:
+        for fault in error.faults:
+            console.print(fault, style="red", markup=False)
+        raise typer.Exit(2) from None
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(levelname)s %(name)s %(message)s"
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        code = runner.run(_serve(settings, Console()))
+    raise typer.Exit(code)
+
+
+def new_server(app: FastAPI, settings: ServerSettings) -> uvicorn.Server:
+    """uvicorn as this application needs it."""
+    limits = settings.limits
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            ws=Transport,
+            ws_max_size=limits.frame,
+            ws_ping_interval=limits.ping_seconds,
+            ws_ping_timeout=limits.ping_seconds,
+            ws_per_message_deflate=False,  # base64 sound: work without gain
+            log_config=None,
+            log_level=settings.log_level,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        )
+    )
+
+
+async def _serve(settings: ServerSettings, console: Console) -> int:
+    app = create_app(settings)
+    server = new_server(app, settings)
+    announcing = asyncio.create_task(_announce(app.state.service, server, console))
+    try:
+        await server.serve()
+    finally:
+        announcing.cancel()
+        failed = (await asyncio.gather(announcing, return_exceptions=True))[0]
+    return 1 if failed is True else 0
+
+
+async def _announce(service: Service, server: uvicorn.Server, console: Console) -> bool:
+    """Print the address when all is loaded, else end the server and say why; True if it failed."""
+    await service.started.wait()
+    assert service.loaded is not None
+    try:
+        await service.loaded
+    except Exception as error:
+        console.print(f"The models could not be loaded: {error}", style="red", markup=False)
+        server.should_exit = True
+        return True
+    console.print(f"Antiphon is ready: {address(server)}", markup=False, highlight=False)
+    return False
+
+
+def address(server: uvicorn.Server) -> str:
+    """The page's address; the port is the one that was really bound."""
+    host = server.config.host
+    port = server.config.port
+    for bound in server.servers:
+        for socket in bound.sockets:
+            port = socket.getsockname()[1]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"

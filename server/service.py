@@ -1,0 +1,127 @@
+"""server: what one running server has: settings, keys, models, seats, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from duplex.pair import Pair, PairPool
+from models.base import HEAR_CHUNK, AnswerOptions, Conversation, Instance, VoiceActivityDetector
+from server.admission import Admission
+from server.auth import Keyring
+from server.config import ServerSettings
+from server.metering import MeteredDetector, MeteredInstance
+from server.metrics import Metrics
+from server.outbox import Outbox
+from server.realtime.session_config import SessionConfig
+
+logger = logging.getLogger(__name__)
+WARM_UP_TOKENS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Loaded models: two instances for each pair, and a detector for each session."""
+
+    pairs: tuple[tuple[Instance, Instance], ...]
+    detector: Callable[[], VoiceActivityDetector]
+
+    async def close(self) -> None:
+        for pair in self.pairs:
+            for instance in pair:
+                await instance.close()
+
+
+class Service:
+    """One server's state; `start` and `stop` are called by the application's lifespan."""
+
+    def __init__(self, settings: ServerSettings, load: Callable[[ServerSettings], Engine]) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.keyring = Keyring(key.get_secret_value() for key in settings.api_keys)
+        self.admission = Admission(settings.capacity)
+        self.outboxes: set[Outbox] = set()
+        self.engine: Engine | None = None
+        self.started = asyncio.Event()
+        self.loaded: asyncio.Future[None] | None = None
+        self._load = load
+        self._tasks: list[asyncio.Task[None]] = []
+        self._watch()
+
+    def _watch(self) -> None:
+        metrics, admission = self.metrics, self.admission
+        metrics.sessions.set_function(lambda: admission.taken)
+        metrics.leases.set_function(lambda: admission.taken)
+        metrics.pairs.set_function(lambda: len(self.engine.pairs) if self.engine else 0)
+        metrics.capacity.set(admission.capacity)
+        waiting = metrics.queue_depth.labels("outgoing")
+        waiting.set_function(lambda: sum(len(outbox) for outbox in self.outboxes))
+
+    @property
+    def session(self) -> SessionConfig:
+        """The configuration of a session whose client says nothing."""
+        settings = self.settings
+        return SessionConfig(model=settings.model_name, instructions=settings.instructions)
+
+    @property
+    def is_ready(self) -> bool:
+        return self.admission.pool is not None and not self.admission.is_draining
+
+    # ------------------------------------------------------------------------ start and stop
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.loaded = loop.create_future()
+        self._tasks = [
+            asyncio.create_task(self._fill()),
+            asyncio.create_task(self.metrics.watch_loop(loop.time)),
+        ]
+        self.started.set()
+
+    async def stop(self) -> None:
+        self.admission.is_draining = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.engine is not None:
+            await self.engine.close()
+
+    async def _fill(self) -> None:
+        """Load and warm up beside the loop, so that health is answered meanwhile."""
+        assert self.loaded is not None
+        try:
+            self.engine = await asyncio.to_thread(self._load, self.settings)
+            for pair in self.engine.pairs:
+                await asyncio.gather(*(warm_up(instance) for instance in pair))
+            self.admission.pool = self._pool(self.engine)
+        except Exception as error:
+            logger.exception("the models could not be loaded")
+            self.loaded.set_exception(error)
+            self.loaded.exception()  # it may be that nobody waits for it
+        else:
+            self.loaded.set_result(None)
+
+    def _pool(self, engine: Engine) -> PairPool:
+        pairs = [
+            Pair(MeteredInstance(first, self.metrics), MeteredInstance(second, self.metrics))
+            for first, second in engine.pairs
+        ]
+        return PairPool(pairs, self.settings.sessions_per_pair)
+
+    def new_detector(self) -> VoiceActivityDetector:
+        assert self.engine is not None
+        return MeteredDetector(self.engine.detector(), self.metrics)
+
+
+async def warm_up(instance: Instance) -> None:
+    """Hear a chunk of silence and begin an answer, so that the first client waits for nothing."""
+    stream = await instance.open(Conversation())
+    await stream.hear(np.zeros(HEAR_CHUNK, dtype=np.float32), last=True)
+    await stream.end_segment()
+    async for _ in stream.answer(AnswerOptions(max_tokens=WARM_UP_TOKENS)):
+        continue
+    await stream.close()

@@ -1,0 +1,40 @@
+"""server: uvicorn's WebSocket protocol, with an end for clients that no longer take part.
+
+A close frame behind a full send buffer never leaves, and closing waits for that buffer: without
+this, a client that stops reading would keep its connection for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias, cast
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+SCOPE_KEY = "antiphon.expel"
+GRACE = 2.0  # seconds in which an expelled client may still read why
+Expel: TypeAlias = Callable[[int, str], None]
+
+
+class Transport(WebSocketsSansIOProtocol):
+    """Puts `expel` into the ASGI scope."""
+
+    async def run_asgi(self) -> None:
+        cast(dict[str, object], self.scope)[SCOPE_KEY] = self.expel
+        await super().run_asgi()
+
+    def expel(self, code: int, reason: str) -> None:
+        """Close with a code, behind what is buffered; after the grace, cut the connection."""
+        if self.disconnected or self.close_sent:
+            self.transport.abort()
+            return
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.loop.call_later(GRACE, self.transport.abort)
+
+    def keepalive_timeout(self) -> None:
+        """A peer that answers no ping is gone: nothing will drain its buffer."""
+        super().keepalive_timeout()
+        self.transport.abort()
