@@ -61,8 +61,8 @@ class Generator(nn.Module):
             x = torch.stack([block(x) for block in blocks]).mean(0)
             if speaker is not None and x.shape[1] == speaker.shape[1]:
                 x = x + speaker[..., None]
-        wave: Tensor = self.conv_post(functional.leaky_relu(x, SLOPE))
-        return wave.tanh()[:, 0]
+        wave: Tensor = self.conv_post(functional.leaky_relu(x, SLOPE)).tanh()
+        return wave[:, 0]
 
 
 class Codebook(nn.Module):
@@ -143,6 +143,6 @@ class CodecStream:
         device = self.codec.generator.conv_post.weight.device
         if count <= 0:
             return torch.zeros(0, device=device)
-        wave = self.codec(torch.tensor([self._codes], device=device))[0]
+        wave: Tensor = self.codec(torch.tensor([self._codes], device=device))[0]
         each = self.codec.config.samples_per_code
         return wave[self._left * each : (self._left + count) * each]

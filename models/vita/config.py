@@ -62,7 +62,8 @@ class AdapterConfig:
 
 @dataclass(frozen=True, slots=True)
 class LanguageModelConfig:
-    """A Qwen2-form decoder. `positions` is the longest context."""
+    """A Qwen2-form decoder; with `experts` > 0 a Mixtral-form one, of which each token uses
+    `experts_used`. `positions` is the longest context."""
 
     vocabulary: int = 152_064
     width: int = 3584
@@ -75,6 +76,8 @@ class LanguageModelConfig:
     positions: int = 32_768
     tied: bool = False
     attention_bias: bool = True
+    experts: int = 0
+    experts_used: int = 2
     dropout: float = 0.0
 
 

@@ -41,6 +41,8 @@ class Body(nn.Module):
             norm_epsilon=config.norm_epsilon,
             bias=config.attention_bias,
             dropout=config.dropout,
+            experts=config.experts,
+            experts_used=config.experts_used,
         )
         self.embed_tokens = nn.Embedding(config.vocabulary, config.width)
         self.layers = nn.ModuleList(Block(block) for _ in range(config.layers))

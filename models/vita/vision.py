@@ -107,7 +107,7 @@ class VisionTower(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         config = self.config
         patches = self.hidden(pixels)[:, 1:] * config.feature_scale
-        square = patches.unflatten(1, (config.grid, config.grid))
+        square = patches.view(patches.shape[0], config.grid, config.grid, config.width)
         return pixel_shuffle(square, config.shuffle).flatten(1, 2)
 
 

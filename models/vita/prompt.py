@@ -1,0 +1,160 @@
+"""How VITA's released checkpoints see a conversation: templates, state tokens, function calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from models.base import FunctionCall, Tool
+from models.vita.config import StateTokens
+
+DEFAULT_INSTRUCTIONS = "You are a helpful voice assistant. Answer in the language of the user."
+CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What stands around the turns. `ends` are tokens that end an answer."""
+
+    begin: str
+    system: tuple[str, str]
+    user: tuple[str, str]
+    assistant: tuple[str, str]
+    states: tuple[str, str, str]  # query, noise, text
+    ends: tuple[str, ...]
+
+
+VITA_15 = Template(
+    begin="",
+    system=("<|im_start|>system\n", "<|im_end|>\n"),
+    user=("<|im_start|>user\n", "<|im_end|>\n"),
+    assistant=("<|im_start|>assistant\n", "<|im_end|>\n"),
+    states=("☞", "☟", "☜"),
+    ends=("<|im_end|>", "<|im_start|>", "<|endoftext|>"),
+)
+VITA_10 = Template(
+    begin="<s>",
+    system=("system:", "</s>"),
+    user=("\nuser:", "</s>"),
+    assistant=("\nbot:", "</s>"),
+    states=("<1>", "<2>", "<3>"),
+    ends=("</s>",),
+)
+TEMPLATES = {"vita-1.5": VITA_15, "vita-1.0": VITA_10}
+
+
+@dataclass(frozen=True, slots=True)
+class StateSpelling:
+    """The state tokens as ids: what they have in common, then where they differ."""
+
+    shared: tuple[int, ...]
+    states: StateTokens
+    rests: dict[int, tuple[int, ...]] = field(default_factory=dict)  # what follows each
+
+    def whole(self, state: int) -> list[int]:
+        return [*self.shared, state, *self.rests.get(state, ())]
+
+
+def spell_states(spellings: Sequence[Sequence[int]]) -> StateSpelling:
+    """From the ids of query, noise and text. Raises ValueError if they cannot be told apart at one
+    token."""
+    depth = 0
+    while all(len(s) > depth for s in spellings) and len({s[depth] for s in spellings}) == 1:
+        depth += 1
+    if any(len(s) <= depth for s in spellings) or len({s[depth] for s in spellings}) < 3:
+        raise ValueError("the tokenizer does not tell the three state tokens apart")
+    query, noise, text = (s[depth] for s in spellings)
+    rests = {s[depth]: tuple(s[depth + 1 :]) for s in spellings}
+    return StateSpelling(tuple(spellings[0][:depth]), StateTokens(query, noise, text), rests)
+
+
+class VitaPrompt:
+    """Turns the parts of a conversation into token ids, by one of the released templates."""
+
+    def __init__(self, tokenizer: Tokenizer, template: Template) -> None:
+        self._tokenizer, self.template = tokenizer, template
+        self._special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+        known = [tokenizer.token_to_id(name) for name in template.ends]
+        if known[0] is None:
+            raise ValueError(f"the tokenizer has no {template.ends[0]}, which ends an answer")
+        self.ends = frozenset(number for number in known if number is not None)
+        self.spelling = spell_states([self._markup(state) for state in template.states])
+
+    @classmethod
+    def read(cls, path: Path, template: Template) -> VitaPrompt:
+        """From a tokenizer.json. Raises ValueError where it does not fit the template."""
+        return cls(Tokenizer.from_file(str(path)), template)
+
+    @property
+    def states(self) -> StateTokens:
+        return self.spelling.states
+
+    def _markup(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def encode(self, text: str) -> list[int]:
+        """Somebody's words; markup written in them is taken out, so that it stays words."""
+        for token in self._special:
+            text = text.replace(token, "")
+        return self._markup(text)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def opening(self, instructions: str = "", tools: Sequence[Tool] = ()) -> list[int]:
+        """What stands before the first turn."""
+        template = self.template
+        text = (instructions or DEFAULT_INSTRUCTIONS) + describe(tools)
+        head = self._markup(template.begin + template.system[0])
+        return [*head, *self.encode(text), *self._markup(template.system[1])]
+
+    def user(self) -> list[int]:
+        """Opens a user's turn; words, sound and images follow."""
+        return self._markup(self.template.user[0])
+
+    def closing(self) -> list[int]:
+        """Closes the user's turn and opens the assistant's, up to where the states differ."""
+        text = self.template.user[1] + self.template.assistant[0]
+        return [*self._markup(text), *self.spelling.shared]
+
+    def state(self, spoken: bool) -> list[int]:
+        """The state token of an answer, after `closing`."""
+        state = self.states.query if spoken else self.states.text
+        return self.spelling.whole(state)[len(self.spelling.shared) :]
+
+    def ending(self) -> list[int]:
+        """Closes an answer."""
+        return self._markup(self.template.assistant[1])
+
+    def call(self, call: FunctionCall) -> list[int]:
+        body = json.dumps({"name": call.name, "arguments": json.loads(call.arguments or "{}")})
+        return self._markup(f"{CALL_OPEN}{body}{CALL_CLOSE}")
+
+    def result(self, output: str) -> list[int]:
+        """A function's output, inside a user's turn."""
+        return self.encode(f"<tool_response>{output}</tool_response>")
+
+
+def describe(tools: Sequence[Tool]) -> str:
+    """The functions that may be called, as Qwen2.5 has learnt to read them."""
+    if not tools:
+        return ""
+    lines = [json.dumps({"name": t.name, "description": t.description, "parameters": t.parameters})
+             for t in tools]  # fmt: skip
+    how = f'{CALL_OPEN}{{"name": ..., "arguments": ...}}{CALL_CLOSE}'
+    return "\n\nFunctions:\n" + "\n".join(lines) + f"\nTo call one, answer only: {how}"
+
+
+def parse_call(text: str) -> FunctionCall | None:
+    """The call that an answer is; None where it is none, or no valid one."""
+    body = text.strip().removeprefix(CALL_OPEN).removesuffix(CALL_CLOSE).strip()
+    try:
+        call = json.loads(body)
+        return FunctionCall(str(call["name"]), json.dumps(call.get("arguments", {})))
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return None
