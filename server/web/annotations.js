@@ -1,0 +1,78 @@
+/** Words on the timeline: what became of each stretch of sound, and how fast the answer came. */
+
+const REASONS = {
+  answered: "Answered",
+  stopped: "Stopped",
+  "ignored-noise": "Noise, ignored",
+  "ignored-side-talk": "Side talk, ignored",
+  "ignored-backchannel": "Mhm, heard",
+  echo: "Echo of itself",
+  abandoned: "Too little",
+  superseded: "Went on",
+  "not-requested": "Not requested",
+  failed: "Failed",
+};
+
+/** @param {string} reason as on the wire */
+export function nameOf(reason) {
+  return REASONS[reason] ?? reason;
+}
+
+const ROWS = 2; // rows of labels over the user's voice
+const ROW = 16; // pixels
+
+export function paintDecisions(view) {
+  const { pen } = view;
+  const taken = new Array(ROWS).fill(-Infinity);
+  pen.font = "12px system-ui, sans-serif";
+  pen.textAlign = "left";
+  for (const decision of view.history.decisions.within(view.start, view.end)) {
+    const left = view.x(decision.time);
+    const right = Math.max(left + 3, view.x(decision.end));
+    const label = nameOf(decision.reason);
+    const row = taken.findIndex((end) => end < left);
+    paintBracket(view, left, right, isTaken(decision.reason));
+    if (row < 0) continue;
+    taken[row] = left + pen.measureText(label).width + 10;
+    pen.fillStyle = isTaken(decision.reason) ? view.color.ink : view.color.quiet;
+    pen.fillText(label, Math.max(4, left), view.top - 14 - row * ROW);
+  }
+}
+
+function isTaken(reason) {
+  return reason === "answered" || reason === "stopped";
+}
+
+function paintBracket(view, left, right, strong) {
+  const { pen } = view;
+  const y = view.top - 7.5;
+  pen.strokeStyle = strong ? view.color.query : view.color.noise;
+  pen.lineWidth = 2;
+  pen.beginPath();
+  pen.moveTo(left, y);
+  pen.lineTo(right, y);
+  pen.stroke();
+}
+
+/** From the user's last sound to the first sound of the answer: a slant over the ribbon. */
+export function paintLatencies(view) {
+  const { pen } = view;
+  pen.font = "600 12px system-ui, sans-serif";
+  pen.textAlign = "left";
+  for (const turn of view.history.latencies.within(view.start, view.end)) {
+    const [left, right] = [view.x(turn.time), view.x(turn.end)];
+    pen.strokeStyle = view.color.ink;
+    pen.lineWidth = 1;
+    pen.setLineDash([2, 3]);
+    pen.beginPath();
+    pen.moveTo(left, view.upper - 7);
+    pen.lineTo(left, view.bottom - 8);
+    pen.moveTo(right, view.lower + 7);
+    pen.lineTo(right, view.bottom - 8);
+    pen.stroke();
+    pen.setLineDash([]);
+    pen.fillStyle = view.color.ink;
+    const label = `${Math.round((turn.end - turn.time) * 1000)} ms`;
+    pen.fillText(label, Math.max(4, left), view.bottom + 4);
+  }
+}

@@ -1,0 +1,115 @@
+/** One conversation on the wire: a WebSocket that speaks the Realtime protocol. */
+
+const VENDOR_EVENTS = ["decision", "verdict", "state", "swap"];
+const BEHIND_LIMIT = 640_000; // bytes unsent: ten seconds of sound in base64
+
+/** What every session of this page asks for. Unknown keys are ignored by other servers. */
+const SETTINGS = {
+  type: "realtime",
+  output_modalities: ["audio"],
+  audio: { input: { transcription: { model: "nano" } } },
+  antiphon: { events: VENDOR_EVENTS, playback_ack: true },
+};
+
+export class Session extends EventTarget {
+  #socket = null;
+  #opened = false;
+
+  /** Seconds of user audio that the server has been sent. The protocol's clock. */
+  seconds = 0;
+
+  get open() {
+    return this.#opened && this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  /**
+   * Connects and waits for session.created.
+   * @param {string} key access key, "" for none
+   * @throws {Error} when the server does not take the session
+   */
+  connect(key) {
+    const url = new URL("v1/realtime", document.baseURI);
+    url.protocol = url.protocol.replace("http", "ws");
+    const subprotocols = ["realtime"];
+    if (key) subprotocols.push(`openai-insecure-api-key.${key}`);
+    return new Promise((resolve, reject) => {
+      const socket = new WebSocket(url, subprotocols);
+      this.#socket = socket;
+      this.addEventListener("session.created", () => resolve(), { once: true });
+      socket.onmessage = ({ data }) => this.#receive(data);
+      socket.onclose = (event) => {
+        const wasOpen = this.#opened;
+        this.#opened = false;
+        if (!wasOpen) reject(new Error(`refused with ${event.code}`));
+        else this.#tell("closed", { code: event.code, reason: event.reason });
+      };
+    });
+  }
+
+  #receive(text) {
+    const event = JSON.parse(text);
+    if (event.type === "session.created") {
+      this.#opened = true;
+      this.send("session.update", { session: SETTINGS });
+    }
+    this.#tell(event.type, event);
+    this.#tell("wire", event);
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  /** Calls `react(event)` for every server event of this type. */
+  on(type, react) {
+    this.addEventListener(type, ({ detail }) => react(detail));
+    return this;
+  }
+
+  send(type, fields = {}) {
+    if (this.open) this.#socket.send(JSON.stringify({ type, ...fields }));
+  }
+
+  /** @param {Int16Array} pcm 24 kHz, mono */
+  hear(pcm) {
+    if (!this.open) return;
+    if (this.#socket.bufferedAmount > BEHIND_LIMIT) return this.close(4000, "uplink too slow");
+    this.send("input_audio_buffer.append", { audio: toBase64(pcm) });
+    this.seconds += pcm.length / 24000;
+  }
+
+  say(text) {
+    this.#create({ type: "input_text", text });
+    this.send("response.create");
+  }
+
+  show(imageUrl) {
+    this.#create({ type: "input_image", image_url: imageUrl });
+  }
+
+  #create(part) {
+    const item = { type: "message", role: "user", content: [part] };
+    this.send("conversation.item.create", { item });
+  }
+
+  close(code = 1000, reason = "") {
+    this.#socket?.close(code, reason);
+  }
+}
+
+function toBase64(pcm) {
+  const bytes = new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength);
+  return btoa(String.fromCharCode(...bytes));
+}
+
+/**
+ * @param {string} text base64 of little-endian 16-bit samples
+ * @returns {Float32Array} -1..1
+ */
+export function toSamples(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const view = new DataView(bytes.buffer);
+  const samples = new Float32Array(bytes.length >> 1);
+  for (let i = 0; i < samples.length; i++) samples[i] = view.getInt16(2 * i, true) / 32768;
+  return samples;
+}
