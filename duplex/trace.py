@@ -36,6 +36,14 @@ class Record:
     payload: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A figure that the shell noticed: catch_up_seconds, hear_rtf, stuck_instances."""
+
+    what: str
+    value: float
+
+
 class Observer(Protocol):
     """Whoever watches a session: the trace, the metrics."""
 
@@ -105,7 +113,7 @@ def _types() -> dict[str, type]:
         for module in (models.base, settings, events, actions)
         for name, kind in vars(module).items()
         if isinstance(kind, type) and dataclasses.is_dataclass(kind)
-    }
+    } | {"Measured": Measured}
 
 
 def from_json(data: dict[str, Any]) -> Record:

@@ -1,0 +1,88 @@
+"""The sound of answers on its way out: kept until it may leave, ducked, remembered for echo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from audio.echo import EchoGuard
+from audio.frame import Samples
+from audio.gain import Ducker
+from duplex.actions import SendAudio
+from models.base import SpokenWord
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSound:
+    """Samples [n] of an answer that leave now, 24 kHz, and the words that begin in them."""
+
+    response_id: int
+    samples: Samples
+    words: tuple[SpokenWord, ...] = ()
+
+
+@dataclass(slots=True)
+class _Answer:
+    pieces: list[Samples] = field(default_factory=list)
+    words: list[SpokenWord] = field(default_factory=list)
+    begins: int = 0  # position of the first piece
+    sent: list[Samples] = field(default_factory=list)
+
+
+class AnswerOutlet:
+    """Holds what was made of each answer until the session lets it go."""
+
+    def __init__(self) -> None:
+        self._answers: dict[int, _Answer] = {}
+        self._ducker = Ducker()
+        self._echo = EchoGuard()
+
+    def open(self, response_id: int) -> None:
+        self._answers[response_id] = _Answer()
+
+    def make(self, response_id: int, samples: Samples, words: tuple[SpokenWord, ...]) -> None:
+        answer = self._answers.get(response_id)
+        if answer is not None:
+            answer.pieces.append(samples)
+            answer.words.extend(words)
+
+    def send(self, action: SendAudio) -> AnswerSound:
+        """Take [start, start+count) out, at the gain of this moment."""
+        answer = self._answers[action.response_id]
+        samples = self._cut(answer, action.count)
+        if action.start == 0:
+            self._ducker.reset()
+        if action.ducked:
+            self._ducker.duck()
+        else:
+            self._ducker.restore()
+        samples = self._ducker.process(samples)
+        answer.sent.append(samples)
+        self._echo.played(samples)
+        end = action.start + action.count
+        words = tuple(word for word in answer.words if action.start <= word.start < end)
+        return AnswerSound(action.response_id, samples, words)
+
+    def close(self, response_id: int) -> Samples:
+        """Forget an answer; give what was sent of it."""
+        answer = self._answers.pop(response_id, None)
+        if answer is None or not answer.sent:
+            return np.zeros(0, np.float32)
+        return np.concatenate(answer.sent)
+
+    def is_echo(self, samples: Samples) -> bool:
+        """Is this window of the microphone (16 kHz) our own output coming back?"""
+        return self._echo.heard(samples).is_echo
+
+    def _cut(self, answer: _Answer, count: int) -> Samples:
+        taken: list[Samples] = []
+        while count:
+            piece = answer.pieces[0]
+            taken.append(piece[:count])
+            if len(piece) <= count:
+                answer.pieces.pop(0)
+            else:
+                answer.pieces[0] = piece[count:]
+            count -= len(taken[-1])
+        return taken[0] if len(taken) == 1 else np.concatenate(taken)

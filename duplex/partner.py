@@ -1,0 +1,369 @@
+"""One of a session's two streams, and the work on it, one piece after the other.
+
+A partner is told what to do without waiting (`begin`, `hear`, `flush`, `end`, `answer`, `agree`);
+its worker does it in that order and reports events. It knows how far its stream agrees with the
+conversation (duplex.context), so whoever asks it for something names the journal it must know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from audio.frame import Samples
+from audio.recent import RecentAudio
+from duplex import events as happened
+from duplex.context import StreamContext, last_turns
+from duplex.conversation import Note
+from duplex.sounds import Sounds
+from models.base import (
+    HEAR_CHUNK,
+    HEAR_RATE,
+    AnswerChunk,
+    AnswerOptions,
+    Conversation,
+    Instance,
+    InstanceFailed,
+    Mark,
+    OutOfRoom,
+    Stream,
+)
+
+logger = logging.getLogger(__name__)
+
+# A stream with less room than this is opened afresh from the last turns.
+LEAST_ROOM = 0.2
+NOTES_KEPT = 8
+# Whatever an engine does, one piece of hearing or reading never takes longer.
+WORK_PATIENCE = 30.0
+# An instance that does not stop for so long is left behind (DESIGN, Swap).
+STOP_PATIENCE = 0.2
+# After a stall the sound is taken in pieces of at most this, so that verdicts keep coming.
+LONGEST_PIECE = 4 * HEAR_CHUNK
+
+Job = Callable[[], Awaitable[None]]
+
+# Jobs that outlived their partner; kept alive until they end by themselves.
+_strays: set[asyncio.Task[None]] = set()
+
+
+@dataclass(slots=True)
+class _Hearing:
+    """The segment that the stream is hearing; positions are samples of user audio at 16 kHz."""
+
+    segment: int
+    start: int
+    fed: int
+    before: Mark = field(default_factory=lambda: Mark(0))
+    is_ended: bool = False
+    item_id: str | None = None  # what it has become, once that is known
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What a partner needs from its session."""
+
+    recording: RecentAudio
+    sounds: Sounds
+    opening: Callable[[], Conversation]
+    report: Callable[[happened.Event], None]
+    make_sound: Callable[[int, AnswerChunk], None]
+    measure: Callable[[str, float], None]
+
+
+class Partner:
+    """Work on one stream of `instance`. `close` ends it; a partner is never reopened by others."""
+
+    def __init__(self, instance: Instance, around: Surroundings) -> None:
+        self.instance = instance
+        self.answering: int | None = None  # the answer it is giving
+        self.is_lost = False  # left behind: nothing it says counts any more
+        self._around = around
+        self._context = StreamContext()
+        self._stream: Stream | None = None
+        self._hearing: _Hearing | None = None
+        self._is_hear_queued = False
+        self._jobs: asyncio.Queue[Job] = asyncio.Queue(maxsize=256)
+        self._job: asyncio.Task[None] | None = None
+        self._answer_job: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+
+    # ------------------------------------------------------------------ what it may be asked
+
+    def agree(self, journal: tuple[Note, ...]) -> None:
+        """Come to know exactly this journal, in the background."""
+        self._put(lambda: self._agree(journal))
+
+    def begin(self, segment: int, start: int, journal: tuple[Note, ...]) -> None:
+        """Hear a new segment from sample `start` on, knowing this journal."""
+        self._put(lambda: self._begin(segment, start, journal))
+
+    def hear(self) -> None:
+        """More user audio has been recorded."""
+        if not self._is_hear_queued:
+            self._is_hear_queued = True
+            self._put(self._hear)
+
+    def flush(self, segment: int, until: int) -> None:
+        self._put(lambda: self._flush(segment, until))
+
+    def end(self, segment: int, item_id: str | None) -> None:
+        """The segment is over: keep it as this item, or forget it."""
+        self._put(lambda: self._end(segment, item_id))
+
+    def renew(self) -> None:
+        """The conversation begins otherwise now: open a fresh stream when it is next needed."""
+        self._put(self._renew)
+
+    def has_ended(self, segment: int) -> bool:
+        """Has a speculative answer already ended this segment (or is about to)?"""
+        hearing = self._hearing
+        if hearing is None or hearing.segment != segment:
+            return False
+        return hearing.is_ended or self.answering is not None
+
+    def keep_answered(self, segment: int, item_id: str) -> None:
+        """The segment that a speculative answer already ended has become this item."""
+        hearing = self._hearing
+        if hearing is None or hearing.segment != segment:
+            return
+        self._context.note(f"{item_id}/0", hearing.before)
+        hearing.item_id = item_id
+        if hearing.is_ended:
+            self._settle(hearing)
+
+    def answer(
+        self, response_id: int, options: AnswerOptions, journal: tuple[Note, ...] | None
+    ) -> None:
+        """Answer what was heard (`journal` None), or what the journal asks."""
+        self.answering = response_id
+        self._put(lambda: self._answer(response_id, options, journal))
+
+    def cancel_answer(self, response_id: int) -> None:
+        """Stop this answer; what it made stays in the stream as dirt until it next agrees."""
+        if self.answering != response_id:
+            return
+        self.answering = None
+        if self._answer_job is not None:
+            self._answer_job.cancel()
+
+    @property
+    def job(self) -> asyncio.Task[None] | None:
+        """What it is doing now."""
+        return self._job
+
+    # ---------------------------------------------------------------------------- the worker
+
+    async def run(self) -> None:
+        """Do the jobs in order until cancelled."""
+        try:
+            while True:
+                job = await self._jobs.get()
+                # A task of its own, so that an answer can be cancelled without its worker.
+                self._job = asyncio.create_task(self._guard(job), name="partner-job")
+                await asyncio.wait({self._job})
+                self._job = self._answer_job = None
+        finally:
+            await self._close()
+
+    def _put(self, job: Job) -> None:
+        try:
+            self._jobs.put_nowait(job)
+        except asyncio.QueueFull:
+            logger.warning("%s has more work than it can ever do", self.instance.name)
+            self._fail("the instance does not keep up")
+
+    async def _guard(self, job: Job) -> None:
+        try:
+            await job()
+        except (InstanceFailed, OutOfRoom) as error:
+            await self._break(str(error) or type(error).__name__)
+        except TimeoutError:
+            await self._break("the instance did not answer in time")
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            logger.exception("work on %s failed", self.instance.name)
+            await self._break("internal error")
+
+    async def _break(self, reason: str) -> None:
+        """The stream is lost: say so, and open a fresh one when it is next needed."""
+        self._fail(reason)
+        stream, self._stream = self._stream, None
+        self._context = StreamContext()
+        if stream is not None:
+            await stream.close()
+
+    def _fail(self, reason: str) -> None:
+        hearing, self._hearing = self._hearing, None
+        answer, self.answering = self.answering, None
+        if answer is not None:
+            self._around.report(happened.AnswerFailed(answer, reason))
+        elif hearing is not None:
+            self._around.report(happened.HearingFailed(hearing.segment, reason))
+
+    async def _close(self) -> None:
+        job, stream = self._job, self._stream
+        if job is not None:
+            job.cancel()
+            await asyncio.wait({job}, timeout=STOP_PATIENCE)
+        if job is not None and not job.done():
+            _strays.add(job)  # an engine that ignores cancellation must not hold up the session
+            job.add_done_callback(_strays.discard)
+        elif stream is not None:
+            await stream.close()
+
+    # ------------------------------------------------------------------------------ agreeing
+
+    async def _ready(self) -> Stream:
+        if self._stream is None:
+            async with asyncio.timeout(WORK_PATIENCE):
+                self._stream = await self.instance.open(self._around.opening())
+        return self._stream
+
+    async def _agree(self, journal: tuple[Note, ...]) -> None:
+        began = self._loop.time()
+        stream = await self._ready()
+        plan = self._context.plan(journal)
+        notes = plan.notes
+        if plan.is_fresh or stream.room() < LEAST_ROOM * self.instance.capacity():
+            notes = last_turns(journal, NOTES_KEPT)
+            stream = await self._reopen(notes)
+        elif plan.mark is not None:
+            try:
+                await stream.rewind(plan.mark)
+                self._context.obey(plan)
+            except ValueError:  # a mark that the stream no longer keeps
+                notes = last_turns(journal, NOTES_KEPT)
+                stream = await self._reopen(notes)
+        for note in notes:
+            before = await stream.mark()
+            async with asyncio.timeout(WORK_PATIENCE):
+                await stream.read(self._around.sounds.resolve(note.content))
+            self._context.note(note.key, before)
+        if notes:
+            self._around.measure("catch_up_seconds", self._loop.time() - began)
+
+    async def _renew(self) -> None:
+        if self._hearing is None:
+            await self._reopen(())
+
+    async def _reopen(self, notes: tuple[Note, ...]) -> Stream:
+        old, self._stream = self._stream, None
+        if old is not None:
+            await old.close()
+        self._context = StreamContext(base=notes[0].key if notes else None)
+        return await self._ready()
+
+    # ------------------------------------------------------------------------------- hearing
+
+    async def _begin(self, segment: int, start: int, journal: tuple[Note, ...]) -> None:
+        self._hearing = _Hearing(segment, start, start)
+        await self._agree(journal)
+        stream = await self._ready()
+        self._hearing.before = await stream.mark()
+        await self._hear()
+
+    async def _hear(self) -> None:
+        self._is_hear_queued = False
+        hearing = self._hearing
+        if hearing is None or hearing.is_ended:
+            return
+        ready = (self._around.recording.end - hearing.fed) // HEAR_CHUNK * HEAR_CHUNK
+        if ready:
+            piece = min(ready, LONGEST_PIECE)
+            await self._take(hearing, hearing.fed + piece, last=False)
+            if ready > piece:
+                self.hear()
+
+    async def _flush(self, segment: int, until: int) -> None:
+        hearing = self._hearing
+        if hearing is not None and hearing.segment == segment and not hearing.is_ended:
+            await self._take(hearing, max(until, hearing.fed), last=True)
+
+    async def _take(self, hearing: _Hearing, until: int, *, last: bool) -> None:
+        stream = await self._ready()
+        await self._clean(stream)
+        sound: Samples = self._around.recording.slice(hearing.fed, until)
+        began = self._loop.time()
+        async with asyncio.timeout(WORK_PATIENCE):
+            verdict = await stream.hear(sound, last=last)
+        if len(sound):
+            self._around.measure("hear_rtf", (self._loop.time() - began) * HEAR_RATE / len(sound))
+        hearing.fed = until
+        if verdict.heard:
+            judged = (hearing.start + verdict.heard) / HEAR_RATE
+            self._around.report(happened.VerdictGiven(hearing.segment, verdict, judged, last))
+
+    async def _clean(self, stream: Stream) -> None:
+        """Forget what a failed speculation said."""
+        if self._context.dirty is not None:
+            await stream.rewind(self._context.dirty)
+            self._context.dirty = None
+            if self._hearing is not None:
+                self._hearing.is_ended = False
+
+    async def _end(self, segment: int, item_id: str | None) -> None:
+        hearing = self._hearing
+        if hearing is None or hearing.segment != segment:
+            return
+        stream = await self._ready()
+        if item_id is None:
+            await stream.rewind(hearing.before)
+            self._context.dirty = None
+        else:
+            await self._clean(stream)
+            self._context.note(f"{item_id}/0", hearing.before)
+            hearing.item_id = item_id
+            await self._end_segment(stream, hearing)
+        self._hearing = None
+
+    async def _end_segment(self, stream: Stream, hearing: _Hearing) -> None:
+        await stream.end_segment()
+        hearing.is_ended = True
+        self._around.sounds.keep_embedded(hearing.segment, stream.embedded())
+        if hearing.item_id is not None:
+            self._settle(hearing)
+
+    def _settle(self, hearing: _Hearing) -> None:
+        """An ended segment has become an item."""
+        assert hearing.item_id is not None
+        self._around.sounds.name(hearing.segment, hearing.item_id)
+        self._hearing = None
+
+    # ----------------------------------------------------------------------------- answering
+
+    async def _answer(
+        self, response_id: int, options: AnswerOptions, journal: tuple[Note, ...] | None
+    ) -> None:
+        if self.answering != response_id:
+            return  # cancelled before it began
+        if journal is not None:
+            await self._agree(journal)
+        self._answer_job = asyncio.current_task()
+        stream = await self._ready()
+        before = await stream.mark()
+        self._context.dirty = before
+        hearing = self._hearing
+        if hearing is not None and not hearing.is_ended:
+            await self._end_segment(stream, hearing)
+        text = await self._give(stream, response_id, options)
+        self._context.said = (text, before)
+        if self.answering == response_id:
+            self.answering = None
+            self._around.report(happened.AnswerFinished(response_id))
+
+    async def _give(self, stream: Stream, response_id: int, options: AnswerOptions) -> str:
+        text = ""
+        async with aclosing(stream.answer(options)) as parts:  # type: ignore[type-var]
+            async for part in parts:
+                if isinstance(part, AnswerChunk):
+                    text += part.text
+                    self._around.make_sound(response_id, part)
+                else:
+                    call = happened.AnswerCallMade(response_id, part.name, part.arguments)
+                    self._around.report(call)
+        return text
