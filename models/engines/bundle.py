@@ -1,0 +1,130 @@
+"""models.engines: the folder of an embedded model, read once; every instance shares what is here.
+
+config.json           BundleConfig: the VitaConfig, and what the folder adds
+tokenizer.json        of the language model
+listening.onnx        features and caches -> vectors, letter scores, caches
+language.onnx         vectors after a cache that is written in place -> logits
+embeddings.npy        [vocabulary, width], what a token is to the language model
+speech_prefill.onnx   letters -> the speech decoder's first keys and values
+speech_step.onnx      a code after a cache that is written in place -> logits, alignment
+codec.onnx            codes -> acoustic features
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime  # type: ignore[import-untyped]
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from models.vita.config import VitaConfig
+from models.vita.nano_prompt import NanoPrompt
+
+FORMAT = 1
+CONFIG, TOKENIZER, TABLE = "config.json", "tokenizer.json", "embeddings.npy"
+LISTENING, LANGUAGE = "listening.onnx", "language.onnx"
+SPEECH_PREFILL, SPEECH_STEP, CODEC = "speech_prefill.onnx", "speech_step.onnx", "codec.onnx"
+
+
+class BadBundle(ValueError):
+    """A model folder that cannot be opened; says which file and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleConfig:
+    """What config.json says. `capacity`: tokens of one stream; `spoken_letters`, `spoken_codes`:
+    the most of one spoken chunk."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    model: VitaConfig
+    format: int = FORMAT
+    name: str = "nano"
+    capacity: int = 1024
+    spoken_letters: int = 256
+    spoken_codes: int = 768
+
+    def to_json(self) -> str:
+        return TypeAdapter(BundleConfig).dump_json(self, indent=1).decode()
+
+    @staticmethod
+    def from_json(text: str | bytes) -> BundleConfig:
+        """Raises BadBundle, naming each wrong field."""
+        try:
+            config = TypeAdapter(BundleConfig).validate_json(text)
+        except ValidationError as error:
+            raise BadBundle(f"{CONFIG}: {error}") from error
+        if config.format != FORMAT:
+            raise BadBundle(f"{CONFIG}: format {config.format}, not {FORMAT}")
+        return config
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceNetworks:
+    """From letters to acoustic features."""
+
+    prefill: onnxruntime.InferenceSession
+    step: onnxruntime.InferenceSession
+    codec: onnxruntime.InferenceSession
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The one copy of the weights. Sessions may be run from any number of threads."""
+
+    config: BundleConfig
+    prompt: NanoPrompt
+    table: npt.NDArray[np.float32]  # [vocabulary, width]
+    listening: onnxruntime.InferenceSession
+    language: onnxruntime.InferenceSession
+    voice: VoiceNetworks | None
+    weight_bytes: int
+
+    @property
+    def model(self) -> VitaConfig:
+        return self.config.model
+
+    @staticmethod
+    def read(folder: Path) -> Bundle:
+        """Raises BadBundle."""
+        config = BundleConfig.from_json(_bytes(folder / CONFIG))
+        _bytes(folder / TOKENIZER)
+        spoken = (folder / SPEECH_STEP).exists()
+        return Bundle(
+            config=config,
+            prompt=NanoPrompt.read(folder / TOKENIZER),
+            table=np.load(folder / TABLE).astype(np.float32),
+            listening=_session(folder / LISTENING),
+            language=_session(folder / LANGUAGE),
+            voice=_voice(folder) if spoken else None,
+            weight_bytes=sum(file.stat().st_size for file in folder.glob("*.onnx")),
+        )
+
+
+def _voice(folder: Path) -> VoiceNetworks:
+    names = SPEECH_PREFILL, SPEECH_STEP, CODEC
+    return VoiceNetworks(*(_session(folder / name) for name in names))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadBundle(f"{path.name}: {error.strerror}") from error
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    """One thread and no spinning: the instance's own thread does the work."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            _bytes(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's own errors have no common base
+        raise BadBundle(f"{path.name}: {error}") from error

@@ -1,0 +1,135 @@
+"""models.engines: hearing as it comes, for embedded instances: samples to vectors, letters, states.
+
+Every state is a value: a step makes a new one and leaves the old one whole, so that a mark is a
+reference and a flush can be taken back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime  # type: ignore[import-untyped]
+
+from audio.features import BINS, STEP, StreamingFilterBank
+from models.base import Samples
+from models.vita.config import SUBSAMPLING, VitaConfig
+
+Array = npt.NDArray[np.float32]
+LETTERS = "\0 abcdefghijklmnopqrstuvwxyz'"  # 0 is the blank
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Greedy letters so far; `last` is the label of the last frame (a repeat is one letter)."""
+
+    text: str = ""
+    last: int = 0
+
+    def grown(self, scores: Array) -> Transcript:
+        """With the letter scores [frames, letters] of more frames."""
+        text, last = self.text, self.last
+        for label in scores.argmax(axis=1).tolist():
+            if label not in (0, last):
+                text += LETTERS[label]
+            last = label
+        return Transcript(text, last)
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.text.split())
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderMemory:
+    """Caches of encoder and adapter; the arrays are never written to."""
+
+    keys: Array  # [layers, 1, heads, left, head]
+    values: Array
+    position: npt.NDArray[np.int64]  # [1]
+    tail: Array  # [1, 4, width]
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """One segment so far. `features` [n, 80] wait for a whole chunk. Of the `received` samples
+    those of whole chunks, or after a flush all, were `judged`."""
+
+    bank: StreamingFilterBank
+    features: Array
+    memory: EncoderMemory
+    transcript: Transcript = Transcript()
+    received: int = 0
+    judged: int = 0
+
+
+class Listener:
+    """The listening network: features of one chunk to vectors for the language model."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, config: VitaConfig) -> None:
+        self._session = session
+        audio = config.audio
+        if audio.chunk is None:
+            raise ValueError("this audio encoder cannot stream")
+        self._take, self._advance = audio.chunk_features, audio.chunk * SUBSAMPLING
+        shape = (audio.layers, 1, audio.heads, audio.left, audio.width // audio.heads)
+        tail = np.zeros((1, config.adapter.kernel - 1, audio.width), np.float32)
+        past = np.zeros(shape, np.float32)
+        self._fresh = EncoderMemory(past, past, np.zeros(1, np.int64), tail)
+        self._letters = audio.letters == len(LETTERS)
+
+    def start(self) -> Hearing:
+        """A new segment: caches and positions anew."""
+        return Hearing(StreamingFilterBank(), np.zeros((0, BINS), np.float32), self._fresh)
+
+    def take(self, hearing: Hearing, samples: Samples) -> Hearing:
+        """Take samples [n] at 16 kHz; nothing is encoded yet."""
+        bank = hearing.bank.copy()
+        joined = np.concatenate((hearing.features, bank.push(samples)))
+        received = hearing.received + samples.size
+        return replace(hearing, bank=bank, features=joined, received=received)
+
+    def ready(self, hearing: Hearing) -> bool:
+        """Is there a whole chunk to encode?"""
+        return len(hearing.features) >= self._take
+
+    def encode(self, hearing: Hearing) -> tuple[Hearing, Array]:
+        """One whole chunk: what follows, and its vectors [2, width]."""
+        later, vectors = self._run(hearing, self._take)
+        left = hearing.features[self._advance :]
+        judged = hearing.judged + self._advance * STEP
+        return replace(later, features=left, judged=judged), vectors
+
+    def flush(self, hearing: Hearing) -> tuple[Hearing, Array]:
+        """The partial chunk, padded: vectors [0 to 2, width]. Nothing can be heard after it: to go
+        on, take the hearing from before."""
+        valid = min(len(hearing.features), self._take)
+        if _encoder_frames(valid) == 0:
+            return replace(hearing, judged=hearing.received), np.zeros((0, 0), np.float32)
+        later, vectors = self._run(hearing, valid)
+        return replace(later, features=later.features[:0], judged=later.received), vectors
+
+    def _run(self, hearing: Hearing, valid: int) -> tuple[Hearing, Array]:
+        features = np.zeros((1, self._take, BINS), np.float32)
+        features[0, :valid] = hearing.features[:valid]
+        memory = hearing.memory
+        feed = {
+            "features": features,
+            "valid": np.array([valid], np.int64),
+            "keys": memory.keys,
+            "values": memory.values,
+            "position": memory.position,
+            "tail": memory.tail,
+        }
+        vectors, letters, keys, values, position, tail = self._session.run(None, feed)
+        frames = _encoder_frames(valid)
+        transcript = hearing.transcript
+        if self._letters:
+            transcript = transcript.grown(letters[0, :frames])
+        after = EncoderMemory(keys, values, position, tail)
+        return replace(hearing, memory=after, transcript=transcript), vectors[0, : -(-frames // 2)]
+
+
+def _encoder_frames(features: int) -> int:
+    return max(0, ((features - 1) // 2 - 1) // 2)

@@ -1,0 +1,162 @@
+"""models.engines: the voice of one answer, a code at a time, for embedded instances."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from models.base import AnswerChunk, SpokenWord
+from models.engines.bundle import Bundle, VoiceNetworks
+from models.engines.language import DecoderCache
+from models.vita.chunker import Chunker, SpokenChunk
+from models.vita.code_stream import SAMPLES_PER_CODE, CodeStream
+from models.vita.config import SpeechDecoderConfig
+from models.vita.letters import spell
+from models.vita.recital import Choice, Recital
+
+PAUSES = " ,.?!"
+FIRST_CODES = 6  # 150 ms: how much is known before the first sound leaves
+NEXT_CODES = 10
+
+
+@dataclass(slots=True)
+class _Running:
+    """One spoken chunk being made. `before`: codes of the answer before it; `given`: words of it
+    that were reported; `spans`: first and last code of each word that was said."""
+
+    recital: Recital
+    before: int
+    position: int
+    code: int
+    given: int = 0
+    spans: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def note(self) -> None:
+        """One code more was said: which word does it belong to?"""
+        spelling, place = self.recital.spelling, self.recital.place
+        if spelling.letters[place] not in PAUSES:
+            code, word = self.before + len(self.recital.codes) - 1, spelling.owner[place]
+            self.spans[word] = self.spans.get(word, (code, code))[0], code + 1
+
+    def finished(self, over: bool) -> list[SpokenWord]:
+        """Words whose end is known and that were not reported yet. A word that the voice leapt
+        over is there too, with no length: what was heard must read as what was said."""
+        spelling = self.recital.spelling
+        count = len(spelling.words) if over else spelling.owner[self.recital.place]
+        at = self.before + len(self.recital.codes)
+        words = []
+        for index in reversed(range(self.given, count)):
+            start, end = self.spans.get(index, (at, at))
+            at = start
+            span = start * SAMPLES_PER_CODE, end * SAMPLES_PER_CODE
+            words.append(SpokenWord(spelling.words[index], *span))
+        self.given = max(self.given, count)
+        return words[::-1]
+
+
+class Voice:
+    """Text in as it is written, sound and word times out. `step` makes one code, or begins one
+    spoken chunk."""
+
+    def __init__(
+        self, bundle: Bundle, networks: VoiceNetworks, cache: DecoderCache, seed: int | None
+    ) -> None:
+        assert bundle.model.speech is not None
+        self._config: SpeechDecoderConfig = bundle.model.speech
+        self._bundle, self._networks, self._cache = bundle, networks, cache
+        self._choice = Choice() if seed is None else Choice(seed=seed)
+        self._chunker = Chunker()
+        self._waiting: deque[SpokenChunk] = deque()
+        self._stream = CodeStream(self._features)
+        self._running: _Running | None = None
+        self._pending: list[int] = []
+        self._words: list[SpokenWord] = []
+        self._codes = 0  # of the answer
+        self._written = False
+        self.done = False
+        self.sounding = False  # a first sound has left
+
+    @property
+    def busy(self) -> bool:
+        """Is there anything to speak now?"""
+        return not self.done and (bool(self._running or self._waiting) or self._written)
+
+    def write(self, text: str) -> None:
+        self._waiting.extend(self._chunker.feed(text))
+
+    def end(self) -> None:
+        """The text is complete."""
+        self._waiting.extend(self._chunker.flush())
+        self._written = True
+
+    def step(self) -> list[AnswerChunk]:
+        if self._running is None and not self._waiting:
+            return self._finish()
+        if self._running is None:
+            self._begin(self._waiting.popleft())
+            return []
+        return self._speak(self._running)
+
+    def _begin(self, chunk: SpokenChunk) -> None:
+        spelling = spell(chunk.text, chunk.inside)
+        if not spelling.letters:
+            return
+        ids = np.array([spelling.ids], np.int64)[:, : self._bundle.config.spoken_letters]
+        kept = self._networks.prefill.run(None, {"letters": ids})
+        for buffer, part in zip(self._cache.buffers, kept, strict=True):
+            buffer[:, :, : part.shape[2]] = part
+        position = 1 + ids.shape[1]
+        recital = Recital(spelling, self._choice)
+        self._running = _Running(recital, self._codes, position, self._config.start)
+
+    def _speak(self, running: _Running) -> list[AnswerChunk]:
+        code = self._next_code(running)
+        self._words += running.finished(over=code is None)
+        if code is None:
+            self._running = None
+            return []
+        self._codes += 1
+        self._pending.append(code)
+        enough = NEXT_CODES if self.sounding else FIRST_CODES
+        return self._sound(flush=False) if len(self._pending) >= enough else []
+
+    def _next_code(self, running: _Running) -> int | None:
+        if running.position >= self._cache.capacity:
+            return None
+        self._cache.run("codes", np.array([[running.code]], np.int64), running.position)
+        running.position += 1
+        outputs = self._cache.outputs
+        code = running.recital.take(outputs["logits"][0], outputs["weights"][0])
+        if code is not None:
+            running.code = code
+            running.note()
+        return code
+
+    def _sound(self, flush: bool) -> list[AnswerChunk]:
+        samples = self._stream.feed(self._pending)
+        if flush:
+            samples = np.concatenate((samples, self._stream.flush()))
+        words, self._pending, self._words = tuple(self._words), [], []
+        self.sounding = self.sounding or samples.size > 0
+        return [AnswerChunk(samples=samples, words=words)] if samples.size or words else []
+
+    def _finish(self) -> list[AnswerChunk]:
+        self.done = True
+        return self._sound(flush=True) if self._codes else []
+
+    def _features(self, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        features: npt.NDArray[np.float32] = self._networks.codec.run(None, {"codes": codes})[0]
+        return features
+
+
+def speech_cache(bundle: Bundle, networks: VoiceNetworks) -> DecoderCache:
+    """A cache for the longest spoken chunk."""
+    config = bundle.model.speech
+    assert config is not None
+    capacity = 1 + bundle.config.spoken_letters + bundle.config.spoken_codes
+    shape = (1, config.heads, capacity, config.width // config.heads)
+    outputs = {"logits": (1, config.codes + 4), "weights": (1, capacity)}
+    return DecoderCache(networks.step, shape, 2 * config.layers, outputs)

@@ -1,0 +1,120 @@
+"""tests: one tiny model with random weights, exported once, and the engines that can be built."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from models.engines.bundle import Bundle, BundleConfig
+from models.training.export import Parts, export
+from models.vita.adapter import AudioTower
+from models.vita.blocks import initialise
+from models.vita.config import (
+    AdapterConfig,
+    AudioEncoderConfig,
+    LanguageModelConfig,
+    SpeechDecoderConfig,
+    StateTokens,
+    VitaConfig,
+)
+from models.vita.language_model import LanguageModel
+from models.vita.letters import LETTERS
+from models.vita.nano_codec import NanoCodec
+from models.vita.nano_prompt import SPECIAL, NanoPrompt
+from models.vita.speech_decoder import SpeechDecoder
+
+WORDS = "hello there what is the capital of france it is paris set timer minutes one two three"
+DEVIATION = 0.2  # large, so that the outputs of random weights differ clearly
+
+
+def tiny_tokenizer() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=128,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=sorted({*WORDS.replace(" ", "Ġ")}),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([WORDS], trainer)
+    return tokenizer
+
+
+def tiny_config(tokenizer: Tokenizer) -> VitaConfig:
+    return VitaConfig(
+        audio=AudioEncoderConfig(
+            width=32,
+            layers=2,
+            heads=2,
+            feed_forward=64,
+            subsampling_channels=8,
+            chunk=4,
+            left_chunks=4,
+            position="rotary",
+            letters=29,
+        ),
+        adapter=AdapterConfig(width=32, padding="left"),
+        language=LanguageModelConfig(
+            vocabulary=tokenizer.get_vocab_size(),
+            width=64,
+            layers=2,
+            heads=2,
+            key_value_heads=2,
+            feed_forward=128,
+            positions=512,
+            tied=True,
+        ),
+        speech=SpeechDecoderConfig(
+            width=64,
+            layers=2,
+            pre_layers=1,
+            heads=2,
+            feed_forward=128,
+            text_vocabulary=len(LETTERS),
+            aligner=(1, 0),
+        ),
+        states=StateTokens(*NanoPrompt(tokenizer).states),
+        template="nano",
+    )
+
+
+def tiny_parts() -> Parts:
+    """Random weights, the same on every machine."""
+    torch.manual_seed(7)
+    tokenizer = tiny_tokenizer()
+    config = tiny_config(tokenizer)
+    assert config.speech is not None
+    parts = Parts(
+        config=BundleConfig(model=config, name="tiny", capacity=256),
+        tower=AudioTower(config.audio, config.adapter, config.language.width),
+        language=LanguageModel(config.language),
+        tokenizer=tokenizer.to_str(),
+        speech=SpeechDecoder(config.speech),
+        codec=NanoCodec().decoder,
+    )
+    for module in (parts.tower, parts.language, parts.speech):
+        assert module is not None
+        initialise(module.eval(), DEVIATION)
+    return parts
+
+
+@pytest.fixture(scope="session")
+def parts() -> Parts:
+    return tiny_parts()
+
+
+@pytest.fixture(scope="session")
+def folder(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The exported tiny model, or the folder that ANTIPHON_TEST_MODEL names."""
+    named = os.environ.get("ANTIPHON_TEST_MODEL")
+    return Path(named) if named else export(parts, tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def bundle(folder: Path) -> Bundle:
+    return Bundle.read(folder)

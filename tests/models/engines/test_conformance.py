@@ -1,0 +1,328 @@
+"""tests: what every engine keeps to, whatever it is made of (models.base.Stream)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+
+from models.base import (
+    HEAR_CHUNK,
+    AnswerChunk,
+    AnswerOptions,
+    AssistantText,
+    Conversation,
+    Instance,
+    Instructions,
+    OutOfRoom,
+    Samples,
+    SpokenWord,
+    Stream,
+    UserSound,
+    UserText,
+    Verdict,
+)
+from models.engines.embedded import EmbeddedInstance, load
+from models.engines.script import Memory, Script, ScriptedAnswer, Segment
+from models.engines.scripted import ScriptedInstance
+
+SHORT = AnswerOptions(max_tokens=8, seed=1)
+HISTORY = Conversation(
+    (Instructions("be brief"), UserText("what is the capital of france"), AssistantText("paris"))
+)
+
+
+def sound(seconds: float, seed: int = 0) -> Samples:
+    """Something that changes all the time, [n] at 16 kHz."""
+    count = round(seconds * 16_000)
+    random = np.random.default_rng(seed)
+    tone = np.sin(np.cumsum(np.interp(np.arange(count), [0, count], [0.02, 0.9])))
+    return (0.2 * tone + 0.05 * random.standard_normal(count)).astype(np.float32)
+
+
+def scripted_verdict(segment: Segment) -> Verdict:
+    """Another one for every sound."""
+    share = float(np.abs(segment.samples).sum() % 1)
+    return Verdict(query=share, noise=1 - share)
+
+
+def scripted_answer(memory: Memory) -> ScriptedAnswer:
+    heard = sum(s.samples.size for s in memory.turn) + memory.judged
+    return ScriptedAnswer(text=f"I know {len(memory.items)} things and heard {heard} samples.")
+
+
+@pytest.fixture(params=["scripted", "embedded"])
+async def instances(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Instance, Instance]]:
+    made: list[Any]
+    if request.param == "scripted":
+        script = Script(verdict=scripted_verdict, answers=scripted_answer, capacity=256)
+        made = [ScriptedInstance(script, name=name) for name in "ab"]
+    else:
+        folder: Path = request.getfixturevalue("folder")
+        bundle = load(folder)
+        made = [EmbeddedInstance(bundle, name) for name in "ab"]
+    yield made[0], made[1]
+    for instance in made:
+        await instance.close()
+
+
+@pytest.fixture
+def instance(instances: tuple[Instance, Instance]) -> Instance:
+    return instances[0]
+
+
+@dataclass
+class Said:
+    """A whole answer."""
+
+    text: str = ""
+    samples: list[Samples] = field(default_factory=list)
+    words: list[SpokenWord] = field(default_factory=list)
+
+    @property
+    def sound(self) -> Samples:
+        return np.concatenate([np.zeros(0, np.float32), *self.samples])
+
+    def same_as(self, other: Said) -> bool:
+        alike = self.text == other.text and self.words == other.words
+        return alike and np.array_equal(self.sound, other.sound)
+
+
+async def answer_of(stream: Stream, options: AnswerOptions = SHORT) -> Said:
+    said = Said()
+    async for part in stream.answer(options):
+        assert isinstance(part, AnswerChunk)
+        said.text += part.text
+        said.words += part.words
+        if part.samples is not None:
+            said.samples.append(part.samples)
+    return said
+
+
+async def hear_in(stream: Stream, samples: Samples, sizes: Sequence[int]) -> list[Verdict]:
+    """Hear all samples in portions of these sizes, over and over."""
+    verdicts, start, turn = [], 0, 0
+    while start < samples.size:
+        size = sizes[turn % len(sizes)]
+        verdicts.append(await stream.hear(samples[start : start + size]))
+        start, turn = start + size, turn + 1
+    return verdicts
+
+
+def close_to(first: Verdict, second: Verdict) -> bool:
+    names = ("query", "noise", "text", "unfinished")
+    near = all(abs(getattr(first, n) - getattr(second, n)) < 1e-4 for n in names)
+    return near and first.heard == second.heard and first.words == second.words
+
+
+Pair: TypeAlias = tuple[Instance, Instance]
+
+
+async def test_verdicts_sum_to_one_and_follow_the_sound(instance: Instance) -> None:
+    stream = await instance.open(HISTORY)
+    verdicts = await hear_in(stream, sound(1.6), [HEAR_CHUNK])
+    for verdict in verdicts:
+        total = verdict.query + verdict.noise + verdict.text + verdict.unfinished
+        assert total == pytest.approx(1.0, abs=1e-6)
+    heard = [verdict.heard for verdict in verdicts]
+    assert heard == sorted(heard)
+    assert 1.6 * 16_000 - 2 * HEAR_CHUNK <= heard[-1] <= 1.6 * 16_000
+    assert len({round(verdict.query, 5) for verdict in verdicts}) > 3
+
+
+@pytest.mark.parametrize("sizes", [[1, 700, 333], [5000], [40_000]])
+async def test_portions_do_not_matter(instance: Instance, sizes: list[int]) -> None:
+    whole, odd = await instance.open(HISTORY), await instance.open(HISTORY)
+    samples = sound(1.2)
+    first = (await hear_in(whole, samples, [HEAR_CHUNK]))[-1]
+    second = (await hear_in(odd, samples, sizes))[-1]
+    assert close_to(first, second)
+    assert (await answer_of(whole)).same_as(await answer_of(odd))
+
+
+async def test_a_flush_is_taken_back_when_hearing_goes_on(instance: Instance) -> None:
+    plain, flushed = await instance.open(HISTORY), await instance.open(HISTORY)
+    samples, pause = sound(1.5), 7_000
+    await flushed.hear(samples[:pause])
+    at_pause = await flushed.hear(samples[pause : pause + 500], last=True)
+    assert at_pause.heard == pause + 500
+    await plain.hear(samples)
+    assert close_to(await plain.hear(samples[:0]), await flushed.hear(samples[pause + 500 :]))
+    assert close_to(
+        await plain.hear(samples[:0], last=True), await flushed.hear(samples[:0], last=True)
+    )
+    assert plain.room() == flushed.room()
+    assert (await answer_of(plain)).same_as(await answer_of(flushed))
+
+
+async def test_rewinding_forgets_exactly(instance: Instance) -> None:
+    plain, winding = await instance.open(HISTORY), await instance.open(HISTORY)
+    first, second = sound(0.9), sound(0.7, seed=5)
+    for stream in (plain, winding):
+        await stream.hear(first)
+    mark, room = await winding.mark(), winding.room()
+    await winding.hear(sound(1.0, seed=9), last=True)
+    await winding.end_segment()
+    await answer_of(winding)
+    await winding.read(UserText("three two one"))
+    await winding.rewind(mark)
+    assert winding.room() == room
+    for stream in (plain, winding):
+        await stream.hear(second)
+    assert close_to(
+        await plain.hear(second[:0], last=True), await winding.hear(second[:0], last=True)
+    )
+    assert (await answer_of(plain)).same_as(await answer_of(winding))
+
+
+async def test_a_mark_at_a_pause_outlives_going_on(instance: Instance) -> None:
+    """Speculation: flush, mark, answer, rewind, go on; and the mark again after all of it."""
+    plain, stream = await instance.open(HISTORY), await instance.open(HISTORY)
+    first, second = sound(0.75), sound(0.7, seed=5)
+    await stream.hear(first, last=True)
+    mark = await stream.mark()
+    said = await answer_of(stream)
+    await stream.rewind(mark)
+    await stream.hear(second, last=True)
+    await plain.hear(np.concatenate([first, second]), last=True)
+    assert (await answer_of(plain)).same_as(await answer_of(stream))
+    await stream.rewind(mark)
+    assert said.same_as(await answer_of(stream))
+
+
+async def test_a_foreign_mark_is_refused(instance: Instance) -> None:
+    stream, other = await instance.open(HISTORY), await instance.open(HISTORY)
+    early = await stream.mark()
+    await stream.read(UserText("one two"))
+    late = await stream.mark()
+    await stream.rewind(early)
+    with pytest.raises(ValueError, match="not a mark"):
+        await stream.rewind(late)
+    with pytest.raises(ValueError, match="not a mark"):
+        await other.rewind(late)
+
+
+async def test_a_cancelled_answer_can_be_rewound(instance: Instance) -> None:
+    stream, other = await instance.open(HISTORY), await instance.open(HISTORY)
+    for each in (stream, other):
+        await each.hear(sound(0.8), last=True)
+    mark, room = await stream.mark(), stream.room()
+    async with aclosing(stream.answer(SHORT)) as parts:  # type: ignore[type-var]
+        async for _ in parts:
+            break
+    task = asyncio.create_task(answer_of(other))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await stream.rewind(mark)
+    assert stream.room() == room
+    again = await answer_of(stream)
+    fresh = await instance.open(HISTORY)
+    await fresh.hear(sound(0.8), last=True)
+    assert again.same_as(await answer_of(fresh))
+    assert isinstance(await other.hear(sound(0.2)), Verdict)
+
+
+async def test_words_have_their_place_in_the_sound(instance: Instance) -> None:
+    stream = await instance.open(HISTORY)
+    await stream.hear(sound(0.8), last=True)
+    said = await answer_of(stream, AnswerOptions(max_tokens=24, seed=3))
+    assert said.sound.size > 0
+    assert said.words
+    assert said.words[0].start >= 0
+    assert said.words[-1].end <= said.sound.size
+    assert all(word.start <= word.end for word in said.words)
+    assert all(before.end <= after.start for before, after in pairwise(said.words))
+    spoken = " ".join(word.text for word in said.words)
+    assert spoken == " ".join(said.text.split())
+
+
+async def test_silence_on_request(instance: Instance) -> None:
+    loud, quiet = await instance.open(HISTORY), await instance.open(HISTORY)
+    for stream in (loud, quiet):
+        await stream.hear(sound(0.8), last=True)
+    written = await answer_of(quiet, AnswerOptions(max_tokens=8, seed=1, speak=False))
+    assert written.sound.size == 0
+    assert written.text == (await answer_of(loud)).text
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+async def test_seeds_reproduce(instances: Pair, temperature: float) -> None:
+    said = []
+    for instance in instances:
+        stream = await instance.open(HISTORY)
+        await stream.hear(sound(0.5), last=True)
+        options = AnswerOptions(max_tokens=8, seed=11, temperature=temperature)
+        said.append(await answer_of(stream, options))
+    assert said[0].same_as(said[1])
+
+
+async def test_room_shrinks_until_there_is_none(instance: Instance) -> None:
+    empty, stream = await instance.open(Conversation()), await instance.open(HISTORY)
+    assert empty.room() <= instance.capacity()
+    assert stream.room() < empty.room()
+    room = stream.room()
+    await stream.hear(sound(0.8), last=True)
+    assert stream.room() < room
+    with pytest.raises(OutOfRoom):
+        while True:
+            before = stream.room()
+            await stream.read(UserText("hello there what is it " * 8))
+            assert stream.room() < before
+    assert stream.room() == before
+    with pytest.raises(OutOfRoom):
+        await instance.open(Conversation((UserText("hello there " * instance.capacity()),)))
+
+
+async def test_heard_sound_can_be_told_to_another(instances: Pair) -> None:
+    """A fresh stream with the embedded turn in its history knows as much as one that heard it."""
+    first = await instances[0].open(HISTORY)
+    assert first.embedded() is None
+    await first.hear(sound(0.96), last=True)
+    vectors = first.embedded()
+    assert vectors is not None
+    assert vectors.ndim == 2
+    await first.end_segment()
+    turn = UserSound(samples=sound(0.96), embedded=vectors)
+    second = await instances[1].open(Conversation((*HISTORY.items, turn)))
+    for stream in (first, second):
+        await stream.hear(sound(0.5, seed=2), last=True)
+    assert len(first.embedded()) > len(vectors)  # type: ignore[arg-type]
+
+
+async def test_streams_do_not_disturb_each_other(instance: Instance) -> None:
+    alone = []
+    for seed in (1, 2):
+        stream = await instance.open(HISTORY)
+        await stream.hear(sound(1.1, seed), last=True)
+        alone.append(await answer_of(stream))
+    streams = [await instance.open(HISTORY) for _ in alone]
+    for start in range(0, round(1.1 * 16_000), 1_000):
+        for seed, stream in zip((1, 2), streams, strict=True):
+            await stream.hear(sound(1.1, seed)[start : start + 1_000])
+    for stream in streams:
+        await stream.hear(np.zeros(0, np.float32), last=True)
+    together = await asyncio.gather(*(answer_of(stream) for stream in streams))
+    assert all(one.same_as(other) for one, other in zip(alone, together, strict=True))
+
+
+async def test_manners(instance: Instance) -> None:
+    stream = await instance.open(HISTORY)
+    parts = stream.answer(SHORT)
+    await anext(parts)
+    with pytest.raises(RuntimeError, match="while answer is running"):
+        await stream.mark()
+    await parts.aclose()  # type: ignore[attr-defined]
+    await stream.close()
+    await stream.close()
+    for call in (stream.hear(sound(0.1)), stream.mark(), stream.read(UserText("one"))):
+        with pytest.raises(RuntimeError, match="closed stream"):
+            await call
