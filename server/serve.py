@@ -38,7 +38,7 @@ def command(
     trace_words: Annotated[bool | None, typer.Option(help="Let traces hold what was said.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
 ) -> None:
-    """Serve conversations. Flags rule over ANTIPHON_* in the environment, and that over the file."""
+    """Serve conversations. Flags rule over ANTIPHON_* in the environment, that over the file."""
     flags: dict[str, Any] = dict(locals())
     flags.pop("config")
     console = Console(stderr=True)

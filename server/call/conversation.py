@@ -20,6 +20,7 @@ Message = dict[str, Any]
 LATE = 0.02  # seconds after which an append counts as late
 _CLOCK_SKEW = 1e-9
 _ACKNOWLEDGE_EVERY = 0.1  # seconds
+_EXPLANATIONS = ("decision", "state", "swap", "duck")
 
 
 class CallFailed(Exception):
@@ -59,8 +60,10 @@ class Call:
         """The session.update with which the call begins."""
         session: Message = {"type": "realtime", "output_modalities": ["audio"], "audio": _AUDIO}
         manners = self.script.manners
-        if manners.explains or manners.acknowledges:
-            session["antiphon"] = {"events": ["all"]}
+        if manners.explains:
+            session["antiphon"] = {"events": list(_EXPLANATIONS)}
+        if manners.acknowledges:
+            session.setdefault("antiphon", {})["playback_ack"] = True
         return {"type": "session.update", "session": _joined(session, manners.session)}
 
     @property
@@ -109,7 +112,7 @@ class Call:
         self._acknowledged = now
         item_id = self.speaker.pieces[-1].item_id
         played = round(self.speaker.played(item_id, now) * 1000 / RATE)
-        return [{"type": "antiphon.playout", "item_id": item_id, "audio_end_ms": played}]
+        return [{"type": "antiphon.playback", "item_id": item_id, "audio_ms": played}]
 
     # ------------------------------------------------------------------------- what arrives
 

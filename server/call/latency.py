@@ -13,6 +13,9 @@ from server.call.record import Answer, Record
 from server.call.script import Cue
 from server.call.timeline import Placed
 
+_DUCK_WITHIN = 0.5  # seconds after the overlap's end: what ducks later is something else
+_DECIDED_WITHIN = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -98,8 +101,8 @@ def _turn(cue: Cue, placed: Placed, record: Record) -> Turn:
 
 def _duck(placed: Placed, record: Record) -> float | None:
     onset = placed.voiced.start
-    for state in record.events("antiphon.state"):
-        if state.now >= onset and state.event.get("assistant") == "ducked":
+    for state in record.events("antiphon.duck"):
+        if onset <= state.now <= placed.voiced.end + _DUCK_WITHIN and state.event.get("ducked"):
             return state.now - onset
     return None
 
@@ -110,7 +113,7 @@ def _decisions(placed: Placed, record: Record) -> tuple[str, ...]:
     return tuple(
         str(found.event.get("reason"))
         for found in record.events("antiphon.decision")
-        if _milliseconds(found.event, "audio_start_ms") < voiced.end + 0.5
+        if _milliseconds(found.event, "audio_start_ms") < voiced.end + _DECIDED_WITHIN
         and _milliseconds(found.event, "audio_end_ms") > voiced.start
     )
 

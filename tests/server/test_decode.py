@@ -1,0 +1,352 @@
+"""What clients send: each good message becomes its event, each bad one a refusal with a name."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from PIL import Image
+
+from duplex import events as happened
+from models.base import (
+    AssistantText,
+    FunctionCall,
+    FunctionOutput,
+    Instructions,
+    UserImage,
+    UserSound,
+    UserText,
+)
+from server.realtime.decode import Configured, Decoder, Heard, Step
+from server.realtime.ledger import Ledger
+from server.realtime.refusal import Refusal
+from server.realtime.session_config import SessionConfig
+
+PCM_100MS = base64.b64encode(bytes(4800)).decode()
+
+
+def new_decoder(**session: Any) -> Decoder:
+    ledger = Ledger("t", lambda item: UserSound(words=item) if item == "item_spoken" else None)
+    return Decoder(ledger, SessionConfig().changed(session), 0.08, ("gpt-realtime",))
+
+
+def decode(decoder: Decoder, kind: str, **fields: Any) -> list[Step]:
+    return decoder.decode(orjson.dumps({"type": kind, **fields}))
+
+
+def one(decoder: Decoder, kind: str, **fields: Any) -> Any:
+    (step,) = decode(decoder, kind, **fields)
+    return step
+
+
+def user(*content: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"type": "message", "role": "user", "content": list(content), **fields}
+
+
+def picture(size: tuple[int, int] = (4, 3), form: str = "PNG") -> str:
+    stream = io.BytesIO()
+    Image.new("RGB", size, (200, 10, 10)).save(stream, form)
+    return f"data:image/{form.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"type": "input_audio_buffer.commit"}, happened.CommitRequested("e")),
+        ({"type": "input_audio_buffer.clear"}, happened.ClearRequested("e")),
+        (
+            {"type": "conversation.item.retrieve", "item_id": "i"},
+            happened.ItemRetrieveRequested("i", "e"),
+        ),
+        (
+            {"type": "conversation.item.delete", "item_id": "i"},
+            happened.ItemDeleteRequested("i", "e"),
+        ),
+        (
+            {
+                "type": "conversation.item.truncate",
+                "item_id": "i",
+                "content_index": 0,
+                "audio_end_ms": 0,
+            },
+            happened.ItemTruncateRequested("i", 0, 0, "e"),
+        ),
+        ({"type": "response.cancel"}, happened.CancelRequested(None, "e")),
+        (
+            {"type": "response.cancel", "response_id": "resp_t_7"},
+            happened.CancelRequested(7, "e"),
+        ),
+    ],
+)
+def test_plain_requests(message: dict[str, Any], expected: Any) -> None:
+    assert new_decoder().decode(orjson.dumps(message | {"event_id": "e"})) == [expected]
+
+
+# ----------------------------------------------------------------------------------------- sound
+
+
+@pytest.mark.parametrize(
+    ("form", "bytes_a_second"),
+    [
+        ({"type": "audio/pcm", "rate": 24000}, 48000),
+        ({"type": "audio/pcm", "rate": 16000}, 32000),
+        ({"type": "audio/pcmu"}, 8000),
+        ({"type": "audio/pcma"}, 8000),
+    ],
+)
+def test_append_becomes_16_khz(form: dict[str, Any], bytes_a_second: int) -> None:
+    decoder = new_decoder(audio={"input": {"format": form}})
+    data = bytes(bytes_a_second)
+    chunks = [data[at : at + 777] for at in range(0, len(data), 777)]  # odd: halves are carried
+    heard = [
+        one(decoder, "input_audio_buffer.append", audio=base64.b64encode(chunk).decode())
+        for chunk in chunks
+    ]
+    assert all(isinstance(step, Heard) for step in heard)
+    assert abs(sum(len(step.samples) for step in heard) - 16000) <= 64
+
+
+def test_formats_change_between_appends() -> None:
+    decoder = new_decoder()
+    assert len(one(decoder, "input_audio_buffer.append", audio=PCM_100MS).samples) > 1500
+    step = one(decoder, "session.update", session={"audio": {"input": {"format": "g711_ulaw"}}})
+    assert isinstance(step, Configured)
+    sound = one(decoder, "input_audio_buffer.append", audio=base64.b64encode(bytes(800)).decode())
+    assert abs(len(sound.samples) - 1600) <= 64
+
+
+# --------------------------------------------------------------------------------------- session
+
+
+def test_session_update() -> None:
+    decoder = new_decoder()
+    step = one(decoder, "session.update", session={"model": "gpt-realtime", "instructions": "hi"})
+    assert (step.instructions, step.tools) == ("hi", None)
+    assert step.session is decoder.session
+    again = one(decoder, "session.update", session={"tools": [{"name": "f"}]})
+    assert (again.instructions, [tool.name for tool in again.tools]) == (None, ["f"])
+
+
+def test_refused_update_changes_nothing() -> None:
+    decoder = new_decoder()
+    before = decoder.session
+    with pytest.raises(Refusal):
+        decode(decoder, "session.update", session={"instructions": "x", "nonsense": 1})
+    assert decoder.session is before
+
+
+# ----------------------------------------------------------------------------------------- items
+
+
+@pytest.mark.parametrize(
+    ("item", "role", "parts"),
+    [
+        (user({"type": "input_text", "text": "hi"}), "user", (UserText("hi"),)),
+        ({"role": "user", "content": [{"type": "text", "text": "x"}]}, "user", (UserText("x"),)),
+        (
+            {
+                "type": "message",
+                "role": "system",
+                "content": [{"type": "input_text", "text": "be kind"}],
+            },
+            "system",
+            (Instructions("be kind"),),
+        ),
+        (
+            {
+                "type": "message",
+                "role": "assistant",
+                "content": [{"type": "output_audio", "transcript": "yes"}],
+            },
+            "assistant",
+            (AssistantText("yes"),),
+        ),
+        (
+            {"type": "function_call", "name": "f", "arguments": "{}", "call_id": "c"},
+            "assistant",
+            (FunctionCall("f", "{}", "c"),),
+        ),
+        (
+            {"type": "function_call_output", "call_id": "c", "output": "3"},
+            "tool",
+            (FunctionOutput("c", "3"),),
+        ),
+    ],
+)
+def test_items(item: dict[str, Any], role: str, parts: tuple[Any, ...]) -> None:
+    offered = one(new_decoder(), "conversation.item.create", item=item | {"id": "mine"})
+    assert (offered.item_id, offered.role, offered.parts) == ("mine", role, parts)
+    assert offered.wire["status"] == "completed"
+    assert "id" not in offered.wire
+
+
+def test_items_without_a_name_get_one() -> None:
+    decoder = new_decoder()
+    item = user({"type": "input_text", "text": "hi"})
+    first = one(decoder, "conversation.item.create", item=item, previous_item_id="root")
+    second = one(decoder, "conversation.item.create", item=item)
+    assert first.item_id != second.item_id
+    assert (first.previous_item_id, second.previous_item_id) == ("root", None)
+
+
+def test_sound_item() -> None:
+    item = user({"type": "input_audio", "audio": PCM_100MS})
+    offered = one(new_decoder(), "conversation.item.create", item=item)
+    assert len(offered.parts[0].samples) == 1600
+    assert offered.wire["content"] == [{"type": "input_audio", "transcript": None}]
+
+
+def test_images_are_read_and_the_last_eight_kept() -> None:
+    decoder = new_decoder()
+    dropped = []
+    for number in range(10):
+        item = user({"type": "input_image", "image_url": picture()}, id=f"image{number}")
+        offered, *rest = decode(decoder, "conversation.item.create", item=item)
+        assert isinstance(offered, happened.ItemOffered)
+        assert isinstance(offered.parts[0], UserImage)
+        dropped += [step.item_id for step in rest if isinstance(step, happened.ItemDeleteRequested)]
+    assert dropped == ["image0", "image1"]
+    assert offered.parts[0].pixels.shape == (3, 4, 3)
+    np.testing.assert_array_equal(offered.parts[0].pixels[0, 0], (200, 10, 10))
+
+
+def test_large_image_is_made_smaller() -> None:
+    item = user({"type": "input_image", "image_url": picture((3000, 1000), "JPEG")})
+    offered = one(new_decoder(), "conversation.item.create", item=item)
+    assert offered.parts[0].pixels.shape == (341, 1024, 3)
+
+
+# ------------------------------------------------------------------------------------- responses
+
+
+def test_response_create() -> None:
+    decoder = new_decoder(antiphon={"seed": 5}, tools=[{"name": "f"}])
+    response = {
+        "instructions": "short",
+        "output_modalities": ["text"],
+        "max_output_tokens": 12,
+        "metadata": {"client_event_id": "e"},
+        "conversation": "none",
+        "tool_choice": {"type": "function", "name": "f"},
+        "audio": {"output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": "x"}},
+        "input": [
+            user({"type": "input_text", "text": "q"}),
+            {"type": "item_reference", "id": "it"},
+        ],
+    }
+    it = user({"type": "input_text", "text": "before"}, id="it")
+    decode(decoder, "conversation.item.create", item=it)
+    asked = one(decoder, "response.create", response=response, event_id="e")
+    options = asked.options
+    assert (options.speak, options.max_tokens, options.seed) == (False, 12, 5)
+    assert (options.instructions, options.tool_choice) == ("short", "f")
+    assert (asked.in_conversation, asked.metadata) == (False, {"client_event_id": "e"})
+    assert asked.items == (UserText("q"), UserText("before"))
+
+
+def test_bare_response_create() -> None:
+    asked = one(new_decoder(output_modalities=["text"]), "response.create")
+    assert (asked.options.speak, asked.items, asked.in_conversation) == (False, None, True)
+    empty = one(new_decoder(), "response.create", response={"input": []})
+    assert empty.items == ()  # an empty context is not the conversation's
+
+
+def test_a_spoken_turn_can_be_referred_to() -> None:
+    response = {"input": [{"type": "item_reference", "id": "item_spoken"}]}
+    asked = one(new_decoder(), "response.create", response=response)
+    assert asked.items == (UserSound(words="item_spoken"),)
+
+
+def test_playback() -> None:
+    decoder = new_decoder(antiphon={"playback_ack": True})
+    step = one(decoder, "antiphon.playback", response_id="resp_t_2", audio_ms=500)
+    assert step == happened.PlayoutReported(2, 12000)
+    with pytest.raises(Refusal):
+        decode(new_decoder(), "antiphon.playback", response_id="resp_t_2", audio_ms=500)
+
+
+# ------------------------------------------------------------------------------------ bad input
+
+ITEM = "conversation.item.create"
+APPEND = "input_audio_buffer.append"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "param"),
+    [
+        ("{", "invalid_json", None),
+        ("[1]", "invalid_json", None),
+        ("null", "invalid_json", None),
+        ("[" * 5000, "invalid_json", None),
+        ("{}", "missing_required_parameter", "type"),
+        ('{"type": 3}', "invalid_value", "type"),
+        ('{"type": "no.such"}', "invalid_value", "type"),
+        ('{"type": "output_audio_buffer.clear"}', "invalid_value", "type"),
+    ],
+)
+def test_bad_messages(text: str, code: str, param: str | None) -> None:
+    with pytest.raises(Refusal) as caught:
+        new_decoder().decode(text)
+    assert (caught.value.code, caught.value.param) == (code, param)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "param"),
+    [
+        (APPEND, {}, "audio"),
+        (APPEND, {"audio": 7}, "audio"),
+        (APPEND, {"audio": "%%%"}, "audio"),
+        (APPEND, {"audio": "A" * (21 * 2**20)}, "audio"),
+        ("session.update", {"session": "x"}, "session"),
+        (ITEM, {"item": {"type": "message", "role": "user"}}, "item.content"),
+        (ITEM, {"item": {"type": "poem"}}, "item"),
+        (ITEM, {"item": user({"type": "output_text", "text": "x"})}, "item.content[0].type"),
+        (ITEM, {"item": user({"type": "input_text"})}, "item.content[0].text"),
+        (ITEM, {"item": user({"type": "input_audio", "audio": "?"})}, "item.content[0].audio"),
+        (
+            ITEM,
+            {"item": user({"type": "input_image", "image_url": "http://x/y.png"})},
+            "item.content[0].image_url",
+        ),
+        (
+            ITEM,
+            {"item": user({"type": "input_image", "image_url": "data:image/png;base64,AAAA"})},
+            "item.content[0].image_url",
+        ),
+        (ITEM, {"item": user(id="x" * 200)}, "item.id"),
+        ("conversation.item.truncate", {"item_id": "i", "audio_end_ms": -1}, "audio_end_ms"),
+        ("response.cancel", {"response_id": "resp_other_1"}, "response_id"),
+        ("response.create", {"response": {"volume": 3}}, "response.volume"),
+        (
+            "response.create",
+            {"response": {"input": [{"type": "item_reference", "id": "no"}]}},
+            "response.input[0].id",
+        ),
+        (
+            "response.create",
+            {"response": {"metadata": {"k" * 65: "v"}}},
+            f"response.metadata.{'k' * 64}",
+        ),
+        ("response.create", {"response": {"conversation": "x"}}, "response.conversation"),
+        (
+            "response.create",
+            {"response": {"audio": {"output": {"format": {"type": "audio/pcmu"}}}}},
+            "response.audio.output.format",
+        ),
+    ],
+)
+def test_bad_fields(kind: str, fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        decode(new_decoder(), kind, event_id="e7", **fields)
+    assert (caught.value.param, caught.value.event_id) == (param, "e7")
+    assert len(caught.value.message) < 500
+
+
+def test_a_picture_too_large_is_not_decoded() -> None:
+    item = user({"type": "input_image", "image_url": picture((6000, 5000))})
+    with pytest.raises(Refusal, match="pixels"):
+        decode(new_decoder(), ITEM, item=item)
