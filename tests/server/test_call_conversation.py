@@ -153,10 +153,10 @@ def test_a_client_that_acknowledges_counts_up() -> None:
     script = Script(cues=(QUESTION,), manners=Manners(acknowledges=True))
     events = [*answer("r1", 2.0, 1.0), (2.95, done("r1"))]
     call, _, sent = play(script, events)
-    marks = [message["audio_end_ms"] for _, message in sent if "playout" in message["type"]]
+    marks = [message["audio_ms"] for _, message in sent if "playback" in message["type"]]
     assert marks == sorted(marks)
     assert marks[-1] == 1000
-    assert call.opening()["session"]["antiphon"]
+    assert call.opening()["session"]["antiphon"] == {"playback_ack": True}
 
 
 def test_echo_is_the_speaker_delayed_and_damped() -> None:

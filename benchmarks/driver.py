@@ -1,0 +1,61 @@
+"""The measuring room: plays trials through a server, some at a time, and keeps their records."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from benchmarks.scene import Trial
+from server.call.caller import Caller
+from server.call.conversation import CallFailed
+from server.call.record import Record
+
+Judge = Callable[[Trial, Record, Caller], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where calls go."""
+
+    url: str
+    key: str | None = None
+    model: str = "nano"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A trial whose call could not be made or broke."""
+
+    trial: Trial
+    reason: str
+
+
+async def play(
+    line: Line, trials: Iterable[Trial], judge: Judge, *, sessions: int
+) -> list[Failure]:
+    """Play all trials with so many calls at a time; `judge` sees each record, its line still open.
+
+    The driver's own sounds are built as they are needed, so a long list costs no memory.
+    """
+    failures: list[Failure] = []
+    waiting = iter(trials)
+
+    async def one_line(start: float) -> None:
+        await asyncio.sleep(start)  # calls that begin together would all speak together
+        for trial in waiting:
+            try:
+                await _play_one(line, trial, judge)
+            except CallFailed as failure:
+                failures.append(Failure(trial, str(failure)))
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(sessions):
+            group.create_task(one_line(number * 0.37))
+    return failures
+
+
+async def _play_one(line: Line, trial: Trial, judge: Judge) -> None:
+    async with Caller(line.url, trial.script, key=line.key, model=line.model) as caller:
+        record = await caller.run()
+        await judge(trial, record, caller)

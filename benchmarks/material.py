@@ -1,0 +1,199 @@
+"""The measuring room: recordings and synthesised speech that scenes are built from."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import soundfile  # type: ignore[import-untyped]
+
+from audio.frame import HEAR_RATE, Samples
+from audio.resample import resample
+from models.training.synthesis import speak
+from models.training.voices import RESERVED_FLITE, RESERVED_VARIANTS, Voice
+from server.call.timeline import RATE, Clip
+from server.call.voiced import Span, voiced_spans
+
+DATA_VARIABLE = "ANTIPHON_DATA"
+_BESIDE = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+_SPEECH_LEVEL = -23.0  # dBFS of synthesised speech
+
+
+class MissingMaterial(Exception):
+    """This scene cannot be built here; the text says what it lacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One line of a manifest."""
+
+    path: Path
+    split: str
+    label: str
+    speaker: str
+    tag: str
+    seconds: float
+
+
+class Material:
+    """What there is to build from: a data folder (or none) and the synthesisers installed."""
+
+    def __init__(self, folder: Path | None, split: str) -> None:
+        self.split = split
+        found = read_manifest(folder / "MANIFEST.tsv") if folder else []
+        self._recordings = [one for one in found if split in (one.split, "all")]
+
+    def recordings(
+        self, labels: tuple[str, ...], tags: tuple[str, ...] = (), seconds: float = np.inf
+    ) -> list[Recording]:
+        """Recordings with one of these labels (and tags), at most so long.
+
+        Raises MissingMaterial.
+        """
+        found = [
+            one
+            for one in self._recordings
+            if one.label in labels and (not tags or one.tag in tags) and one.seconds <= seconds
+        ]
+        if not found:
+            what = ", ".join(labels)
+            raise MissingMaterial(f"no {self.split} recordings of {what}: set {DATA_VARIABLE}")
+        return found
+
+    def room(self) -> Samples | None:
+        """The impulse response of a room, [n] at 24 kHz; None without one."""
+        found = [one for one in self._recordings if one.label == "rir"]
+        return _load(found[0].path).samples if found else None
+
+
+def find_data(argument: Path | None = None) -> Path | None:
+    """The data folder: the argument, the environment, or the one beside the repository."""
+    named = argument or (Path(os.environ[DATA_VARIABLE]) if DATA_VARIABLE in os.environ else None)
+    if named is not None:
+        if not (named / "MANIFEST.tsv").is_file():
+            raise MissingMaterial(f"{named} holds no MANIFEST.tsv")
+        return named
+    return _BESIDE if (_BESIDE / "MANIFEST.tsv").is_file() else None
+
+
+def read_manifest(path: Path) -> list[Recording]:
+    """The lines of a manifest. Raises ValueError on a line that is none."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    columns = lines[0].split("\t")
+    found = []
+    for number, line in enumerate(lines[1:], 2):
+        fields = dict(zip(columns, line.split("\t"), strict=False))
+        try:
+            found.append(
+                Recording(
+                    path.parent / fields["path"],
+                    fields["split"],
+                    fields["label"],
+                    fields.get("speaker", "-"),
+                    fields.get("transcript_or_tag", ""),
+                    float(fields.get("seconds", "nan")),
+                )
+            )
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{path.name}:{number}: {error}") from error
+    return found
+
+
+@lru_cache(maxsize=256)
+def _load(path: Path) -> Clip:
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return Clip.of(path.stem, samples.mean(axis=1).astype(np.float32), rate)
+
+
+def load(recording: Recording) -> Clip:
+    """The recording as a clip at 24 kHz, voiced bounds by energy."""
+    return _load(recording.path)
+
+
+# ------------------------------------------------------------------------------------ speech
+
+
+def voices() -> list[Voice]:
+    """Voices that no training has heard, as far as their engines are installed."""
+    found = []
+    if shutil.which("flite"):
+        found += [Voice("flite", name) for name in RESERVED_FLITE]
+    if shutil.which("espeak-ng"):
+        found += [Voice("espeak", name, "en-us") for name in RESERVED_VARIANTS[:4]]
+    return found
+
+
+@lru_cache(maxsize=256)
+def spoken(text: str, voice: Voice) -> Clip:
+    """A sentence in this voice, at the level of close speech, with a little room round it."""
+    samples = resample(speak(text, voice).samples, HEAR_RATE, RATE)
+    quiet = np.zeros(RATE // 10, dtype=np.float32)
+    padded = np.concatenate((quiet, at_level(samples, _SPEECH_LEVEL), quiet))
+    return Clip.of(f"{text} [{voice.speaker}]", padded)
+
+
+# ---------------------------------------------------------------------------- pure treatments
+
+
+def at_level(samples: Samples, level: float) -> Samples:
+    """Scaled so that the loud part of [n] has this RMS level in dBFS; peaks stay below -1 dB."""
+    spans = voiced_spans(samples, RATE)
+    loud = np.concatenate([samples[_slice(span)] for span in spans]) if spans else samples
+    rms = float(np.sqrt(np.mean(loud.astype(np.float64) ** 2))) if len(loud) else 0.0
+    if rms == 0.0:
+        return samples
+    peak = float(np.max(np.abs(samples)))
+    gain = min(10 ** (level / 20) / rms, 0.89 / peak)
+    scaled: Samples = (samples * np.float32(gain)).astype(np.float32)
+    return scaled
+
+
+def longest_gap(clip: Clip, shortest: float = 0.08) -> Span | None:
+    """The longest silence inside speech, seconds of the clip; None if all are shorter."""
+    spans = voiced_spans(clip.samples, RATE, gap=shortest)
+    gaps = [Span(a.end, b.start) for a, b in itertools.pairwise(spans)]
+    return max(gaps, key=lambda gap: gap.seconds, default=None)
+
+
+def stretched(clip: Clip, gap: Span, seconds: float) -> tuple[Clip, Span]:
+    """The clip with this gap stretched to `seconds` by its own room tone, and the new pause."""
+    first, last = round(gap.start * RATE), round(gap.end * RATE)
+    edge = round(0.01 * RATE)
+    tone = clip.samples[first + edge : max(last - edge, first + edge + 1)]
+    wanted = round(seconds * RATE) - (last - first)
+    if wanted <= 0:
+        return clip, gap
+    # There and back again, so that the seams are continuous.
+    there_and_back = np.concatenate((tone, tone[::-1]))
+    more = np.resize(there_and_back, wanted).astype(np.float32)
+    middle = (first + last) // 2
+    samples = np.concatenate((clip.samples[:middle], more, clip.samples[middle:]))
+    pause = Span(gap.start, gap.start + seconds)
+    voiced = clip.voiced
+    shift = wanted / RATE
+    moved = Span(voiced.start, voiced.end + shift) if voiced else None
+    return Clip(clip.name, samples, moved), pause
+
+
+def in_room(clip: Clip, response: Samples) -> Clip:
+    """The clip as heard in a room with this impulse response [n]; its level is kept."""
+    size = len(clip.samples) + len(response) - 1
+    spectrum = np.fft.rfft(clip.samples, size) * np.fft.rfft(response, size)
+    wet = np.fft.irfft(spectrum, size)[: len(clip.samples)].astype(np.float32)
+    before, after = (float(np.sqrt(np.mean(x**2))) or 1.0 for x in (clip.samples, wet))
+    return Clip(clip.name, (wet * np.float32(before / after)).astype(np.float32), clip.voiced)
+
+
+def cropped(clip: Clip, seconds: float) -> Clip:
+    """At most so much of a clip, from its first voiced moment on."""
+    start = round((clip.voiced.start if clip.voiced else 0.0) * RATE)
+    return Clip.of(clip.name, clip.samples[start : start + round(seconds * RATE)])
+
+
+def _slice(span: Span) -> slice:
+    return slice(round(span.start * RATE), round(span.end * RATE))

@@ -1,0 +1,60 @@
+"""The measuring room: pictures of distributions and curves (matplotlib, without a display)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib  # type: ignore[import-untyped,unused-ignore]
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+
+def plot_latencies(columns: Mapping[str, Sequence[float]], path: Path, budget: float = 0.3) -> None:
+    """Cumulative distributions of latencies in seconds, one line each."""
+    figure, axes = pyplot.subplots(figsize=(8, 4.5))
+    for name, values in columns.items():
+        ordered = sorted(value * 1000 for value in values)
+        shares = [(index + 1) / len(ordered) for index in range(len(ordered))]
+        axes.step(ordered, shares, where="post", label=f"{name} (n = {len(ordered)})")
+    axes.axvline(budget * 1000, color="grey", linestyle=":", linewidth=1)
+    axes.set(xlabel="milliseconds", ylabel="share of trials", ylim=(0, 1.02))
+    if columns:
+        axes.legend(fontsize="small")
+    _save(figure, path)
+
+
+def plot_rates(rates: Mapping[str, Mapping[str, Any]], path: Path) -> None:
+    """Shares with their 95 % intervals, one bar each."""
+    shown = {name: rate for name, rate in rates.items() if rate["rate"] is not None}
+    figure, axes = pyplot.subplots(figsize=(8, 0.35 * len(shown) + 1.2))
+    for row, rate in enumerate(reversed(shown.values())):
+        share, (low, high) = rate["rate"] * 100, (bound * 100 for bound in rate["interval"])
+        errors = [[max(0.0, share - low)], [max(0.0, high - share)]]
+        axes.barh(row, share, color="tab:blue", alpha=0.6, xerr=errors, capsize=3)
+        axes.text(101, row, f"{rate['hits']}/{rate['count']}", va="center", fontsize="small")
+    axes.set_yticks(range(len(shown)), list(reversed(shown)), fontsize="small")
+    axes.set(xlabel="per cent of trials", xlim=(0, 110))
+    _save(figure, path)
+
+
+def plot_curve(
+    points: Sequence[tuple[float, float]], labels: tuple[str, str], path: Path, **lines: float
+) -> None:
+    """One curve through points; `lines` are horizontal marks, name and height."""
+    figure, axes = pyplot.subplots(figsize=(6, 4))
+    axes.plot([x for x, _ in points], [y for _, y in points], marker="o")
+    for name, height in lines.items():
+        axes.axhline(height, color="grey", linestyle=":", linewidth=1)
+        axes.annotate(name.replace("_", " "), (points[0][0] if points else 0, height))
+    axes.set(xlabel=labels[0], ylabel=labels[1])
+    _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)

@@ -1,0 +1,64 @@
+"""The measuring room: a server of our own for the length of a measurement, in its own process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from benchmarks.driver import Line
+
+_READY_WITHIN = 60.0  # seconds
+
+
+@contextmanager
+def service(url: str | None, *arguments: str, log: Path | None = None) -> Iterator[Line]:
+    """The server at `url`, or a fresh one on a free port (then stopped at the end).
+
+    Raises RuntimeError if it does not get ready.
+    """
+    if url is not None:
+        yield Line(url, os.environ.get("ANTIPHON_KEY"))
+        return
+    port = free_port()
+    command = [sys.executable, "-m", "server", "serve", "--port", str(port), *arguments]
+    output = log.open("w") if log else subprocess.DEVNULL
+    process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        wait_until_ready(f"http://127.0.0.1:{port}/readyz", process)
+        yield Line(f"ws://127.0.0.1:{port}/v1/realtime")
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        if not isinstance(output, int):
+            output.close()
+
+
+def wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Ask until the server says that it is ready. Raises RuntimeError if it ends or takes long."""
+    until = time.monotonic() + _READY_WITHIN
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with code {process.returncode}")
+        try:
+            if httpx.get(address, timeout=1.0).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise RuntimeError(f"the server was not ready within {_READY_WITHIN:.0f} s")
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
