@@ -1,0 +1,43 @@
+"""The replay room: the command line `antiphon replay`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from duplex.trace import read_trace
+from server.replay.picture import draw
+from server.replay.rerun import rerun
+from server.replay.story import tell
+from server.replay.terminal import Lanes, lines, summary
+
+DIFFERENT = 3
+
+
+def command(
+    trace: Annotated[Path, typer.Argument(help="A trace, as the server writes it.")],
+    picture: Annotated[Path | None, typer.Option(help="Draw the time line: PNG, SVG, PDF.")] = None,
+) -> None:
+    """Run a recorded session through the core again; show what it heard, did, and why.
+
+    Ends with code 3 if the core of today would have done something else.
+    """
+    console, errors = Console(), Console(stderr=True)
+    try:
+        records = list(read_trace(trace))
+        story = tell(records)
+        differences = rerun(records)
+        if picture is not None:
+            draw(story, picture)
+    except (OSError, ValueError, ModuleNotFoundError) as error:
+        errors.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from error
+    console.print(Lanes(story))
+    console.print(lines(story))
+    for text in summary(story, differences):
+        console.print(text)
+    if differences:
+        raise typer.Exit(DIFFERENT)

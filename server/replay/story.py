@@ -1,0 +1,187 @@
+"""The replay room: a trace as a story, what was heard and why the session did what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from duplex import actions as do
+from duplex import events as happened
+from duplex.trace import Record
+from models.base import SPEAK_RATE, Verdict
+
+WHY = {
+    do.Reason.ANSWERED: "a finished query: it is answered",
+    do.Reason.STOPPED: "it took the turn and asked for nothing: the answer ends",
+    do.Reason.IGNORED_NOISE: "noise: the monitor found no query in it",
+    do.Reason.IGNORED_SIDE_TALK: "words that were not meant for the assistant",
+    do.Reason.IGNORED_BACKCHANNEL: "listening, not asking",
+    do.Reason.ECHO: "our own output, heard by the microphone",
+    do.Reason.ABANDONED: "too short, or never finished",
+    do.Reason.SUPERSEDED: "something newer took its place",
+    do.Reason.NOT_REQUESTED: "the client did not want an answer (create_response false)",
+    do.Reason.FAILED: "the models failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened, for people. `side`: user, monitor, assistant or client."""
+
+    now: float
+    side: str
+    text: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A state and how long it lasted, in seconds of session time."""
+
+    name: str
+    start: float
+    end: float
+
+
+@dataclass(slots=True)
+class Story:
+    """A whole session. `voice`: (session time, probability, echo) of each window."""
+
+    lines: list[Line] = field(default_factory=list)
+    voice: list[tuple[float, float, bool]] = field(default_factory=list)
+    verdicts: list[tuple[float, Verdict]] = field(default_factory=list)
+    decisions: list[tuple[float, do.Decide]] = field(default_factory=list)
+    user: list[Stretch] = field(default_factory=list)
+    assistant: list[Stretch] = field(default_factory=list)
+    swaps: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def tell(records: Iterable[Record]) -> Story:
+    """The story of a trace."""
+    story = Story()
+    states = {"user": ("silent", 0.0), "assistant": ("listening", 0.0)}
+    ducked: set[int] = set()
+    for record in records:
+        story.seconds = max(story.seconds, record.now)
+        _take(story, record)
+        if isinstance(record.payload, do.ShowState):
+            _move(story, states, record.payload, record.now)
+        if isinstance(record.payload, do.SendAudio):
+            _note_duck(story, ducked, record.payload, record.now)
+    _move(story, states, None, story.seconds)
+    return story
+
+
+def _take(story: Story, record: Record) -> None:
+    now, payload = record.now, record.payload
+    if isinstance(payload, happened.VoiceMeasured):
+        story.voice.append((now, payload.probability, payload.echo))
+    elif isinstance(payload, happened.VerdictGiven):
+        story.verdicts.append((now, payload.verdict))
+    elif isinstance(payload, do.Decide):
+        story.decisions.append((now, payload))
+    elif isinstance(payload, do.ShowSwap):
+        story.swaps.append(now)
+    write = _WRITERS.get(type(payload))
+    if write is not None:
+        story.lines.append(write(payload, now))
+
+
+def _move(
+    story: Story, states: dict[str, tuple[str, float]], new: do.ShowState | None, now: float
+) -> None:
+    """Close the stretches of the states that end here (all of them at the end of the trace)."""
+    for side, stretches in (("user", story.user), ("assistant", story.assistant)):
+        name, since = states[side]
+        following = getattr(new, side) if new is not None else None
+        if following != name:
+            if now > since:
+                stretches.append(Stretch(name, since, now))
+            states[side] = (str(following), now)
+
+
+def _note_duck(story: Story, ducked: set[int], sent: do.SendAudio, now: float) -> None:
+    number = sent.response_id
+    at = f"at {sent.start / SPEAK_RATE:.2f} s of it"
+    if sent.ducked and number not in ducked:
+        ducked.add(number)
+        story.lines.append(
+            Line(now, "assistant", f"answer {number} ducks {at}", "a voice over it, undecided yet")
+        )
+    elif not sent.ducked and number in ducked:
+        ducked.discard(number)
+        story.lines.append(Line(now, "assistant", f"answer {number} is back {at}"))
+
+
+def scores(verdict: Verdict | None) -> str:
+    """A verdict in one line."""
+    if verdict is None:
+        return "no verdict"
+    parts = {
+        "query": verdict.query,
+        "noise": verdict.noise,
+        "text": verdict.text,
+        "unfinished": verdict.unfinished,
+    }
+    shown = " ".join(f"{name} {score:.2f}" for name, score in parts.items() if score >= 0.005)
+    return f"{shown} “{verdict.words}”" if verdict.words else shown
+
+
+def _decided(decision: do.Decide, now: float) -> Line:
+    span = f"{decision.start:.2f}-{decision.end:.2f} s of the user's sound"
+    why = f"{WHY[decision.reason]} ({scores(decision.verdict)})"
+    return Line(
+        now, "monitor", f"segment {decision.segment} is {decision.reason.value}: {span}", why
+    )
+
+
+def _ended(end: do.ResponseEnded, now: float) -> Line:
+    heard = f"{end.heard_ms / 1000:.2f} s heard"
+    said = f" “{end.heard}”" if end.heard else ""
+    text = f"answer {end.response_id} {end.status.value}, {heard}{said}"
+    return Line(now, "assistant", text, end.reason or "")
+
+
+def _started(start: do.StartAnswer, now: float) -> Line:
+    text = f"answer {start.response_id} is begun"
+    why = "held back: the pause is not confirmed yet" if start.speculative else ""
+    return Line(now, "assistant", text, why)
+
+
+def _cancelled(cancel: do.CancelAnswer, now: float) -> Line:
+    why = "the user went on: it never was" if cancel.rewind else ""
+    return Line(now, "assistant", f"answer {cancel.response_id} is no longer made", why)
+
+
+_WRITERS: dict[type, Callable[[Any, float], Line]] = {
+    do.BeginHearing: lambda a, now: Line(now, "user", f"a voice: segment {a.segment} opens"),
+    do.FlushHearing: lambda a, now: Line(
+        now, "user", f"a pause in segment {a.segment} at {a.until:.2f} s"
+    ),
+    do.StartAnswer: _started,
+    do.ConfirmAnswer: lambda a, now: Line(
+        now, "assistant", f"answer {a.response_id} may sound", "the pause is confirmed"
+    ),
+    do.CancelAnswer: _cancelled,
+    do.MarkIll: lambda a, now: Line(
+        now, "monitor", "the monitor is ill", f"no verdict on segment {a.segment} in time"
+    ),
+    do.ShowSwap: lambda a, now: Line(
+        now, "monitor", "generator and monitor change places", f"for answer {a.response_id}"
+    ),
+    do.Decide: _decided,
+    do.ResponseEnded: _ended,
+    do.Refuse: lambda a, now: Line(now, "client", f"a request is refused: {a.message}", a.code),
+    happened.HearingFailed: lambda e, now: Line(now, "monitor", "hearing failed", e.reason),
+    happened.AnswerFailed: lambda e, now: Line(
+        now, "assistant", f"answer {e.response_id} failed", e.reason
+    ),
+    happened.CancelRequested: lambda e, now: Line(now, "client", "asks to cancel the answer"),
+    happened.CommitRequested: lambda e, now: Line(now, "client", "commits the buffer"),
+    happened.ItemTruncateRequested: lambda e, now: Line(
+        now, "client", f"truncates {e.item_id} at {e.audio_end_ms} ms"
+    ),
+    happened.ResponseRequested: lambda e, now: Line(now, "client", "asks for an answer"),
+}
