@@ -6,6 +6,8 @@ finished query commits and asks for an answer.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from duplex import actions as do
 from duplex import endpointing, interruption
 from duplex.answering import Answering, Emit, decide
@@ -23,6 +25,9 @@ from models.base import SPEAK_RATE
 PADDING = 0.3
 # An undecided overlap may disturb the answer for so long, then it comes back.
 LONGEST_DUCK = 0.8
+
+# Our own output comes back at most so long after it has left: room, device and network together.
+LONGEST_ECHO = 0.7
 
 
 class Listening:
@@ -66,6 +71,8 @@ class Listening:
             if self.segment is None:
                 self.open(window.start, window.start, now, is_forced=True)
             return
+        if window.echo and not self._may_echo(now):
+            window = replace(window, echo=False)
         edge = self.tracker.measure(window)
         self._decide_echo(window.end)
         segment = self.segment
@@ -86,6 +93,14 @@ class Listening:
         elif edge is Edge.PAUSED:
             self._pause(segment, window.end)
         self.look(now)
+
+    def _may_echo(self, now: float) -> bool:
+        """Can the microphone hear our own output at all? A user who has the turn is no echo."""
+        if self.segment is not None and self.segment.took_turn:
+            return False
+        ended = self.answering.ended_at
+        is_sounding = self.floor.assistant in (AssistantState.SPEAKING, AssistantState.DUCKED)
+        return is_sounding or (ended is not None and now - ended < LONGEST_ECHO)
 
     def open(self, start: float, onset: float, now: float, *, is_forced: bool = False) -> Segment:
         self.num_segments += 1

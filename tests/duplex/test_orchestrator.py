@@ -1,0 +1,268 @@
+"""The shell in virtual time: real partners on scripted instances."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from call import Recorder, calling
+from virtual import run_virtual
+
+from duplex import actions as do
+from duplex import events as happened
+from duplex.orchestrator import InputOverrun
+from duplex.outlet import AnswerSound
+from duplex.settings import Settings, TurnDetection
+from duplex.trace import Measured
+from models.base import HEAR_RATE, AnswerOptions, AssistantText, FunctionCall, UserText
+from models.engines.script import NOISE, QUERY, Script, ScriptedAnswer, timed
+
+TEN = "one two three four five six seven eight nine ten"
+LONG = ScriptedAnswer(" ".join([TEN] * 4))
+QUERIES = Script(verdict=lambda _: QUERY, answers=[LONG] * 9)
+SHORT = Script(verdict=lambda _: QUERY, answers=[ScriptedAnswer(TEN)] * 9)
+
+
+def test_a_question_is_answered_in_sound_and_the_roles_swap() -> None:
+    async def main() -> None:
+        async with calling(SHORT) as call:
+            await call.pause(0.3)
+            await call.speak(1.0)
+            await call.pause(5.0)
+            assert call.reasons() == ["answered"]
+            whole = ScriptedAnswer(TEN).sound()
+            assert np.array_equal(call.sound(1), whole)
+            assert len(call.all(do.ShowSwap)) == 1
+            spoke = [i for i in call.instances if "answer" in i.streams[0].record.names()]
+            assert len(spoke) == 1
+
+    run_virtual(main())
+
+
+def test_both_instances_know_the_conversation_afterwards() -> None:
+    async def main() -> None:
+        async with calling(SHORT) as call:
+            for _ in range(2):
+                await call.speak(1.0)
+                await call.pause(5.0)
+            for instance in call.instances:
+                said = [i for i in instance.streams[0].memory.items if isinstance(i, AssistantText)]
+                assert [item.text for item in said] == [TEN, TEN]
+
+    run_virtual(main())
+
+
+def test_noise_over_an_answer_leaves_it_bit_equal_outside_the_duck() -> None:
+    async def main() -> None:
+        rule = timed([(0.0, QUERY)], [(0.0, NOISE)], [(0.0, QUERY)])
+        async with calling(replace(QUERIES, verdict=rule), QUERIES) as call:
+            await call.speak(1.0)
+            await call.pause(1.5)
+            monitor = next(
+                i for i in call.instances if "answer" not in i.streams[0].record.names()
+            )
+            monitor.script = replace(monitor.script, verdict=lambda _: NOISE)
+            await call.speak(0.4)
+            await call.pause(14)
+            assert call.reasons() == ["ignored-noise", "answered"]
+            sent, whole = call.sound(1), LONG.sound()
+            assert len(sent) == len(whole)
+            changed = np.flatnonzero(sent != whole)
+            assert 0 < len(changed) < 0.8 * 24_000
+            assert changed[-1] - changed[0] < 0.8 * 24_000
+            names = monitor.streams[0].record.names()
+            assert "rewind" in names
+
+    run_virtual(main())
+
+
+def test_a_barge_in_stops_the_answer_and_the_next_context_has_the_heard_words() -> None:
+    async def main() -> None:
+        async with calling(QUERIES) as call:
+            await call.speak(1.0)
+            await call.pause(2.0)
+            await call.speak(1.0)
+            await call.pause(2.0)
+            first = call.all(do.ResponseEnded)[0]
+            assert first.reason == "turn_detected"
+            second = next(
+                i for i in call.instances if i.streams[0].record.values("answer")
+                and any(isinstance(m, AssistantText) and m.cut for m in i.streams[0].memory.items)
+            )
+            cut = next(m for m in second.streams[0].memory.items if isinstance(m, AssistantText))
+            assert first.heard.startswith(cut.text)
+            assert len(first.heard.split()) - len(cut.text.split()) <= 2
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("stuck", [0.0, 5.0])
+def test_a_generator_that_ignores_cancellation_delays_nothing(stuck: float) -> None:
+    """Two barge-ins within the five seconds: the times are the same as with a willing one."""
+
+    async def main(stuck: float) -> list[float]:
+        answers = [replace(LONG, stuck=stuck, chunk_delay=0.05)] * 9
+        async with calling(replace(QUERIES, answers=answers)) as call:
+            for _ in range(3):
+                await call.speak(1.0)
+                await call.pause(1.2)
+            assert call.reasons()[:2] == ["answered", "answered"]
+            ended = [e for e in call.all(do.ResponseEnded)]
+            assert [e.reason for e in ended] == ["turn_detected"] * 2
+            return [t for t, e in call.log if isinstance(e, do.ResponseStarted)]
+
+    times = run_virtual(main(stuck))
+    assert times == pytest.approx(run_virtual(main(0.0)), abs=0.05)
+
+
+def test_a_stuck_monitor_is_replaced_and_the_query_is_heard_again() -> None:
+    async def main() -> None:
+        recorder = Recorder()
+        async with calling(QUERIES, observers=(recorder,)) as call:
+            await call.speak(1.0)
+            await call.pause(1.5)
+            monitor = next(
+                i for i in call.instances if "answer" not in i.streams[0].record.names()
+            )
+            monitor.script = replace(monitor.script, verdict_delay=60.0)
+            await call.speak(1.5)
+            await call.pause(3.0)
+            assert [e.reason for e in call.all(do.ResponseEnded)] == ["turn_detected"]
+            assert len(call.all(do.ResponseStarted)) == 2
+            assert any(isinstance(r.payload, do.MarkIll) for r in recorder.records)
+
+    run_virtual(main())
+
+
+def test_a_failing_generator_ends_the_turn_visibly_and_the_next_is_answered() -> None:
+    async def main() -> None:
+        answers = [replace(LONG, fail_after=2), LONG, LONG]
+        async with calling(replace(QUERIES, answers=answers)) as call:
+            await call.speak(1.0)
+            await call.pause(3.0)
+            for instance in call.instances:
+                instance.mended()
+                instance.script = replace(instance.script, answers=[LONG] * 3)
+            await call.speak(1.0)
+            await call.pause(3.0)
+            assert call.all(do.ResponseEnded)[0].status is do.ResponseStatus.FAILED
+            assert len(call.all(do.ResponseStarted)) == 2
+
+    run_virtual(main())
+
+
+def test_catch_up_after_a_stall_answers_once_and_never_bursts() -> None:
+    async def main() -> None:
+        async with calling(QUERIES) as call:
+            noise = np.random.default_rng(3)
+            await call.pause(0.5)
+            speech = noise.uniform(-0.5, 0.5, HEAR_RATE).astype(np.float32)
+            call.orchestrator.hear(speech)  # two seconds arrive at once
+            call.orchestrator.hear(np.zeros(HEAR_RATE, np.float32))
+            await call.pause(3.0)
+            assert len(call.all(do.ResponseStarted)) == 1
+            sent = [(t, len(s.samples)) for t, s in call.log if isinstance(s, AnswerSound)]
+            began, total = sent[0][0], 0
+            for now, count in sent:
+                total += count
+                assert total / 24_000 - (now - began) <= 0.081
+
+    run_virtual(main())
+
+
+def test_more_than_ten_seconds_behind_is_refused() -> None:
+    async def main() -> None:
+        async with calling(QUERIES) as call:
+            with pytest.raises(InputOverrun):
+                for _ in range(12):
+                    call.orchestrator.hear(np.zeros(HEAR_RATE, np.float32))
+
+    run_virtual(main())
+
+
+def test_text_in_and_text_out_without_any_sound() -> None:
+    async def main() -> None:
+        async with calling(SHORT) as call:
+            item = {"type": "message", "role": "user", "content": []}
+            call.orchestrator.handle(
+                happened.ItemOffered("i1", "user", (UserText("hello"),), item)
+            )
+            call.orchestrator.handle(happened.ResponseRequested(AnswerOptions(speak=False)))
+            await call.pause(1.0)
+            assert call.all(do.ResponseEnded)[0].text == TEN
+            assert not call.all(AnswerSound)
+            generator = next(
+                i for i in call.instances if "answer" in i.streams[0].record.names()
+            )
+            assert UserText("hello") in generator.streams[0].memory.items
+
+    run_virtual(main())
+
+
+def test_an_answer_beside_the_conversation_leaves_no_trace_in_it() -> None:
+    async def main() -> None:
+        async with calling(SHORT) as call:
+            call.orchestrator.handle(
+                happened.ResponseRequested(
+                    AnswerOptions(), items=(UserText("classify"),), in_conversation=False
+                )
+            )
+            await call.pause(1.0)
+            assert call.all(do.ResponseEnded)[0].text == TEN
+            assert not call.orchestrator.session.conversation.turns
+
+    run_virtual(main())
+
+
+def test_a_function_call_enters_the_conversation() -> None:
+    async def main() -> None:
+        call_it = ScriptedAnswer("", call=FunctionCall("get_time", "{}"))
+        async with calling(replace(SHORT, answers=[call_it] * 2)) as call:
+            await call.speak(1.0)
+            await call.pause(1.0)
+            made = call.all(do.ResponseCallAdded)[0]
+            assert (made.name, made.arguments) == ("get_time", "{}")
+            kinds = [turn.wire["type"] for turn in call.orchestrator.session.conversation.turns]
+            assert kinds == ["message", "function_call"]
+            assert call.reasons() == ["answered"]
+
+    run_virtual(main())
+
+
+def test_the_client_commits_by_hand() -> None:
+    async def main() -> None:
+        manual = Settings(turn_detection=TurnDetection.MANUAL)
+        async with calling(SHORT, settings=manual) as call:
+            await call.speak(1.0)
+            call.orchestrator.handle(happened.CommitRequested())
+            call.orchestrator.handle(happened.ResponseRequested(AnswerOptions()))
+            await call.pause(3.0)
+            assert len(call.all(do.ResponseStarted)) == 1
+            assert call.all(AnswerSound)
+
+    run_virtual(main())
+
+
+def test_an_hour_of_turns_keeps_streams_small() -> None:
+    async def main() -> None:
+        async with calling(replace(SHORT, answers=lambda _: ScriptedAnswer(TEN), capacity=600)) as call:
+            for _ in range(30):
+                await call.speak(1.0)
+                await call.pause(4.0)
+            assert call.reasons() == ["answered"] * 30
+            assert all(i.streams[-1].room() > 60 for i in call.instances)
+
+    run_virtual(main())
+
+
+def test_measurements_reach_the_observers() -> None:
+    async def main() -> None:
+        recorder = Recorder()
+        async with calling(SHORT, observers=(recorder,)) as call:
+            await call.speak(1.0)
+            await call.pause(4.0)
+        what = {r.payload.what for r in recorder.records if isinstance(r.payload, Measured)}
+        assert {"hear_rtf", "catch_up_seconds"} <= what
+
+    run_virtual(main())

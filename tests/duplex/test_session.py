@@ -1,0 +1,348 @@
+"""The core as tables of timed events and expected decisions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from scene import NOISE, QUERY, UNFINISHED, Scene
+
+from duplex import actions as do
+from duplex import events as happened
+from duplex.settings import Eagerness, Settings, TurnDetection
+from models.base import SPEAK_RATE, AnswerOptions, AssistantText, UserText, Verdict
+
+SIDE_TALK = replace(NOISE, words="tom pass me the salt")
+MHM = replace(NOISE, words="mhm")
+
+
+def scene(**settings: object) -> Scene:
+    return Scene(Settings(**settings))  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------------------ endpointing
+
+
+@pytest.mark.parametrize(
+    ("verdict", "silence", "reasons"),
+    [
+        (QUERY, 0.4, []),  # the answer decides it when it is over
+        (NOISE, 0.7, ["ignored-noise"]),
+        (SIDE_TALK, 0.7, ["ignored-side-talk"]),
+        (UNFINISHED, 3.5, []),
+        (UNFINISHED, 4.5, ["abandoned"]),
+        (Verdict(0.4, 0.1, 0.0, 0.45), 4.5, []),  # nearly a query: answered at last
+        (None, 3.0, ["failed"]),
+    ],
+)
+def test_a_pause_is_judged_by_the_verdict(
+    verdict: Verdict | None, silence: float, reasons: list[str]
+) -> None:
+    stage = Scene(verdict=verdict, answer_seconds=20)
+    stage.ask(silence=silence)
+    assert stage.reasons() == reasons
+
+
+@pytest.mark.parametrize(
+    ("eagerness", "delay"),
+    [(Eagerness.HIGH, 0.096), (Eagerness.AUTO, 0.16), (Eagerness.LOW, 0.48)],
+)
+def test_the_endpointing_delay_counts_from_the_last_voiced_sample(
+    eagerness: Eagerness, delay: float
+) -> None:
+    stage = scene(eagerness=eagerness)
+    stage.ask(silence=1.0)
+    end = stage.one(do.SpeechStopped).at
+    started = next(stage.times(do.ResponseStarted))
+    assert delay - 1e-6 <= started - end <= delay + 2 * 0.032
+
+
+def test_a_query_is_answered_and_decided_once() -> None:
+    stage = Scene()
+    stage.ask()
+    stage.advance(4)
+    assert stage.reasons() == ["answered"]
+    assert stage.one(do.ResponseEnded).status is do.ResponseStatus.COMPLETED
+    order = [
+        type(action)
+        for _, action in stage.log
+        if isinstance(
+            action,
+            do.SpeechStarted
+            | do.SpeechStopped
+            | do.BufferCommitted
+            | do.ItemAdded
+            | do.ResponseStarted
+            | do.ResponseEnded,
+        )
+    ]
+    assert order == [
+        do.SpeechStarted,
+        do.SpeechStopped,
+        do.BufferCommitted,
+        do.ItemAdded,
+        do.ResponseStarted,
+        do.ResponseEnded,
+    ]
+
+
+def test_a_click_is_nobodys_turn() -> None:
+    stage = Scene()
+    stage.hear(0.032, True)
+    stage.hear(0.5, False)
+    assert stage.reasons() == ["abandoned"]
+    assert not stage.all(do.StartAnswer)
+
+
+def test_the_pause_is_decided_although_the_client_sends_no_more_audio() -> None:
+    stage = Scene()
+    stage.hear(1.0, True)
+    stage.hear(0.1, False)
+    stage.advance(0.3)
+    assert stage.all(do.ResponseStarted)
+
+
+def test_an_empty_answer_is_a_stop() -> None:
+    stage = Scene(answers=False)
+    stage.ask()
+    stage.handle(happened.AnswerFinished(stage.one(do.StartAnswer).response_id))
+    assert stage.reasons() == ["stopped"]
+    assert not stage.all(do.SendAudio)
+
+
+# ------------------------------------------------------------------------------ speculation
+
+
+def test_speculation_is_held_back_and_dropped_when_the_user_goes_on() -> None:
+    stage = Scene()
+    stage.hear(1.0, True)
+    stage.hear(0.096, False)
+    first = stage.one(do.StartAnswer)
+    assert first.speculative and not stage.all(do.ResponseStarted)
+    stage.hear(0.5, True)
+    assert stage.one(do.CancelAnswer) == do.CancelAnswer(first.response_id, rewind=True)
+    stage.hear(0.4, False)
+    assert stage.one(do.ResponseStarted).response_id == 2
+    assert not [sent for sent in stage.all(do.SendAudio) if sent.response_id == 1]
+    assert len(stage.all(do.BufferCommitted)) == 1
+
+
+def test_going_on_reopens_the_turn_and_the_answer_is_not_history() -> None:
+    stage = Scene()
+    stage.ask(silence=0.3)
+    stage.ask(silence=0.3)  # heard less than half a second of the answer
+    stage.advance(4)
+    assert stage.all(do.ResponseEnded)[0].reason == "turn_detected"
+    said = [n for n in stage.session.journal(stage.now) if isinstance(n.content, AssistantText)]
+    assert len(said) == 1
+    assert len(stage.all(do.BufferCommitted)) == 2
+
+
+# -------------------------------------------------------------------------------- overlap
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason"),
+    [(NOISE, "ignored-noise"), (SIDE_TALK, "ignored-side-talk"), (MHM, "ignored-backchannel")],
+)
+def test_noise_over_an_answer_ducks_once_and_disturbs_nothing(
+    verdict: Verdict, reason: str
+) -> None:
+    stage = Scene()
+    stage.ask()
+    stage.hear(1.0, False)
+    stage.verdict = verdict
+    stage.hear(0.8, True)
+    stage.hear(3.0, False)
+    assert stage.reasons() == [reason, "answered"]
+    sent = stage.all(do.SendAudio)
+    assert [s.start for s in sent] == [480 * n for n in range(len(sent))]
+    assert sum(s.count for s in sent) == 3 * SPEAK_RATE
+    changes = [a.ducked != b.ducked for a, b in zip(sent, sent[1:], strict=False)]
+    assert sum(changes) == 2
+    assert stage.one(do.ResponseEnded).status is do.ResponseStatus.COMPLETED
+
+
+def test_a_query_over_an_answer_takes_the_turn_and_history_keeps_what_was_heard() -> None:
+    stage = Scene()
+    stage.ask()
+    stage.hear(1.0, False)
+    began = stage.now
+    stage.ask(seconds=0.8)
+    stopped = stage.all(do.ResponseEnded)[0]
+    assert stopped.reason == "turn_detected"
+    assert next(stage.times(do.ResponseEnded)) - began < 0.4
+    heard = stage.session.conversation.turns[1].heard_text().split()
+    assert abs(len(heard) - stopped.heard_ms / 100) <= 1
+    assert not [s for t, s in stage.log if isinstance(s, do.SendAudio) and s.response_id == 1
+                and t > began + 0.4]
+    stage.advance(4)
+    assert stage.reasons() == ["answered", "answered"]
+
+
+def test_unfinished_speech_over_an_answer_is_evidence_but_never_commits() -> None:
+    stage = Scene()
+    stage.ask()
+    stage.hear(1.0, False)
+    stage.verdict = UNFINISHED
+    stage.hear(0.8, True)
+    assert stage.all(do.ResponseEnded)[0].reason == "turn_detected"
+    stage.hear(1.0, False)
+    assert len(stage.all(do.StartAnswer)) == 1
+
+
+def test_no_verdict_brings_the_answer_back_and_marks_the_monitor_ill() -> None:
+    stage = Scene()
+    stage.ask()
+    stage.hear(1.0, False)
+    stage.verdict = None
+    stage.hear(0.6, True)
+    assert stage.one(do.MarkIll)
+    assert not stage.all(do.SendAudio)[-1].ducked
+
+
+def test_echo_neither_ducks_nor_interrupts_and_is_a_decision() -> None:
+    stage = Scene()
+    stage.ask()
+    stage.hear(1.0, True, echo=True)
+    stage.hear(3.0, False)
+    assert not any(sent.ducked for sent in stage.all(do.SendAudio))
+    assert stage.reasons() == ["echo", "answered"]
+
+
+def test_an_answer_that_may_not_be_interrupted_is_followed_by_the_next() -> None:
+    stage = scene(interrupt_response=False)
+    stage.ask()
+    stage.hear(0.5, False)
+    stage.ask()
+    stage.hear(8.0, False)
+    ended = stage.all(do.ResponseEnded)
+    assert [e.status for e in ended] == [do.ResponseStatus.COMPLETED] * 2
+    assert not any(sent.ducked for sent in stage.all(do.SendAudio))
+    assert stage.reasons() == ["answered", "answered"]
+
+
+# ------------------------------------------------------------------- the other ways of turns
+
+
+def test_server_vad_waits_its_silence_and_the_verdict_says_only_whether_to_answer() -> None:
+    stage = scene(turn_detection=TurnDetection.SERVER, silence_duration=0.5)
+    stage.ask(silence=0.45)
+    assert not stage.all(do.BufferCommitted)
+    stage.hear(0.2, False)
+    assert stage.all(do.BufferCommitted) and stage.all(do.ResponseStarted)
+    stage.verdict = NOISE
+    stage.hear(1.0, True)  # speech start alone interrupts
+    assert stage.all(do.ResponseEnded)[0].reason == "turn_detected"
+    stage.hear(1.0, False)
+    assert len(stage.all(do.BufferCommitted)) == 2
+    assert stage.reasons()[-1] == "ignored-noise"
+
+
+def test_without_detection_the_client_commits_and_asks() -> None:
+    stage = scene(turn_detection=TurnDetection.MANUAL)
+    stage.handle(happened.CommitRequested("e1"))
+    assert stage.one(do.Refuse).event_id == "e1"
+    stage.ask()
+    assert not stage.all(do.SpeechStarted)
+    stage.handle(happened.CommitRequested())
+    assert stage.one(do.BufferCommitted) and not stage.all(do.StartAnswer)
+    stage.handle(happened.ResponseRequested(AnswerOptions()))
+    assert stage.one(do.ResponseStarted)
+
+
+def test_idle_timeout_asks_again_after_the_sound_has_been_played() -> None:
+    stage = scene(turn_detection=TurnDetection.SERVER, idle_timeout=5.0)
+    stage.ask(silence=0.7)
+    stage.advance(4.0)
+    stage.hear(0.1, False)
+    assert not stage.all(do.IdleTimedOut)
+    stage.advance(6.0)
+    assert stage.one(do.IdleTimedOut)
+    assert len(stage.all(do.ResponseStarted)) == 2
+
+
+def test_create_response_false_commits_and_says_why_nothing_comes() -> None:
+    stage = scene(create_response=False)
+    stage.ask()
+    assert stage.one(do.BufferCommitted) and not stage.all(do.StartAnswer)
+    assert stage.reasons() == ["not-requested"]
+
+
+# -------------------------------------------------------------------------------- requests
+
+
+def typed(item_id: str, text: str, after: str | None = None) -> happened.ItemOffered:
+    wire = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+    return happened.ItemOffered(item_id, "user", (UserText(text),), wire, after, "e")
+
+
+def test_items_are_placed_found_and_refused() -> None:
+    stage = Scene()
+    stage.handle(typed("b", "two"))
+    stage.handle(typed("a", "one", "root"))
+    stage.handle(typed("c", "three", "nowhere"))
+    assert [turn.item_id for turn in stage.session.conversation.turns] == ["a", "b"]
+    assert stage.one(do.Refuse).param == "previous_item_id"
+    stage.handle(happened.ItemDeleteRequested("a"))
+    stage.handle(happened.ItemRetrieveRequested("b"))
+    assert stage.one(do.ItemRetrieved).item["content"][0]["text"] == "two"
+
+
+def test_a_second_response_is_refused_and_a_cancel_without_one_too() -> None:
+    stage = Scene()
+    stage.handle(happened.CancelRequested(event_id="c"))
+    stage.handle(happened.ResponseRequested(AnswerOptions()))
+    stage.handle(happened.ResponseRequested(AnswerOptions(), event_id="r"))
+    codes = [refusal.code for refusal in stage.all(do.Refuse)]
+    assert codes == ["response_cancel_not_active", "conversation_already_has_active_response"]
+
+
+@pytest.mark.parametrize(("milliseconds", "words"), [(0, 0), (450, 4), (1000, 10), (99999, 30)])
+def test_truncation_keeps_the_heard_words(milliseconds: int, words: int) -> None:
+    stage = Scene()
+    stage.ask()
+    stage.advance(4)
+    turn = stage.session.conversation.turns[1]
+    stage.handle(happened.ItemTruncateRequested(turn.item_id, 0, milliseconds))
+    assert stage.one(do.ItemTruncated)
+    assert abs(len(turn.heard_text().split()) - words) <= 1
+
+
+def test_a_text_answer_sends_no_sound() -> None:
+    stage = Scene(answers=False)
+    stage.handle(happened.ResponseRequested(AnswerOptions(speak=False)))
+    stage.handle(happened.AnswerTextMade(1, "hello"))
+    stage.handle(happened.AnswerFinished(1))
+    assert stage.one(do.ResponseEnded).text == "hello"
+    assert not stage.all(do.SendAudio)
+
+
+def test_a_model_that_gives_nothing_ends_the_turn_visibly() -> None:
+    stage = Scene(answers=False)
+    stage.ask()
+    stage.advance(12)
+    assert stage.one(do.ResponseEnded).status is do.ResponseStatus.FAILED
+    assert stage.reasons() == ["failed"]
+
+
+def test_output_of_an_old_answer_is_dropped() -> None:
+    stage = Scene()
+    stage.ask()
+    stage.handle(happened.CancelRequested())
+    before = len(stage.log)
+    stage.handle(happened.AnswerSoundMade(1, SPEAK_RATE))
+    stage.handle(happened.AnswerTextMade(1, "late"))
+    stage.handle(happened.AnswerFinished(1))
+    assert len(stage.log) == before
+
+
+def test_sending_never_runs_further_ahead_than_the_lead() -> None:
+    stage = scene(lead=0.08)
+    stage.ask()
+    stage.advance(5)
+    began = next(stage.times(do.SendAudio))
+    for now, action in stage.log:
+        if isinstance(action, do.SendAudio):
+            ahead = (action.start + action.count) / SPEAK_RATE - (now - began)
+            assert ahead <= 0.08 + 1e-3
