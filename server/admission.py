@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from duplex.pair import Full, Lease, PairPool
+from duplex.pair import Lease, NoCapacity, PairPool
 
 RETRY_AFTER = 5  # seconds; a conversation ends some time, nobody knows when
 
@@ -37,29 +37,26 @@ class Denied(Exception):
 class Admission:
     """Seats on the pairs. `pool` is None until the models are loaded."""
 
-    capacity: int
     pool: PairPool | None = None
-    taken: int = 0
     is_draining: bool = False
 
     @property
+    def taken(self) -> int:
+        return 0 if self.pool is None else self.pool.num_sessions
+
+    @property
     def left(self) -> int:
-        return max(0, self.capacity - self.taken) if self.pool is not None else 0
+        """Sessions that could be opened now."""
+        return 0 if self.pool is None or self.is_draining else self.pool.room
 
     def take(self) -> Lease:
-        """A lease, to be given back with `release`. Raises Denied."""
+        """A lease; whoever gets it releases it. Raises Denied."""
         if self.is_draining:
             raise Denied(503, "draining", "The server is shutting down.")
         if self.pool is None:
             raise Denied(503, "loading", "The models are being loaded.")
         try:
-            lease = self.pool.lease()
-        except Full:
-            message = f"All {self.capacity} conversations of this server are taken."
+            return self.pool.lease()
+        except NoCapacity:
+            message = f"All {self.pool.capacity} conversations of this server are taken."
             raise Denied(503, "capacity", message) from None
-        self.taken += 1
-        return lease
-
-    def release(self, lease: Lease) -> None:
-        self.taken -= 1
-        lease.release()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +15,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from duplex import actions as told
 from duplex.events import Event, SettingsChanged
-from duplex.orchestrator import AnswerSound, InputOverrun, Outgoing
+from duplex.orchestrator import InputOverrun, Outgoing
+from duplex.outlet import AnswerSound
 from models.base import HEAR_RATE, Samples, Tool
 from server.config import Limits
 from server.metrics import Metrics
@@ -31,6 +33,12 @@ _DRAIN_SECONDS = 1.0  # for the last words before a close
 _WATCH_PERIOD = 0.25
 # Larger messages (long appends, images) are decoded beside the loop, where they delay no one.
 _LARGE_MESSAGE = 64 * 1024
+_OVERRUN_PATIENCE, _OVERRUN_PERIOD = 5.0, 0.02
+_OVERRUN = Refusal(
+    "More was sent than can be heard in time; some of it was dropped.",
+    code="input_audio_buffer_overrun",
+    param="audio",
+)
 _PIECE = HEAR_RATE // 2  # samples handed over at a time, so that an overrun loses no more
 
 
@@ -40,8 +48,10 @@ class Talk(Protocol):
     async def run(self) -> None: ...
     def hear(self, samples: Samples) -> None: ...
     def handle(self, event: Event) -> None: ...
-    def change(self, *, instructions: str | None, tools: tuple[Tool, ...] | None) -> None: ...
-    async def close(self) -> None: ...
+    def change(self, *, instructions: tuple[str, ...], tools: tuple[Tool, ...]) -> None: ...
+
+    @property
+    def backlog(self) -> float: ...
 
 
 class Over(Exception):
@@ -82,7 +92,6 @@ class Connection:
         self.outbox = Outbox(bounds.limits.unread, self._clock)
         self._last_message = self._clock()
         self._allowance = Allowance(bounds.limits.messages_a_second, self._clock)
-        self._is_overfull = False
 
     # ------------------------------------------------------------------------------ running
 
@@ -100,8 +109,6 @@ class Connection:
             logger.exception("a session broke")
             over = Over(BROKEN, "internal error")
             self._tell(Refusal("The server failed; this session is lost.", code="server_error"))
-        finally:
-            await talk.close()
         await self._close(over)
         return over.code
 
@@ -146,39 +153,39 @@ class Connection:
             self._tell(refusal)
             return
         for step in steps:
-            self._obey(step, talk)
+            await self._obey(step, talk)
 
-    def _obey(self, step: Step, talk: Talk) -> None:
+    async def _obey(self, step: Step, talk: Talk) -> None:
         match step:
             case Heard(samples=samples):
-                self._hear(samples, talk)
-            case Configured():
-                self._encoder.session = step.session
-                if step.instructions is not None or step.tools is not None:
-                    talk.change(instructions=step.instructions, tools=step.tools)
-                talk.handle(SettingsChanged(step.settings))
+                await self._hear(samples, talk)
+            case Configured(session=session):
+                self._encoder.session = session
+                talk.change(instructions=(session.instructions,), tools=session.model_tools())
+                await self._hand_over(lambda: talk.handle(SettingsChanged(step.settings)), talk)
                 self._put(self._encoder.session_event("session.updated"))
             case _:
-                talk.handle(step)
+                await self._hand_over(lambda: talk.handle(step), talk)
 
-    def _hear(self, samples: Samples, talk: Talk) -> None:
+    async def _hear(self, samples: Samples, talk: Talk) -> None:
         self._metrics.heard_audio.inc(len(samples) / HEAR_RATE)
-        dropped = 0
         for piece in _pieces(samples):
-            try:
-                talk.hear(piece)
-                self._is_overfull = False
-            except InputOverrun:
-                dropped += len(piece)
-        if dropped:
-            self._tell_overrun(dropped)
+            if not await self._hand_over(partial(talk.hear, piece), talk):
+                self._metrics.dropped_audio.inc(len(piece) / HEAR_RATE)
 
-    def _tell_overrun(self, dropped: int) -> None:
-        self._metrics.dropped_audio.inc(dropped / HEAR_RATE)
-        if not self._is_overfull:  # once for each time that it happens
-            self._is_overfull = True
-            message = "More sound was sent than can be heard in time; some of it was dropped."
-            self._tell(Refusal(message, code="input_audio_buffer_overrun", param="audio"))
+    async def _hand_over(self, give: Callable[[], None], talk: Talk) -> bool:
+        """A client that sends faster than can be heard is read no faster than that; only where
+        nothing moves at all is something dropped, and said so."""
+        until = self._clock() + _OVERRUN_PATIENCE
+        while True:
+            try:
+                give()
+                return True
+            except InputOverrun:
+                if self._clock() > until:
+                    self._tell(_OVERRUN)
+                    return False
+            await asyncio.sleep(_OVERRUN_PERIOD)
 
     # ------------------------------------------------------------------------------ the writer
 

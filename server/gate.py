@@ -25,7 +25,7 @@ from server.realtime.encode import Encoder
 from server.realtime.ledger import Ledger
 from server.realtime.refusal import from_validation
 from server.realtime.session_config import SessionConfig
-from server.service import Service
+from server.service import Queues, Service
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ async def converse(websocket: WebSocket, service: Service) -> None:
         await websocket.accept(answered_subprotocol(websocket.scope.get("subprotocols", [])))
         await Conversing(websocket, service, lease, granted.session or service.session).run()
     finally:
-        service.admission.release(lease)
+        lease.release()
 
 
 class Conversing:
@@ -94,14 +94,15 @@ class Conversing:
     async def run(self) -> None:
         service, connection = self._service, self._connection
         service.metrics.sessions_opened.inc()
-        service.outboxes.add(connection.outbox)
         trace = self._open_trace()
-        self._talk = self._orchestrator(connection.outlet, trace)
+        self._talk = talk = self._orchestrator(connection.outlet, trace)
+        queues = Queues(connection.outbox, lambda: talk.backlog)
+        service.queues.add(queues)
         code = 1011
         try:
-            code = await connection.run(self._talk)
+            code = await connection.run(talk)
         finally:
-            service.outboxes.discard(connection.outbox)
+            service.queues.discard(queues)
             service.metrics.sessions_closed.labels(str(code)).inc()
             if trace is not None:
                 trace.close()
@@ -110,15 +111,14 @@ class Conversing:
     def _orchestrator(self, outlet: Any, trace: TraceWriter | None) -> Orchestrator:
         meter = SessionMeter(self._service.metrics)
         said = self._session.instructions
+        opening = (Instructions(said),) if said else ()
         return Orchestrator(
             lease=self._lease,
             detector=self._service.new_detector(),
             settings=self._session.settings(self._service.settings.lead_ms / 1000),
-            conversation=Conversation(
-                (Instructions(said),) if said else (), self._session.model_tools()
-            ),
+            conversation=Conversation(opening, self._session.model_tools()),
             outlet=outlet,
-            observers=[meter] if trace is None else [meter, trace],
+            observers=(meter,) if trace is None else (meter, trace),
             token=self._token,
         )
 

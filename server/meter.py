@@ -7,7 +7,7 @@ from typing import Any
 
 from duplex import actions as done
 from duplex import events as happened
-from duplex.trace import Record
+from duplex.trace import Measured, Record
 from models.base import SPEAK_RATE
 from server.metrics import Metrics
 
@@ -35,12 +35,12 @@ class SessionMeter:
         elif isinstance(payload, happened.VerdictGiven):
             arrived = self._arrival(payload.until)
             if arrived is not None:
-                self._metrics.catch_up.observe(max(0.0, now - arrived))
+                self._metrics.hearing_lag.observe(max(0.0, now - arrived))
         elif record.direction == "action":
             self._count_turn(payload, now)
             self._count_answer(payload, now)
-        elif record.direction == "note":
-            self._metrics.notes.labels(type(payload).__name__).inc()
+        elif isinstance(payload, Measured):
+            self._count_note(payload)
         self._count_stalled(now)
 
     def close(self, now: float) -> None:
@@ -105,6 +105,12 @@ class SessionMeter:
         onset = self._arrival(decided.start)
         if stopped is not None and onset is not None:
             self._metrics.barge_in_stop.observe(max(0.0, stopped - onset))
+
+    def _count_note(self, noted: Measured) -> None:
+        if noted.what == "catch_up_seconds":
+            self._metrics.catch_up.observe(noted.value)
+        elif noted.what == "stuck_instances":
+            self._metrics.stuck.inc(noted.value)
 
     def _settle_speculation(self, number: int, outcome: str) -> None:
         if number in self._speculative:

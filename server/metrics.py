@@ -52,8 +52,8 @@ class Metrics:
             "outcome",
         )
         self.ill = self._counter("antiphon_ill_instances", "Instances that did not judge in time.")
-        self.notes = self._counter(
-            "antiphon_orchestrator_notes", "What the orchestrator noted, by kind.", "kind"
+        self.stuck = self._counter(
+            "antiphon_stuck_instances", "Instances left behind because they did not stop."
         )
         self.stalled = self._counter(
             "antiphon_stalled_turns", "Committed turns without an end within the bound."
@@ -77,6 +77,11 @@ class Metrics:
         )
         self.catch_up = self._histogram(
             "antiphon_catch_up_seconds",
+            "How long a stream read what it had missed of its conversation.",
+            BUDGET_BUCKETS,
+        )
+        self.hearing_lag = self._histogram(
+            "antiphon_hearing_lag_seconds",
             "How far behind the arrival of the sound a verdict was given.",
             BUDGET_BUCKETS,
         )
@@ -92,11 +97,11 @@ class Metrics:
         )
 
     def _watch_queues(self) -> None:
-        self.queue_depth = Gauge(
-            "antiphon_queue_depth_items",
-            "Entries that wait in a queue, of all sessions together.",
-            ("queue",),
-            registry=self.registry,
+        self.outgoing = self._gauge(
+            "antiphon_outgoing_queue_messages", "Messages that wait for clients to read them."
+        )
+        self.backlog = self._gauge(
+            "antiphon_input_backlog_seconds", "User sound that waits to be heard."
         )
         self.pairs = self._gauge("antiphon_pairs", "Pairs of instances that are loaded.")
         self.leases = self._gauge("antiphon_leases", "Leases on pairs that sessions hold.")

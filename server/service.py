@@ -36,6 +36,14 @@ class Engine:
                 await instance.close()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Queues:
+    """What waits in one session: messages to the client, seconds of sound from it."""
+
+    outbox: Outbox
+    backlog: Callable[[], float]
+
+
 class Service:
     """One server's state; `start` and `stop` are called by the application's lifespan."""
 
@@ -43,8 +51,8 @@ class Service:
         self.settings = settings
         self.metrics = Metrics()
         self.keyring = Keyring(key.get_secret_value() for key in settings.api_keys)
-        self.admission = Admission(settings.capacity)
-        self.outboxes: set[Outbox] = set()
+        self.admission = Admission()
+        self.queues: set[Queues] = set()
         self.engine: Engine | None = None
         self.started = asyncio.Event()
         self.loaded: asyncio.Future[None] | None = None
@@ -57,9 +65,9 @@ class Service:
         metrics.sessions.set_function(lambda: admission.taken)
         metrics.leases.set_function(lambda: admission.taken)
         metrics.pairs.set_function(lambda: len(self.engine.pairs) if self.engine else 0)
-        metrics.capacity.set(admission.capacity)
-        waiting = metrics.queue_depth.labels("outgoing")
-        waiting.set_function(lambda: sum(len(outbox) for outbox in self.outboxes))
+        metrics.capacity.set_function(lambda: admission.pool.capacity if admission.pool else 0)
+        metrics.outgoing.set_function(lambda: sum(len(each.outbox) for each in self.queues))
+        metrics.backlog.set_function(lambda: sum(each.backlog() for each in self.queues))
 
     @property
     def session(self) -> SessionConfig:

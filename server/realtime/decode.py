@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from duplex import events as happened
 from duplex.settings import Settings
-from models.base import SPEAK_RATE, Item, Samples, Tool, UserImage
+from models.base import SPEAK_RATE, Item, Samples, UserImage
 from server.realtime import client_events as wire
 from server.realtime.formats import SoundReader, decode_base64
 from server.realtime.images import KEPT_IMAGES
@@ -33,12 +33,10 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """The session has a new configuration. `instructions` and `tools` are None where they stay."""
+    """The session has a new configuration."""
 
     session: SessionConfig
     settings: Settings
-    instructions: str | None
-    tools: tuple[Tool, ...] | None
 
 
 Step: TypeAlias = Heard | Configured | happened.Event
@@ -114,12 +112,7 @@ class Decoder:
         if new.audio.input.format != old.audio.input.format:
             self._reader = SoundReader(new.audio.input.format)
         self.session = new
-        return Configured(
-            new,
-            new.settings(self._lead),
-            new.instructions if new.instructions != old.instructions else None,
-            new.model_tools() if new.tools != old.tools else None,
-        )
+        return Configured(new, new.settings(self._lead))
 
     # --------------------------------------------------------------------------------- items
 

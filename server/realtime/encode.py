@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from duplex import actions as told
+from duplex.orchestrator import Outgoing
+from duplex.outlet import AnswerSound
 from models.base import HEAR_RATE, SPEAK_RATE, AssistantText, FunctionCall, Samples, Verdict
 from server.realtime.formats import encode_whole
 from server.realtime.ledger import Ledger
-from server.realtime.outgoing import AnswerSound, Outgoing
 from server.realtime.refusal import Refusal
 from server.realtime.responses import ResponseWire, WireEvent
 from server.realtime.session_config import SessionConfig

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from duplex import actions as told
+from duplex.orchestrator import Outgoing
+from duplex.outlet import AnswerSound
 from models.base import AnswerOptions, Verdict
 from server.realtime.encode import Encoder
-from server.realtime.outgoing import AnswerSound, Outgoing
 from server.realtime.refusal import Refusal
 from server.realtime.session_config import SessionConfig
-from tests.server.conftest import check_event
+from tests.server.judge import check_event
 
 NewEncoder = Callable[..., Encoder]
 SOUND = np.full(480, 0.25, dtype=np.float32)
