@@ -8,8 +8,9 @@ from __future__ import annotations
 from duplex import actions as do
 from duplex import events as happened
 from duplex.answering import Answering, Emit, decide
-from duplex.conversation import Conversation, Turn, UnknownItem
+from duplex.conversation import Turn, UnknownItem
 from duplex.listening import Listening
+from duplex.turns import Turns
 from models.base import SPEAK_RATE
 
 # The wire refuses to commit less than this.
@@ -20,9 +21,10 @@ class Requests:
     """Obeys the client's requests on one session."""
 
     def __init__(
-        self, conversation: Conversation, listening: Listening, answering: Answering, emit: Emit
+        self, turns: Turns, listening: Listening, answering: Answering, emit: Emit
     ) -> None:
-        self.conversation = conversation
+        self.turns = turns
+        self.conversation = turns.conversation
         self.listening = listening
         self.answering = answering
         self.emit = emit
@@ -44,7 +46,7 @@ class Requests:
         self.emit(do.FlushHearing(segment.number, self.listening.heard_until))
         words = segment.verdict.words if segment.verdict else ""
         self.listening.finish(segment, segment.item_id)
-        self.listening.add_turn(segment, words)
+        self.turns.add(segment, words, self.listening.heard_until)
         self.emit(decide(segment, do.Reason.NOT_REQUESTED))
 
     def clear(self, event: happened.ClearRequested) -> None:
@@ -147,11 +149,11 @@ class Requests:
             )
             return
         if event.in_conversation and self.listening.segment is not None:
-            self.listening.drop_speculation(self.listening.segment)
+            self.turns.drop_speculation(self.listening.segment)
         self.answering.start(
             now,
             options=event.options,
-            item_id=self.listening.new_item_id(),
+            item_id=self.turns.new_item_id(),
             items=event.items,
             in_conversation=event.in_conversation,
             metadata=event.metadata,

@@ -14,9 +14,11 @@ from duplex import events as happened
 from duplex.answering import Answering
 from duplex.conversation import Conversation, Note
 from duplex.listening import Listening
+from duplex.overlap import Overlap
 from duplex.requests import Requests
 from duplex.settings import Settings, TurnDetection
 from duplex.states import Floor
+from duplex.turns import Turns
 
 # Sums of times differ in the last bits; a timer must never come a hair too early, for ever.
 ROUNDING = 1e-6
@@ -29,8 +31,10 @@ class Session:
         self.floor = Floor()
         self.conversation = Conversation()
         self.answering = Answering(self.conversation, self.floor, self._emit)
-        self.listening = Listening(self.conversation, self.floor, self.answering, self._emit, token)
-        self.requests = Requests(self.conversation, self.listening, self.answering, self._emit)
+        self.turns = Turns(self.conversation, self.answering, self._emit, token)
+        overlap = Overlap(self.floor, self.answering, self._emit)
+        self.listening = Listening(self.floor, self.turns, overlap, self.answering, self._emit)
+        self.requests = Requests(self.turns, self.listening, self.answering, self._emit)
         self._actions: list[do.Action] = []
         self._shown = (self.floor.user, self.floor.assistant)
         self._now = 0.0
@@ -99,7 +103,7 @@ class Session:
 
     def _settle(self, now: float) -> list[do.Action]:
         self.answering.pump(now)
-        self.listening.answer_waiting(now)
+        self.turns.answer_waiting(now)
         shown = (self.floor.user, self.floor.assistant)
         if shown != self._shown:
             self._shown = shown
@@ -155,11 +159,11 @@ class Session:
             return
         self.answering.ended_at = None
         listening = self.listening
-        item_id = listening.new_item_id()
+        item_id = self.turns.new_item_id()
         end = listening.heard_until
         self._emit(do.IdleTimedOut(item_id, listening.closed_at, end))
         segment = listening.open(end, end, now, is_forced=True)
         segment.item_id = item_id
         listening.finish(segment, item_id)
-        listening.add_turn(segment, "")
-        listening.start_answer(segment, now)
+        self.turns.add(segment, "", end)
+        self.turns.start(segment, now)

@@ -1,0 +1,111 @@
+"""Voice over an answer: it ducks, and takes the turn or lets the answer go on."""
+
+from __future__ import annotations
+
+from duplex import actions as do
+from duplex import endpointing, interruption
+from duplex.answering import Answering, Emit
+from duplex.interruption import Interruption
+from duplex.segment import Segment
+from duplex.settings import Settings, TurnDetection
+from duplex.states import AssistantState, Floor, UserState
+from models.base import SPEAK_RATE
+
+# An undecided overlap may disturb the answer for so long, then it comes back.
+LONGEST_DUCK = 0.8
+# Our own output comes back at most so long after it has left: room, device and network together.
+LONGEST_ECHO = 0.7
+
+
+class Overlap:
+    """What a segment and the current answer do to each other. `now` is session time."""
+
+    def __init__(self, floor: Floor, answering: Answering, emit: Emit) -> None:
+        self.floor = floor
+        self.answering = answering
+        self.emit = emit
+        self.settings = Settings()
+
+    @property
+    def _may_interrupt(self) -> bool:
+        return self.settings.interrupt_response
+
+    @property
+    def _is_semantic(self) -> bool:
+        return self.settings.turn_detection is TurnDetection.SEMANTIC
+
+    def may_echo(self, segment: Segment | None, now: float) -> bool:
+        """Can the microphone hear our own output at all? A user who has the turn is no echo."""
+        if segment is not None and segment.took_turn:
+            return False
+        ended = self.answering.ended_at
+        is_sounding = self.floor.assistant in (AssistantState.SPEAKING, AssistantState.DUCKED)
+        return is_sounding or (ended is not None and now - ended < LONGEST_ECHO)
+
+    def meet(self, segment: Segment, now: float) -> None:
+        """A new segment meets what the assistant is doing."""
+        response = self.answering.current
+        if segment.is_forced:
+            return
+        if response is None:
+            self.announce(segment)
+            return
+        segment.over = response.response_id
+        heard = response.clock.heard(now) / SPEAK_RATE
+        segment.goes_on = response.follows_speech and heard < interruption.GOING_ON
+        if not self._is_semantic:
+            self.announce(segment)
+            if self._may_interrupt:
+                self.take(segment, now)
+        elif self._may_interrupt and self.floor.assistant is AssistantState.SPEAKING:
+            segment.has_ducked = True
+            self.answering.duck()
+
+    def is_over(self, segment: Segment) -> bool:
+        """Is the answer that the segment met still there, and unbroken by it?"""
+        current = self.answering.current
+        if segment.over is None or segment.took_turn or current is None:
+            return False
+        return current.response_id == segment.over
+
+    def judge(self, segment: Segment, now: float) -> None:
+        if segment.verdict is None or not (self._is_semantic and self._may_interrupt):
+            return
+        is_paused = self.floor.user is UserState.PAUSED and segment.verdict_is_final
+        outcome = interruption.judge_overlap(
+            segment.verdict, segment.voiced, is_paused, self.settings
+        )
+        if outcome is Interruption.TAKE and segment.voiced >= endpointing.LEAST_VOICE:
+            self.take(segment, now)
+        elif outcome is Interruption.RESUME:
+            self.answering.resume()
+
+    def take(self, segment: Segment, now: float) -> None:
+        """The user has the turn: the answer ends where it was heard."""
+        self.announce(segment)
+        segment.took_turn = True
+        current = self.answering.current
+        if current is not None:
+            self.answering.stop(current, now, "turn_detected", drop=segment.goes_on)
+
+    def watch(self, segment: Segment, now: float) -> None:
+        if not segment.has_ducked or self.floor.assistant is not AssistantState.DUCKED:
+            return
+        waited = now - segment.onset_at
+        if segment.verdict is None and waited >= interruption.VERDICT_DEADLINE:
+            self.emit(do.MarkIll(segment.number))
+            self.answering.resume()
+        elif waited >= LONGEST_DUCK:
+            self.answering.resume()
+
+    def announce(self, segment: Segment) -> None:
+        if not segment.is_announced:
+            segment.is_announced = True
+            self.emit(do.SpeechStarted(segment.item_id, segment.start))
+
+    def deadline(self, segment: Segment) -> float | None:
+        """When a duck has lasted long enough."""
+        if not segment.has_ducked or self.floor.assistant is not AssistantState.DUCKED:
+            return None
+        wait = interruption.VERDICT_DEADLINE if segment.verdict is None else LONGEST_DUCK
+        return segment.onset_at + wait
