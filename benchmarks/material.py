@@ -5,12 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import soundfile  # type: ignore[import-untyped]
 
 from audio.frame import HEAR_RATE, Samples
 from audio.resample import resample
@@ -18,6 +16,7 @@ from models.training.synthesis import speak
 from models.training.voices import RESERVED_FLITE, RESERVED_VARIANTS, Voice
 from server.call.timeline import RATE, Clip
 from server.call.voiced import Span, voiced_spans
+from server.evaluation.manifest import Recording, read_manifest, read_sound
 
 DATA_VARIABLE = "ANTIPHON_DATA"
 _BESIDE = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
@@ -26,18 +25,6 @@ _SPEECH_LEVEL = -23.0  # dBFS of synthesised speech
 
 class MissingMaterial(Exception):
     """This scene cannot be built here; the text says what it lacks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """One line of a manifest."""
-
-    path: Path
-    split: str
-    label: str
-    speaker: str
-    tag: str
-    seconds: float
 
 
 class Material:
@@ -68,7 +55,7 @@ class Material:
     def room(self) -> Samples | None:
         """The impulse response of a room, [n] at 24 kHz; None without one."""
         found = [one for one in self._recordings if one.label == "rir"]
-        return _load(found[0].path).samples if found else None
+        return load(found[0]).samples if found else None
 
 
 def find_data(argument: Path | None = None) -> Path | None:
@@ -81,38 +68,10 @@ def find_data(argument: Path | None = None) -> Path | None:
     return _BESIDE if (_BESIDE / "MANIFEST.tsv").is_file() else None
 
 
-def read_manifest(path: Path) -> list[Recording]:
-    """The lines of a manifest. Raises ValueError on a line that is none."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    columns = lines[0].split("\t")
-    found = []
-    for number, line in enumerate(lines[1:], 2):
-        fields = dict(zip(columns, line.split("\t"), strict=False))
-        try:
-            found.append(
-                Recording(
-                    path.parent / fields["path"],
-                    fields["split"],
-                    fields["label"],
-                    fields.get("speaker", "-"),
-                    fields.get("transcript_or_tag", ""),
-                    float(fields.get("seconds", "nan")),
-                )
-            )
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{path.name}:{number}: {error}") from error
-    return found
-
-
 @lru_cache(maxsize=256)
-def _load(path: Path) -> Clip:
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    return Clip.of(path.stem, samples.mean(axis=1).astype(np.float32), rate)
-
-
 def load(recording: Recording) -> Clip:
     """The recording as a clip at 24 kHz, voiced bounds by energy."""
-    return _load(recording.path)
+    return Clip.of(recording.path.stem, read_sound(recording, RATE))
 
 
 # ------------------------------------------------------------------------------------ speech

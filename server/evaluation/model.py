@@ -1,0 +1,64 @@
+"""The evaluation room: the model alone, on whole clips, without voice activity detection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from audio.frame import Samples
+from duplex.settings import Settings
+from models.base import (
+    HEAR_CHUNK,
+    HEAR_RATE,
+    AnswerChunk,
+    AnswerOptions,
+    Conversation,
+    Instance,
+    Stream,
+)
+from server.evaluation.manifest import Recording, read_sound
+from server.evaluation.scores import DIGIT, QUERY, Heard
+
+_LONGEST = 15 * HEAR_RATE  # samples of one segment; a longer clip is heard in parts
+_OPTIONS = AnswerOptions(speak=False, max_tokens=96)
+
+
+async def hear_all(
+    instance: Instance, recordings: Sequence[Recording], done: Callable[[], None]
+) -> list[Heard]:
+    """Each recording on a fresh stream. Raises InstanceFailed, OSError, ValueError."""
+    heard = []
+    for recording in recordings:
+        heard.append(await hear_one(instance, recording))
+        done()
+    return heard
+
+
+async def hear_one(instance: Instance, recording: Recording) -> Heard:
+    """A clip counts as acted on if any verdict in it passes the query threshold."""
+    samples = read_sound(recording, HEAR_RATE)
+    has_acted, answer = False, ""
+    for start in range(0, len(samples), _LONGEST):
+        stream = await instance.open(Conversation())
+        try:
+            has_acted |= await _acts(stream, samples[start : start + _LONGEST])
+            if recording.label in QUERY | DIGIT:
+                answer += await _answer(stream)
+        finally:
+            await stream.close()
+    return Heard(recording, has_acted, answer)
+
+
+async def _acts(stream: Stream, samples: Samples) -> bool:
+    threshold = Settings().query_threshold
+    acts = False
+    for start in range(0, len(samples), HEAR_CHUNK):
+        last = start + HEAR_CHUNK >= len(samples)
+        verdict = await stream.hear(samples[start : start + HEAR_CHUNK], last=last)
+        acts |= verdict.query >= threshold
+    await stream.end_segment()
+    return acts
+
+
+async def _answer(stream: Stream) -> str:
+    parts = [part async for part in stream.answer(_OPTIONS)]
+    return "".join(part.text for part in parts if isinstance(part, AnswerChunk))

@@ -1,0 +1,112 @@
+"""The evaluation room: from what was heard of each recording to the figures. Pure.
+
+The rules for slots are the skill's own: an order counts if every slot is right and none is extra.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.training.skills.coffee import parse_label, slots_of
+from models.training.skills.numbers import spell
+from server.evaluation.manifest import Recording
+
+QUERY = frozenset({"query"})
+NOISE = frozenset({"noise", "music", "babble"})
+TALK = frozenset({"read_speech", "conversation", "isolated_word", "nonquery", "word"})
+DIGIT = frozenset({"digit"})
+ECHO = frozenset({"residual_echo", "echo"})
+LABELS = QUERY | NOISE | TALK | DIGIT | ECHO
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of one recording. `acted`: some verdict in it would have been answered (or was);
+    `answer`: the text that followed."""
+
+    recording: Recording
+    acted: bool
+    answer: str = ""
+
+
+def commands(heard: Iterable[Heard], suffix: str = "") -> dict[str, Any]:
+    """Orders: whole ones that are exactly right, and the F1 over their slots."""
+    whole: list[tuple[Heard, bool]] = []
+    right = wanted = given = 0
+    for one in heard:
+        expected, found = parse_label(one.recording.tag), slots_of(one.answer)
+        whole.append((one, expected == found))
+        right += len(expected.items() & found.items())
+        wanted += len(expected)
+        given += len(found)
+    total = wanted + given
+    return share(f"command_accuracy{suffix}", whole) | {
+        f"slot_accuracy{suffix}": 2 * right / total if total else None,
+        f"slot_accuracy{suffix}_count": wanted,
+        f"slot_accuracy{suffix}_misses": [
+            f"{one.recording.name}: wanted {one.recording.tag}, answered {one.answer!r}"
+            for one, is_right in whole
+            if not is_right
+        ],
+    }
+
+
+def digits(heard: Iterable[Heard], suffix: str = "") -> dict[str, Any]:
+    """Spoken digits: the answer names that number and no other one."""
+    names = {spell(number): number for number in range(10)}
+    judged = []
+    for one in heard:
+        words = one.answer.lower().replace(".", " ").replace(",", " ").split()
+        said = {names[word] for word in words if word in names}
+        said |= {int(word) for word in words if word.isdecimal()}
+        judged.append((one, said == {int(one.recording.tag)}))
+    return share(f"digit_accuracy{suffix}", judged)
+
+
+def acted(name: str, heard: Iterable[Heard], *, should: bool) -> dict[str, Any]:
+    """The share of recordings that were acted on; a miss is one where that was wrong."""
+    kept = list(heard)
+    return {
+        name: sum(one.acted for one in kept) / len(kept) if kept else None,
+        f"{name}_count": len(kept),
+        f"{name}_misses": [one.recording.name for one in kept if one.acted is not should],
+    }
+
+
+def share(name: str, judged: Sequence[tuple[Heard, bool]]) -> dict[str, Any]:
+    """The share that is right, of how many, and the names of the others with what was answered."""
+    return {
+        name: sum(right for _, right in judged) / len(judged) if judged else None,
+        f"{name}_count": len(judged),
+        f"{name}_misses": [
+            f"{one.recording.name}: {one.recording.tag} <- {one.answer!r}"
+            for one, right in judged
+            if not right
+        ],
+    }
+
+
+def figures(model: Sequence[Heard], system: Sequence[Heard] | None) -> dict[str, Any]:
+    """All figures. Those without a suffix and those in `_model` are the model's own, on the whole
+    clip; `_system` went the full path, with voice activity detection and turn-taking."""
+    found = (
+        commands(_of(model, QUERY))
+        | acted("query_recall", _of(model, QUERY), should=True)
+        | digits(_of(model, DIGIT))
+    )
+    for suffix, heard in (("_model", model), ("_system", system)):
+        if heard is None:
+            continue
+        for name, labels in (("noise", NOISE), ("talk", TALK), ("echo", ECHO)):
+            found |= acted(f"{name}_false_query{suffix}", _of(heard, labels), should=False)
+    if system is not None:
+        found |= commands(_of(system, QUERY), "_system")
+        found |= acted("query_recall_system", _of(system, QUERY), should=True)
+        found |= digits(_of(system, DIGIT), "_system")
+    return found
+
+
+def _of(heard: Iterable[Heard], labels: frozenset[str]) -> list[Heard]:
+    return [one for one in heard if one.recording.label in labels]

@@ -1,0 +1,133 @@
+"""antiphon eval: the rules on tables; the model and the full path with the scripted engine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile  # type: ignore[import-untyped]
+from typer import Typer
+from typer.testing import CliRunner
+
+from audio.frame import HEAR_RATE
+from models.engines.script import Script, ScriptedAnswer
+from models.engines.scripted import ScriptedInstance
+from models.vad import SileroDetector, SileroModel
+from server.evaluation import command as command_module
+from server.evaluation.command import chosen, command, table
+from server.evaluation.manifest import Recording, read_manifest
+from server.evaluation.scores import Heard, figures
+from server.service import Engine
+
+ORDER = "intent=orderDrink; coffeeDrink=latte; size=small; sugarAmount=a bit of sugar"
+
+
+def recording(label: str, tag: str = "", name: str = "x.wav") -> Recording:
+    return Recording(Path(name), name, "dev", label, "-", tag, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "whole", "f1"),
+    [
+        ("One small latte, with a bit of sugar.", 1.0, 1.0),
+        ("One small latte.", 0.0, 2 * 2 / 5),
+        ("One small latte, single shot, with a bit of sugar.", 0.0, 2 * 3 / 7),  # one extra
+        ("I cannot answer that.", 0.0, 0.0),
+    ],
+)
+def test_orders(answer: str, whole: float, f1: float) -> None:
+    found = figures([Heard(recording("query", ORDER), True, answer)], None)
+    assert found["command_accuracy"] == whole
+    assert found["slot_accuracy"] == pytest.approx(f1)
+    assert found["command_accuracy_count"] == 1
+    assert len(found["command_accuracy_misses"]) == 1 - whole
+    assert found["query_recall"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [("You said seven.", 1.0), ("You said seven, not one.", 0.0), ("7", 1.0), ("", 0.0)],
+)
+def test_digits(answer: str, right: float) -> None:
+    assert figures([Heard(recording("digit", "7"), True, answer)], None)["digit_accuracy"] == right
+
+
+def test_false_queries_are_counted_for_the_model_and_for_the_system() -> None:
+    noise = [recording("noise", name=f"n{n}.wav") for n in range(4)]
+    model = [Heard(one, n == 0) for n, one in enumerate(noise)]
+    model.append(Heard(recording("read_speech", name="talk.wav"), True))
+    system = [Heard(one, False) for one in noise]
+    found = figures(model, system)
+    assert found["noise_false_query_model"] == 0.25
+    assert found["noise_false_query_model_misses"] == ["n0.wav"]
+    assert found["noise_false_query_system"] == 0.0
+    assert found["noise_false_query_system_count"] == 4
+    assert found["talk_false_query_model"] == 1.0
+    assert found["talk_false_query_system"] is None
+    assert "noise_false_query_system" not in figures(model, None)
+    assert table(found).row_count == 3
+
+
+def test_choice_keeps_the_split_and_known_labels() -> None:
+    kept = [recording("query"), recording("rir"), recording("noise"), recording("noise")]
+    assert [one.label for one in chosen(kept, "dev")] == ["query", "noise", "noise"]
+    assert len(chosen(kept, "all", limit=1)) == 2
+    with pytest.raises(ValueError, match="held"):
+        chosen(kept, "held")
+
+
+@pytest.mark.parametrize("text", ["path\tlabel\nx\ty", "path\tsplit\tlabel\na\tdev", ""])
+def test_a_bad_manifest_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "M.tsv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"M\.tsv"):
+        read_manifest(path)
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """Our own short clips: a question as a query, a silent one as noise."""
+    clips = Path(__file__).resolve().parent.parent / "data" / "audio"
+    question = clips / "question_en_capital.flac"
+    lines = ["path\tsplit\tlabel\tspeaker\ttranscript_or_tag\tseconds\tsource\tlicence"]
+    lines.append(f"{question}\tdev\tquery\ts\t{ORDER}\t2\tx\ty")
+    silent = tmp_path / "silent.wav"
+    hiss = np.random.default_rng(0).standard_normal(HEAR_RATE) * 0.0005
+    soundfile.write(silent, hiss, HEAR_RATE)
+    lines.append(f"{silent.name}\tdev\tnoise\t-\thiss\t1\tx\ty")
+    lines.append(f"{silent.name}\ttrain\tnoise\t-\thiss\t1\tx\ty")
+    path = tmp_path / "M.tsv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def scripted_engine(_: Any) -> Engine:
+    order = ScriptedAnswer(text="One small latte, with a bit of sugar.")
+    script = Script(answers=(order,))  # everything is a query
+    instances = (ScriptedInstance(script, name="a"), ScriptedInstance(script, name="b"))
+    silero = SileroModel()
+    return Engine((instances,), lambda: SileroDetector(silero))
+
+
+def test_the_command_writes_figures_and_a_plot(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_module, "load_engine", scripted_engine)
+    app = Typer()
+    app.command()(command)
+    out = tmp_path / "out.json"
+    arguments = ["--manifest", str(manifest), "--json", str(out), "--split", "dev"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    found = json.loads(out.read_text())
+    assert found["command_accuracy"] == 1.0
+    assert found["query_recall"] == 1.0
+    assert found["query_recall_system"] == 1.0
+    assert found["command_accuracy_system"] == 1.0
+    # The scripted model takes everything for a query: only the full path knows that it was quiet.
+    assert found["noise_false_query_model"] == 1.0
+    assert found["noise_false_query_system"] == 0.0
+    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
