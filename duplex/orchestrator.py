@@ -271,6 +271,8 @@ class Orchestrator:
             return
         job = partner.job
         partner.cancel_answer(action.response_id)
+        if action.rewind:
+            partner.go_on()
         if job is not None:
             self._loop.call_later(STOP_PATIENCE, self._check_stopped, partner, job)
 

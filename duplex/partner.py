@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from audio.frame import Samples
 from audio.recent import RecentAudio
 from duplex import events as happened
-from duplex.context import StreamContext, last_turns
 from duplex.conversation import Note
+from duplex.informed import WORK_PATIENCE, InformedStream
 from duplex.sounds import Sounds
 from models.base import (
     HEAR_CHUNK,
@@ -34,11 +34,6 @@ from models.base import (
 
 logger = logging.getLogger(__name__)
 
-# A stream with less room than this is opened afresh from the last turns.
-LEAST_ROOM = 0.2
-NOTES_KEPT = 8
-# Whatever an engine does, one piece of hearing or reading never takes longer.
-WORK_PATIENCE = 30.0
 # An instance that does not stop for so long is left behind (DESIGN, Swap).
 STOP_PATIENCE = 0.2
 # After a stall the sound is taken in pieces of at most this, so that verdicts keep coming.
@@ -82,8 +77,7 @@ class Partner:
         self.answering: int | None = None  # the answer it is giving
         self.is_lost = False  # left behind: nothing it says counts any more
         self._around = around
-        self._context = StreamContext()
-        self._stream: Stream | None = None
+        self._stream = InformedStream(instance, around.opening, around.sounds)
         self._hearing: _Hearing | None = None
         self._is_hear_queued = False
         self._jobs: asyncio.Queue[Job] = asyncio.Queue(maxsize=256)
@@ -106,6 +100,10 @@ class Partner:
         if not self._is_hear_queued:
             self._is_hear_queued = True
             self._put(self._hear)
+
+    def go_on(self) -> None:
+        """The answer that was just cancelled never was: the segment goes on."""
+        self._put(self._go_on)
 
     def flush(self, segment: int, until: int) -> None:
         self._put(lambda: self._flush(segment, until))
@@ -130,7 +128,7 @@ class Partner:
         hearing = self._hearing
         if hearing is None or hearing.segment != segment:
             return
-        self._context.note(f"{item_id}/0", hearing.before)
+        self._stream.context.note(f"{item_id}/0", hearing.before)
         hearing.item_id = item_id
         if hearing.is_ended:
             self._settle(hearing)
@@ -192,10 +190,7 @@ class Partner:
     async def _break(self, reason: str) -> None:
         """The stream is lost: say so, and open a fresh one when it is next needed."""
         self._fail(reason)
-        stream, self._stream = self._stream, None
-        self._context = StreamContext()
-        if stream is not None:
-            await stream.close()
+        await self._stream.close()
 
     def _fail(self, reason: str) -> None:
         hearing, self._hearing = self._hearing, None
@@ -206,65 +201,33 @@ class Partner:
             self._around.report(happened.HearingFailed(hearing.segment, reason))
 
     async def _close(self) -> None:
-        job, stream = self._job, self._stream
+        job = self._job
         if job is not None:
             job.cancel()
             await asyncio.wait({job}, timeout=STOP_PATIENCE)
         if job is not None and not job.done():
             _strays.add(job)  # an engine that ignores cancellation must not hold up the session
             job.add_done_callback(_strays.discard)
-        elif stream is not None:
-            await stream.close()
+        else:
+            await self._stream.close()
 
     # ------------------------------------------------------------------------------ agreeing
 
-    async def _ready(self) -> Stream:
-        if self._stream is None:
-            async with asyncio.timeout(WORK_PATIENCE):
-                self._stream = await self.instance.open(self._around.opening())
-        return self._stream
-
     async def _agree(self, journal: tuple[Note, ...]) -> None:
         began = self._loop.time()
-        stream = await self._ready()
-        plan = self._context.plan(journal)
-        notes = plan.notes
-        if plan.is_fresh or stream.room() < LEAST_ROOM * self.instance.capacity():
-            notes = last_turns(journal, NOTES_KEPT)
-            stream = await self._reopen(notes)
-        elif plan.mark is not None:
-            try:
-                await stream.rewind(plan.mark)
-                self._context.obey(plan)
-            except ValueError:  # a mark that the stream no longer keeps
-                notes = last_turns(journal, NOTES_KEPT)
-                stream = await self._reopen(notes)
-        for note in notes:
-            before = await stream.mark()
-            async with asyncio.timeout(WORK_PATIENCE):
-                await stream.read(self._around.sounds.resolve(note.content))
-            self._context.note(note.key, before)
-        if notes:
+        if await self._stream.agree(journal):
             self._around.measure("catch_up_seconds", self._loop.time() - began)
 
     async def _renew(self) -> None:
         if self._hearing is None:
-            await self._reopen(())
-
-    async def _reopen(self, notes: tuple[Note, ...]) -> Stream:
-        old, self._stream = self._stream, None
-        if old is not None:
-            await old.close()
-        self._context = StreamContext(base=notes[0].key if notes else None)
-        return await self._ready()
+            await self._stream.close()
 
     # ------------------------------------------------------------------------------- hearing
 
     async def _begin(self, segment: int, start: int, journal: tuple[Note, ...]) -> None:
         self._hearing = _Hearing(segment, start, start)
         await self._agree(journal)
-        stream = await self._ready()
-        self._hearing.before = await stream.mark()
+        self._hearing.before = await (await self._stream.ready()).mark()
         await self._hear()
 
     async def _hear(self) -> None:
@@ -285,8 +248,7 @@ class Partner:
             await self._take(hearing, max(until, hearing.fed), last=True)
 
     async def _take(self, hearing: _Hearing, until: int, *, last: bool) -> None:
-        stream = await self._ready()
-        await self._clean(stream)
+        stream = await self._stream.ready()
         sound: Samples = self._around.recording.slice(hearing.fed, until)
         began = self._loop.time()
         async with asyncio.timeout(WORK_PATIENCE):
@@ -295,33 +257,33 @@ class Partner:
             self._around.measure("hear_rtf", (self._loop.time() - began) * HEAR_RATE / len(sound))
         hearing.fed = until
         if verdict.heard:
-            judged = (hearing.start + verdict.heard) / HEAR_RATE
-            self._around.report(happened.VerdictGiven(hearing.segment, verdict, judged, last))
+            judged = until if last else hearing.start + verdict.heard
+            self._around.report(
+                happened.VerdictGiven(hearing.segment, verdict, judged / HEAR_RATE, last)
+            )
 
-    async def _clean(self, stream: Stream) -> None:
-        """Forget what a failed speculation said."""
-        if self._context.dirty is not None:
-            await stream.rewind(self._context.dirty)
-            self._context.dirty = None
-            if self._hearing is not None:
-                self._hearing.is_ended = False
+    async def _go_on(self) -> None:
+        """The user went on: forget the speculative answer, the segment is open again."""
+        await self._stream.clean()
+        if self._hearing is not None:
+            self._hearing.is_ended = False
+        await self._hear()
 
     async def _end(self, segment: int, item_id: str | None) -> None:
         hearing = self._hearing
         if hearing is None or hearing.segment != segment:
             return
-        stream = await self._ready()
         if item_id is None:
-            await stream.rewind(hearing.before)
-            self._context.dirty = None
+            await self._stream.forget(hearing.before)
         else:
-            await self._clean(stream)
-            self._context.note(f"{item_id}/0", hearing.before)
+            await self._stream.clean()
+            self._stream.context.note(f"{item_id}/0", hearing.before)
             hearing.item_id = item_id
-            await self._end_segment(stream, hearing)
+            await self._end_segment(hearing)
         self._hearing = None
 
-    async def _end_segment(self, stream: Stream, hearing: _Hearing) -> None:
+    async def _end_segment(self, hearing: _Hearing) -> None:
+        stream = await self._stream.ready()
         await stream.end_segment()
         hearing.is_ended = True
         self._around.sounds.keep_embedded(hearing.segment, stream.embedded())
@@ -344,14 +306,14 @@ class Partner:
         if journal is not None:
             await self._agree(journal)
         self._answer_job = asyncio.current_task()
-        stream = await self._ready()
+        stream = await self._stream.ready()
         before = await stream.mark()
-        self._context.dirty = before
+        self._stream.context.dirty = before
         hearing = self._hearing
         if hearing is not None and not hearing.is_ended:
-            await self._end_segment(stream, hearing)
+            await self._end_segment(hearing)
         text = await self._give(stream, response_id, options)
-        self._context.said = (text, before)
+        self._stream.context.said = (text, before)
         if self.answering == response_id:
             self.answering = None
             self._around.report(happened.AnswerFinished(response_id))

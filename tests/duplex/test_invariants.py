@@ -68,9 +68,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(beside=st.booleans())
     def respond(self, beside: bool) -> None:
-        self.stage.handle(
-            happened.ResponseRequested(AnswerOptions(), in_conversation=not beside)
-        )
+        self.stage.handle(happened.ResponseRequested(AnswerOptions(), in_conversation=not beside))
 
     @rule()
     def cancel(self) -> None:

@@ -15,7 +15,7 @@ from duplex.orchestrator import InputOverrun
 from duplex.outlet import AnswerSound
 from duplex.settings import Settings, TurnDetection
 from duplex.trace import Measured
-from models.base import HEAR_RATE, AnswerOptions, AssistantText, FunctionCall, UserText
+from models.base import HEAR_RATE, AnswerOptions, AssistantText, FunctionCall, UserSound, UserText
 from models.engines.script import NOISE, QUERY, Script, ScriptedAnswer, timed
 
 TEN = "one two three four five six seven eight nine ten"
@@ -53,15 +53,31 @@ def test_both_instances_know_the_conversation_afterwards() -> None:
     run_virtual(main())
 
 
+def test_a_user_who_goes_on_after_a_pause_is_heard_to_the_end() -> None:
+    async def main() -> None:
+        async with calling(SHORT) as call:
+            await call.speak(1.0)
+            await call.pause(0.12)
+            await call.speak(1.0)
+            await call.pause(5.0)
+            assert call.reasons() == ["answered"]
+            assert len(call.all(do.ResponseStarted)) == 1
+            answered = next(
+                i for i in call.instances if i.streams[0].record.values("answer")
+            ).streams[0]
+            turn = next(i for i in answered.memory.items if isinstance(i, UserSound))
+            assert turn.samples is not None and len(turn.samples) > 2.0 * HEAR_RATE
+
+    run_virtual(main())
+
+
 def test_noise_over_an_answer_leaves_it_bit_equal_outside_the_duck() -> None:
     async def main() -> None:
         rule = timed([(0.0, QUERY)], [(0.0, NOISE)], [(0.0, QUERY)])
         async with calling(replace(QUERIES, verdict=rule), QUERIES) as call:
             await call.speak(1.0)
             await call.pause(1.5)
-            monitor = next(
-                i for i in call.instances if "answer" not in i.streams[0].record.names()
-            )
+            monitor = next(i for i in call.instances if "answer" not in i.streams[0].record.names())
             monitor.script = replace(monitor.script, verdict=lambda _: NOISE)
             await call.speak(0.4)
             await call.pause(14)
@@ -87,7 +103,9 @@ def test_a_barge_in_stops_the_answer_and_the_next_context_has_the_heard_words() 
             first = call.all(do.ResponseEnded)[0]
             assert first.reason == "turn_detected"
             second = next(
-                i for i in call.instances if i.streams[0].record.values("answer")
+                i
+                for i in call.instances
+                if i.streams[0].record.values("answer")
                 and any(isinstance(m, AssistantText) and m.cut for m in i.streams[0].memory.items)
             )
             cut = next(m for m in second.streams[0].memory.items if isinstance(m, AssistantText))
@@ -108,7 +126,7 @@ def test_a_generator_that_ignores_cancellation_delays_nothing(stuck: float) -> N
                 await call.speak(1.0)
                 await call.pause(1.2)
             assert call.reasons()[:2] == ["answered", "answered"]
-            ended = [e for e in call.all(do.ResponseEnded)]
+            ended = call.all(do.ResponseEnded)
             assert [e.reason for e in ended] == ["turn_detected"] * 2
             return [t for t, e in call.log if isinstance(e, do.ResponseStarted)]
 
@@ -122,9 +140,7 @@ def test_a_stuck_monitor_is_replaced_and_the_query_is_heard_again() -> None:
         async with calling(QUERIES, observers=(recorder,)) as call:
             await call.speak(1.0)
             await call.pause(1.5)
-            monitor = next(
-                i for i in call.instances if "answer" not in i.streams[0].record.names()
-            )
+            monitor = next(i for i in call.instances if "answer" not in i.streams[0].record.names())
             monitor.script = replace(monitor.script, verdict_delay=60.0)
             await call.speak(1.5)
             await call.pause(3.0)
@@ -185,16 +201,12 @@ def test_text_in_and_text_out_without_any_sound() -> None:
     async def main() -> None:
         async with calling(SHORT) as call:
             item = {"type": "message", "role": "user", "content": []}
-            call.orchestrator.handle(
-                happened.ItemOffered("i1", "user", (UserText("hello"),), item)
-            )
+            call.orchestrator.handle(happened.ItemOffered("i1", "user", (UserText("hello"),), item))
             call.orchestrator.handle(happened.ResponseRequested(AnswerOptions(speak=False)))
             await call.pause(1.0)
             assert call.all(do.ResponseEnded)[0].text == TEN
             assert not call.all(AnswerSound)
-            generator = next(
-                i for i in call.instances if "answer" in i.streams[0].record.names()
-            )
+            generator = next(i for i in call.instances if "answer" in i.streams[0].record.names())
             assert UserText("hello") in generator.streams[0].memory.items
 
     run_virtual(main())
@@ -246,11 +258,13 @@ def test_the_client_commits_by_hand() -> None:
 
 def test_an_hour_of_turns_keeps_streams_small() -> None:
     async def main() -> None:
-        async with calling(replace(SHORT, answers=lambda _: ScriptedAnswer(TEN), capacity=600)) as call:
-            for _ in range(30):
+        async with calling(
+            replace(SHORT, answers=lambda _: ScriptedAnswer(TEN), capacity=400)
+        ) as call:
+            for _ in range(12):
                 await call.speak(1.0)
                 await call.pause(4.0)
-            assert call.reasons() == ["answered"] * 30
+            assert call.reasons() == ["answered"] * 12
             assert all(i.streams[-1].room() > 60 for i in call.instances)
 
     run_virtual(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from scene import NOISE, QUERY, UNFINISHED, Scene
@@ -158,7 +159,7 @@ def test_noise_over_an_answer_ducks_once_and_disturbs_nothing(
     sent = stage.all(do.SendAudio)
     assert [s.start for s in sent] == [480 * n for n in range(len(sent))]
     assert sum(s.count for s in sent) == 3 * SPEAK_RATE
-    changes = [a.ducked != b.ducked for a, b in zip(sent, sent[1:], strict=False)]
+    changes = [a.ducked != b.ducked for a, b in pairwise(sent)]
     assert sum(changes) == 2
     assert stage.one(do.ResponseEnded).status is do.ResponseStatus.COMPLETED
 
@@ -174,8 +175,11 @@ def test_a_query_over_an_answer_takes_the_turn_and_history_keeps_what_was_heard(
     assert next(stage.times(do.ResponseEnded)) - began < 0.4
     heard = stage.session.conversation.turns[1].heard_text().split()
     assert abs(len(heard) - stopped.heard_ms / 100) <= 1
-    assert not [s for t, s in stage.log if isinstance(s, do.SendAudio) and s.response_id == 1
-                and t > began + 0.4]
+    assert not [
+        s
+        for t, s in stage.log
+        if isinstance(s, do.SendAudio) and s.response_id == 1 and t > began + 0.4
+    ]
     stage.advance(4)
     assert stage.reasons() == ["answered", "answered"]
 
