@@ -29,10 +29,27 @@ class Transport(WebSocketsSansIOProtocol):
             self.transport.abort()
             return
         self.conn.send_close(code, reason)
+        self._leave(code, reason)
+
+    def data_received(self, data: bytes) -> None:
+        if self.conn.parser_exc is None:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """A frame that is too large, or no frame. What still comes in is thrown away for a while:
+        closing at once would reset the connection before the client can read the code."""
+        close = self.conn.close_sent
+        assert close is not None
+        self._leave(close.code, close.reason)
+
+    def _leave(self, code: int, reason: str) -> None:
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self.loop.call_later(GRACE, self.transport.abort)
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(GRACE, self.transport.abort)
 
     def keepalive_timeout(self) -> None:
         """A peer that answers no ping is gone: nothing will drain its buffer."""

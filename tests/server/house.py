@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from judge import check_event
 from openai import AsyncOpenAI
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -20,7 +21,6 @@ from server.app import create_app
 from server.config import ServerSettings
 from server.serve import new_server
 from server.service import Engine, Service
-from tests.server.judge import check_event
 
 KEY = "test-key-one"
 

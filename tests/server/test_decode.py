@@ -202,16 +202,19 @@ def test_sound_item() -> None:
 
 def test_images_are_read_and_the_last_eight_kept() -> None:
     decoder = new_decoder()
-    dropped = []
+    dropped: list[str] = []
+    pixels = np.zeros(0, np.uint8)
     for number in range(10):
         item = user({"type": "input_image", "image_url": picture()}, id=f"image{number}")
         offered, *rest = decode(decoder, "conversation.item.create", item=item)
         assert isinstance(offered, happened.ItemOffered)
-        assert isinstance(offered.parts[0], UserImage)
+        image = offered.parts[0]
+        assert isinstance(image, UserImage)
+        pixels = image.pixels
         dropped += [step.item_id for step in rest if isinstance(step, happened.ItemDeleteRequested)]
     assert dropped == ["image0", "image1"]
-    assert offered.parts[0].pixels.shape == (3, 4, 3)
-    np.testing.assert_array_equal(offered.parts[0].pixels[0, 0], (200, 10, 10))
+    assert pixels.shape == (3, 4, 3)
+    np.testing.assert_array_equal(pixels[0, 0], (200, 10, 10))
 
 
 def test_large_image_is_made_smaller() -> None:

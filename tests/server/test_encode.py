@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from judge import check_event
 
 from duplex import actions as told
 from duplex.orchestrator import Outgoing
@@ -16,7 +17,6 @@ from models.base import AnswerOptions, Verdict
 from server.realtime.encode import Encoder
 from server.realtime.refusal import Refusal
 from server.realtime.session_config import SessionConfig
-from tests.server.judge import check_event
 
 NewEncoder = Callable[..., Encoder]
 SOUND = np.full(480, 0.25, dtype=np.float32)
@@ -263,7 +263,7 @@ def test_plain_facts(new_encoder: NewEncoder, notice: Outgoing, expected: dict[s
 
 def test_event_ids_are_unique(new_encoder: NewEncoder) -> None:
     encoder = new_encoder()
-    events = run(encoder, *[told.BufferCleared()] * 3)
+    events = run(encoder, *(told.BufferCleared() for _ in range(3)))
     events.append(encoder.session_event("session.created"))
     assert len({event["event_id"] for event in events}) == 4  # trap 4
 
@@ -331,8 +331,8 @@ def test_own_events_only_where_asked_for(new_encoder: NewEncoder) -> None:
 def test_telephone_answer(new_encoder: NewEncoder, form: str, bytes_: int) -> None:
     session = SessionConfig().changed({"audio": {"output": {"format": {"type": form}}}})
     encoder = new_encoder(session)
-    notices = [started(), *[AnswerSound(1, SOUND)] * 5, told.ResponseEnded(1, DONE)]
-    events = run(encoder, *notices)
+    sounds = [AnswerSound(1, SOUND) for _ in range(5)]
+    events = run(encoder, started(), *sounds, told.ResponseEnded(1, DONE))
     sent = b"".join(
         base64.b64decode(e["delta"]) for e in events if e["type"] == "response.output_audio.delta"
     )

@@ -177,7 +177,7 @@ def test_extension_reaches_the_core() -> None:
 
 
 def test_echo_is_whole_and_valid() -> None:
-    event = {
+    event: dict[str, Any] = {
         "type": "session.updated",
         "event_id": "e",
         "session": SessionConfig().changed({"tools": [FUNCTION]}).echo("sess_1", 1),

@@ -1,0 +1,56 @@
+"""Settings from file, environment and flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from server.config import ConfigurationError, load_settings
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "antiphon.toml"
+    path.write_text(
+        'port = 1000\nhost = "0.0.0.0"\napi_keys = ["from-the-file"]\n[limits]\nidle = 5'
+    )
+    return path
+
+
+def test_flags_over_environment_over_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTIPHON_PORT", "2000")
+    monkeypatch.setenv("ANTIPHON_LOG_LEVEL", "debug")
+    monkeypatch.setenv("ANTIPHON_ALLOWED_ORIGINS", "http://a, http://b")
+    monkeypatch.setenv("ANTIPHON_LIMITS__SESSION", "60")
+    settings = load_settings(file, {"log_level": "error", "pairs": None})
+    assert (settings.host, settings.port, settings.log_level) == ("0.0.0.0", 2000, "error")
+    assert settings.allowed_origins == ("http://a", "http://b")
+    assert (settings.limits.idle, settings.limits.session) == (5, 60)
+    assert [key.get_secret_value() for key in settings.api_keys] == ["from-the-file"]
+    assert "from-the-file" not in repr(settings)
+
+
+def test_file_by_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTIPHON_CONFIG", str(file))
+    assert load_settings().port == 1000
+
+
+def test_all_faults_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "antiphon.toml"
+    path.write_text("prot = 1\n[limits]\nidle = -1\n[nonsense]\nx = 1")
+    monkeypatch.setenv("ANTIPHON_API_KEYS", "secret7")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(path, {"port": 99999, "engine": "magic"})
+    fields = {fault.split(":")[0] for fault in caught.value.faults}
+    assert fields == {"prot", "limits.idle", "nonsense", "api_keys", "port", "engine"}
+    assert "secret7" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["port = ", None])
+def test_unreadable_file(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "antiphon.toml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigurationError, match="config: "):
+        load_settings(path)
