@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from audio.frame import Samples
 from audio.recent import RecentAudio
 from duplex import events as happened
-from duplex.conversation import Note
+from duplex.conversation import Heard, Note
 from duplex.informed import WORK_PATIENCE, InformedStream
 from duplex.sounds import Sounds
 from models.base import (
@@ -53,6 +53,7 @@ class _Hearing:
     start: int
     fed: int
     before: Mark = field(default_factory=lambda: Mark(0))
+    tokens_before: int = 0  # of the same turn, from segments before this one
     is_ended: bool = False
     item_id: str | None = None  # what it has become, once that is known
 
@@ -227,7 +228,10 @@ class Partner:
     async def _begin(self, segment: int, start: int, journal: tuple[Note, ...]) -> None:
         self._hearing = _Hearing(segment, start, start)
         await self._agree(journal)
-        self._hearing.before = await (await self._stream.ready()).mark()
+        stream = await self._stream.ready()
+        self._hearing.before = await stream.mark()
+        if journal and isinstance(journal[-1].content, Heard):  # another segment of the same turn
+            self._hearing.tokens_before = _num_tokens(stream)
         await self._hear()
 
     async def _hear(self) -> None:
@@ -286,7 +290,10 @@ class Partner:
         stream = await self._stream.ready()
         await stream.end_segment()
         hearing.is_ended = True
-        self._around.sounds.keep_embedded(hearing.segment, stream.embedded())
+        embedded = stream.embedded()
+        if embedded is not None:
+            embedded = embedded[hearing.tokens_before :]
+        self._around.sounds.keep_embedded(hearing.segment, embedded)
         if hearing.item_id is not None:
             self._settle(hearing)
 
@@ -329,3 +336,8 @@ class Partner:
                     call = happened.AnswerCallMade(response_id, part.name, part.arguments)
                     self._around.report(call)
         return text
+
+
+def _num_tokens(stream: Stream) -> int:
+    embedded = stream.embedded()
+    return 0 if embedded is None else len(embedded)
