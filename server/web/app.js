@@ -29,7 +29,7 @@ const timeline = new Timeline(find("timeline"), () => shown, () => clock());
 // ------------------------------------------------------------------------- begin and end
 
 async function begin(withMicrophone) {
-  if (call) return call;
+  if (call || isBusy()) return call;
   hideFailure();
   busy(true);
   panel.status("Connecting", "waiting");
@@ -110,9 +110,13 @@ function lost(event) {
 
 // ------------------------------------------------------------------------------- what is shown
 
-function busy(isBusy) {
-  find("talk").disabled = isBusy;
-  find("talk").setAttribute("aria-busy", String(isBusy));
+/** The button stays enabled while the page connects: disabled, it would lose the focus. */
+function busy(state) {
+  find("talk").setAttribute("aria-busy", String(state));
+}
+
+function isBusy() {
+  return find("talk").getAttribute("aria-busy") === "true";
 }
 
 function showRunning(withMicrophone) {
