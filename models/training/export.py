@@ -22,9 +22,9 @@ from models.engines.bundle import BundleConfig
 from models.training.graphs import (
     CodecGraph,
     LanguageGraph,
+    ListeningGraph,
     SpeechPrefillGraph,
     SpeechStepGraph,
-    listening_graph,
 )
 from models.vita.adapter import AudioTower
 from models.vita.config import FEATURES
@@ -75,7 +75,7 @@ def _export_listening(parts: Parts, path: Path, bits: int | None) -> None:
     valid = torch.tensor([parts.tower.config.chunk_features])
     names = ["keys", "values", "position", "tail"]
     _write(
-        listening_graph(parts.tower),
+        ListeningGraph(parts.tower),
         (features, valid, *cache.encoder, cache.tail),
         ["features", "valid", *names],
         ["vectors", "letters", *(f"next_{name}" for name in names)],

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.onnx.ops import symbolic_multi_out
 
-from models.vita.adapter import AudioStep, AudioTower
+from models.vita.adapter import AudioTower
+from models.vita.audio_encoder import EncoderCache, encoder_frames
 from models.vita.blocks import Block, rotary_tables, rotate
 from models.vita.language_model import LanguageModel
 from models.vita.nano_codec import FeatureDecoder
@@ -174,6 +175,32 @@ class CodecGraph(nn.Module):
         return out
 
 
-def listening_graph(tower: AudioTower) -> AudioStep:
-    """One chunk of features and the caches."""
-    return AudioStep(tower)
+class ListeningGraph(nn.Module):
+    """One chunk: as models.vita.adapter.AudioStep, for towers whose adapter sees the letters too
+    (`blend`)."""
+
+    def __init__(self, tower: AudioTower) -> None:
+        super().__init__()
+        if tower.letters is None:
+            raise ValueError("this tower has no letter head: there is no live transcript")
+        self.tower = tower
+        self.blend = getattr(tower, "blend", None)
+
+    def forward(
+        self,
+        features: Tensor,
+        valid: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        position: Tensor,
+        tail: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """Gives vectors, letter scores, keys, values, position, tail."""
+        cache = EncoderCache(keys, values, position)
+        frames, later = self.tower.encoder.step(features, valid, cache)
+        letters = self.tower.spell(frames)
+        there = torch.arange(frames.shape[1]) < encoder_frames(valid)
+        blended = frames if self.blend is None else self.blend(frames)
+        blended = blended * there[None, :, None].to(frames.dtype)
+        vectors, tail = self.tower.adpter.step(blended, tail)
+        return vectors, letters, *later, tail

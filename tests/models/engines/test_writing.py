@@ -1,0 +1,101 @@
+"""tests: what becomes of the tokens that a language model chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from models.base import AnswerOptions, FunctionCall, Tool
+from models.engines.bundle import Bundle
+from models.engines.memory import Memory
+from models.engines.writing import Writer
+
+SET = Tool("set")
+
+
+class Recited:
+    """In the place of a Memory: wants to say `ids`, whatever it is told."""
+
+    def __init__(self, ids: list[int], tools: tuple[Tool, ...], vocabulary: int) -> None:
+        self.tools, self.told = tools, list[int]()
+        self._ids, self._vocabulary = ids, vocabulary
+        self.ended = False
+
+    def answer_ids(self) -> list[int]:
+        return [2]
+
+    def say(self, ids: Sequence[int]) -> Any:
+        self.told += ids
+        logits = np.zeros(self._vocabulary, np.float32)
+        logits[self._ids.pop(0)] = 1.0
+        return logits
+
+    def end_answer(self) -> None:
+        self.ended = True
+
+
+def written(
+    bundle: Bundle, ids: list[int], options: AnswerOptions, tools: tuple[Tool, ...] = ()
+) -> tuple[str, Writer, Recited]:
+    memory = Recited([*ids, bundle.prompt.ids["<end>"]], tools, len(bundle.table))
+    writer = Writer(bundle, cast(Memory, memory), options)
+    text = ""
+    while not writer.done:
+        text += writer.step()
+    return text, writer, memory
+
+
+def test_text_ends_at_the_end(bundle: Bundle) -> None:
+    ids = bundle.prompt.encode("paris is the capital")
+    text, writer, memory = written(bundle, ids, AnswerOptions())
+    assert text == "paris is the capital"
+    assert writer.call is None
+    assert memory.told == [2, *ids]
+    assert memory.ended
+
+
+def test_an_answer_may_be_empty(bundle: Bundle) -> None:
+    assert written(bundle, [], AnswerOptions())[0] == ""
+
+
+def test_an_answer_has_a_longest_length(bundle: Bundle) -> None:
+    ids = bundle.prompt.encode("one two three one two three")
+    text, _, memory = written(bundle, ids, AnswerOptions(max_tokens=2))
+    assert text == bundle.prompt.decode(ids[:2])
+    assert memory.ended
+
+
+@pytest.mark.parametrize(
+    ("tools", "options", "expected"),
+    [
+        ((SET,), AnswerOptions(), FunctionCall("set", "{}")),
+        ((Tool("other"),), AnswerOptions(), None),
+        ((), AnswerOptions(), None),
+        ((SET,), AnswerOptions(tool_choice="none"), None),
+        ((), AnswerOptions(tools=(SET,)), FunctionCall("set", "{}")),
+    ],
+)
+def test_only_declared_functions_are_called(
+    bundle: Bundle,
+    tools: tuple[Tool, ...],
+    options: AnswerOptions,
+    expected: FunctionCall | None,
+) -> None:
+    ids = [bundle.prompt.ids["<call>"], *bundle.prompt.encode("set")]
+    text, writer, _ = written(bundle, ids, options, tools)
+    assert writer.call == expected
+    if expected is not None:
+        assert text == ""
+
+
+@pytest.mark.parametrize("choice", ["required", "set"])
+def test_a_call_can_be_demanded(bundle: Bundle, choice: str) -> None:
+    call, name = bundle.prompt.ids["<call>"], bundle.prompt.encode("set")
+    ids = name if choice == "required" else []
+    options = AnswerOptions(tool_choice=choice)
+    text, writer, memory = written(bundle, ids, options, (SET,))
+    assert memory.told == [2, call, *name]
+    assert (text, writer.call) == ("", FunctionCall("set", "{}"))
