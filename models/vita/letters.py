@@ -66,8 +66,8 @@ def spell(text: str, inside: bool = False) -> Spelling:
 
 def spoken_form(word: str) -> str:
     """One written word as it is said: lower-case letters, digits spelled out, simple pauses."""
-    word = unicodedata.normalize("NFKD", word.translate(_PAUSES).replace("’", "'")).lower()
     word = re.sub(r"(?<=\d):(?=\d)", " ", word)  # a time of day
+    word = unicodedata.normalize("NFKD", word.translate(_PAUSES).replace("’", "'")).lower()
     word = _NUMBER.sub(lambda match: f" {number_words(match.group())} ", word)
     for sign, name in _SIGNS.items():
         word = word.replace(sign, name)

@@ -22,6 +22,8 @@ _SIZE = 1024  # of the filters' transform
 _BINS = _SIZE // 2 + 1
 _FLOOR, _CEILING = 70.0, 500.0  # hertz
 _NOISE_PLACES = (0.0, 3_000.0, 6_000.0, 9_000.0, 12_000.0)  # hertz; the ends are known
+_GRAIN = np.hanning(2 * HOP + 1)[:-1] ** 0.5  # neighbours add up to even power
+_RUMBLE = np.log1p(-np.exp(-((np.arange(_BINS) * SPEAK_RATE / _SIZE / 60) ** 2)) + 1e-4)
 
 
 def band_places() -> Array:
@@ -67,7 +69,7 @@ class Vocoder:
     def __init__(self, seed: int = 0) -> None:
         self._random = np.random.default_rng(seed)
         self._ringing = np.zeros(_SIZE + 2 * HOP)
-        self._phase = 0.0  # of the next pulse, 0..1
+        self._phase = 0.0  # turns since the last pulse; one or more: a pulse is due
         self._pitch = 0.0
         self._envelope = interpolation(band_places())
         places = np.asarray(_NOISE_PLACES) * _SIZE / SPEAK_RATE
@@ -89,7 +91,7 @@ class Vocoder:
         return np.clip(out.reshape(-1), -1, 1).astype(np.float32)
 
     def _apart(self, features: Array) -> _Frames:
-        envelope = features[:, :BANDS] @ self._envelope
+        envelope = features[:, :BANDS] @ self._envelope + _RUMBLE
         kept = np.clip(features[:, BANDS : BANDS + NOISE_BANDS], -14, 0)
         ends = np.full((len(kept), 1), -14.0), np.zeros((len(kept), 1))
         share = np.concatenate((ends[0], kept, ends[1]), 1) @ self._aperiodicity
@@ -107,7 +109,7 @@ class Vocoder:
             self._phase, self._pitch = 1.0, pitch
         step = np.linspace(self._pitch, pitch, HOP, endpoint=False) / SPEAK_RATE
         phase = self._phase + np.cumsum(step) - step
-        self._phase, self._pitch = float((phase[-1] + step[-1]) % 1), pitch
+        self._phase, self._pitch = float(phase[-1] + step[-1] - np.floor(phase[-1])), pitch
         turns = np.floor(phase)
         for place in np.flatnonzero(np.diff(turns, prepend=turns[0] - (phase[0] >= 1))):
             late = place - (phase[place] - turns[place]) / step[place]  # the pulse's exact time
@@ -119,7 +121,5 @@ class Vocoder:
         self._ringing[start : start + _SIZE] += np.fft.irfft(spectrum * turn) * gain
 
     def _add_noise(self, spectrum: npt.NDArray[np.complex128]) -> None:
-        grains = self._random.standard_normal(2 * HOP) * np.hanning(2 * HOP + 1)[:-1] ** 0.5
-        grains *= 1.0
-        sound = np.fft.irfft(np.fft.rfft(grains, _SIZE) * spectrum)
-        self._ringing[: _SIZE] += sound
+        grain = self._random.standard_normal(2 * HOP) * _GRAIN
+        self._ringing[:_SIZE] += np.fft.irfft(np.fft.rfft(grain, _SIZE) * spectrum)

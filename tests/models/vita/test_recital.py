@@ -1,0 +1,76 @@
+"""Choosing codes and following the letters."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from models.vita.code_stream import SAMPLES_PER_CODE
+from models.vita.letters import spell
+from models.vita.recital import BOS, END, PADDING, START, Choice, Recital
+
+
+def logits(best: int, second: int | None = None) -> npt.NDArray[np.float32]:
+    out = np.zeros(1028, np.float32)
+    out[[BOS, START, PADDING]] = 99.0  # never a code
+    out[best] = 9.0
+    if second is not None:
+        out[second] = 9.0
+    return out
+
+
+def weights(letters: int, place: int) -> npt.NDArray[np.float32]:
+    out = np.full(1 + letters + 5, 0.01, np.float32)
+    out[0], out[-1] = 0.9, 0.9  # bos and codes do not count
+    out[1 + place] = 0.5
+    return out
+
+
+def recite(text: str, places: list[int]) -> Recital:
+    recital = Recital(spell(text))
+    for number, place in enumerate(places):
+        assert recital.take(logits(number), weights(len(recital.spelling.letters), place)) == number
+    return recital
+
+
+def test_words_have_the_samples_of_their_letters() -> None:
+    recital = recite("The 2 cats.", [0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12])
+    recital.take(logits(END), weights(12, 11))
+    spans = [(word.text, word.start, word.end) for word in recital.words(before=100)]
+    unit = SAMPLES_PER_CODE
+    assert [text for text, _, _ in spans] == ["The", "2", "cats."]
+    assert spans[0][1:] == (100 * unit, 103 * unit)
+    assert spans[1][1:] == (104 * unit, 107 * unit)
+    assert recital.complete
+
+
+def test_the_place_never_goes_back_nor_leaps() -> None:
+    recital = recite("abcdefghijklmnopqrstuvwxyz", [0, 3, 1, 20, 5])
+    assert recital.places == sorted(recital.places)
+    assert max(np.diff(recital.places)) <= 6
+
+
+def test_it_ends() -> None:
+    recital = Recital(spell("Hello."))
+    assert recital.take(logits(END), weights(6, 0)) is not None  # not before a first code
+    assert recital.take(logits(END), weights(6, 0)) is None
+    assert not recital.complete  # it never came to its last letters
+
+
+@pytest.mark.parametrize("text", ["hi.", "a long sentence, with many letters in it."])
+def test_a_lost_decoder_is_stopped(text: str) -> None:
+    recital = Recital(spell(text))
+    count = len(recital.spelling.letters)
+    for _ in range(1000):
+        if recital.take(logits(7), weights(count, 1)) is None:
+            break
+    assert len(recital.codes) < 100 and not recital.complete
+
+
+def test_drawing_is_seeded_and_keeps_to_the_best() -> None:
+    def drawn(seed: int) -> list[int]:
+        recital = Recital(spell("abcdefgh"), Choice(top_k=2, seed=seed))
+        for place in range(8):
+            recital.take(logits(3, second=5), weights(8, place))
+        return recital.codes
+
+    assert drawn(1) == drawn(1) and set(drawn(1)) == {3, 5}
