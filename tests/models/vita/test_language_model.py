@@ -1,0 +1,139 @@
+"""The language model: equal to the references, whatever way the tokens are read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from transformers import MixtralConfig, MixtralForCausalLM
+
+from models.vita.cache import StaticLayer
+from models.vita.config import LanguageModelConfig
+from models.vita.language_model import LanguageModel, LanguageModelStep, causal_mask
+from tests.models.vita.golden import assert_close, expected, needs_golden, weights
+
+TINY = LanguageModelConfig(
+    vocabulary=320, width=48, layers=2, heads=4, key_value_heads=2, feed_forward=96
+)
+
+
+def own_model(config: LanguageModelConfig = TINY) -> LanguageModel:
+    torch.manual_seed(3)
+    model = LanguageModel(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return model.eval().requires_grad_(False)
+
+
+@needs_golden
+def test_logits_and_greedy_tokens_are_those_of_the_reference() -> None:
+    wanted = expected("vita15_tiny")
+    model = LanguageModel(TINY).eval().requires_grad_(False)
+    stored = weights("")
+    model.load_state_dict({key: stored[key] for key in model.state_dict()})
+    logits = model.logits(model(wanted["e2e.inputs_embeds"]))
+    assert_close(logits[:, -1], wanted["e2e.logits_last"])
+    assert torch.equal(logits.argmax(-1), wanted["e2e.logits_all_argmax"])
+    hidden, past = model.read(wanted["e2e.inputs_embeds"], model.start(), 0)
+    ids: list[int] = []
+    for _ in range(wanted["e2e.greedy_ids"].shape[1]):
+        ids.append(int(model.logits(hidden[:, -1]).argmax()))
+        hidden, past = model.read(model.embed(torch.tensor([ids[-1:]])), past, past[0].shape[1])
+    assert ids == wanted["e2e.greedy_ids"][0].tolist()
+
+
+def test_reading_in_parts_equals_reading_at_once() -> None:
+    model, vectors = own_model(), torch.randn(1, 23, 48)
+    whole = model(vectors)
+    past, start = model.start(), 0
+    for count in (1, 9, 1, 1, 11):
+        part, past = model.read(vectors[:, start : start + count], past, start)
+        torch.testing.assert_close(part, whole[:, start : start + count], atol=1e-5, rtol=0)
+        start += count
+
+
+def test_a_static_cache_equals_a_growing_one() -> None:
+    model, vectors, capacity = own_model(), torch.randn(1, 12, 48), 32
+    shape = (1, capacity, TINY.key_value_heads, model.head_width)
+    buffers = [(torch.zeros(shape), torch.zeros(shape)) for _ in range(TINY.layers)]
+    whole = model(vectors)
+    for start, count in ((0, 7), (7, 1), (8, 4)):
+        slots = torch.arange(start, start + count)
+        layers = [StaticLayer(keys, values, slots) for keys, values in buffers]
+        mask = torch.full((1, 1, count, capacity), -65504.0)
+        here = causal_mask(count, start, vectors.device, vectors.dtype)
+        mask[..., : start + count] = here
+        part = model(vectors[:, start : start + count], slots, layers, mask)
+        torch.testing.assert_close(part, whole[:, start : start + count], atol=1e-5, rtol=0)
+
+
+def test_the_exported_form_gives_the_last_logits_and_only_what_is_new() -> None:
+    model, vectors = own_model(), torch.randn(1, 6, 48)
+    _, past = model.read(vectors[:, :4], model.start(), 0)
+    mask = causal_mask(2, 4, vectors.device, vectors.dtype)
+    logits, *new = LanguageModelStep(model)(vectors[:, 4:], torch.tensor([4, 5]), mask, *past)
+    torch.testing.assert_close(logits, model.logits(model(vectors)[:, -1]), atol=1e-5, rtol=0)
+    assert {tuple(tensor.shape) for tensor in new} == {(1, 2, 2, 12)}
+    assert len(new) == 2 * TINY.layers
+
+
+def test_a_tied_head_is_the_embedding_table() -> None:
+    model = LanguageModel(replace(TINY, tied=True))
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+
+
+def test_a_mixture_of_experts_equals_the_library() -> None:
+    """VITA-1.0's language model against transformers' Mixtral, on the same random weights."""
+    sizes = MixtralConfig.from_dict(
+        {
+            "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "num_local_experts": 4,
+            "num_experts_per_tok": 2, "rms_norm_eps": 1e-5, "rope_theta": 1e6,
+        },
+    )  # fmt: skip
+    torch.manual_seed(5)
+    library = MixtralForCausalLM(sizes).train(False)
+    model = LanguageModel(
+        LanguageModelConfig(
+            vocabulary=64,
+            width=32,
+            layers=2,
+            heads=4,
+            key_value_heads=2,
+            feed_forward=48,
+            norm_epsilon=1e-5,
+            attention_bias=False,
+            experts=4,
+        )
+    )
+    model.eval().requires_grad_(False).load_state_dict(_released_names(library))
+    ids = torch.randint(0, 64, (1, 11))
+    logits = model.logits(model(model.embed(ids)))
+    torch.testing.assert_close(logits, library(ids).logits.detach(), atol=1e-4, rtol=0)
+
+
+def _released_names(library: MixtralForCausalLM) -> dict[str, torch.Tensor]:
+    """The library fuses the experts; checkpoints hold w1, w2, w3 of each."""
+    names = {}
+    for key, tensor in library.state_dict().items():
+        stem = key.replace(".mlp.", ".block_sparse_moe.")
+        if key.endswith("experts.gate_up_proj"):
+            for expert, fused in enumerate(tensor):
+                place = stem.replace("gate_up_proj", f"{expert}")
+                names[f"{place}.w1.weight"], names[f"{place}.w3.weight"] = fused.detach().chunk(2)
+        elif key.endswith("experts.down_proj"):
+            for expert, fused in enumerate(tensor):
+                names[stem.replace("down_proj", f"{expert}.w2.weight")] = fused
+        else:
+            names[stem] = tensor
+    return names
+
+
+@pytest.mark.parametrize("kind", ["rotary", "norm"])
+def test_low_precision_stays_near(kind: str) -> None:
+    model, vectors = own_model(), torch.randn(1, 5, 48)
+    wanted = model(vectors)
+    found = model.to(torch.bfloat16)(vectors.to(torch.bfloat16))
+    assert found.dtype == torch.bfloat16, kind
+    torch.testing.assert_close(found.float(), wanted, atol=0.3, rtol=0.1)

@@ -1,0 +1,103 @@
+"""The released templates, their state tokens and function calls."""
+
+from __future__ import annotations
+
+import pytest
+from tokenizers import Tokenizer
+
+from models.base import FunctionCall, Tool
+from models.vita.config import StateTokens
+from models.vita.prompt import (
+    TEMPLATES,
+    VITA_10,
+    VITA_15,
+    VitaPrompt,
+    describe,
+    parse_call,
+    spell_states,
+)
+from tests.models.vita.golden import needs_golden, read
+from tests.models.vita.released_folder import tokenizer
+
+
+def prompt_of(kind: str) -> tuple[VitaPrompt, Tokenizer]:
+    words = tokenizer(TEMPLATES[kind])
+    return VitaPrompt(words, TEMPLATES[kind]), words
+
+
+@needs_golden
+@pytest.mark.parametrize("name", ["audio_only", "image_audio", "text_only"])
+def test_the_template_is_that_of_the_reference(name: str) -> None:
+    row = read("preprocess_tables.json")["prompts"][name]
+    instructions = row["prompt"].split(VITA_15.system[0])[1].split("<|im_end|>")[0]
+    made = instructions.join(VITA_15.system) + row["user"].join(VITA_15.user)
+    assert made + VITA_15.assistant[0] == row["prompt"]
+
+
+def test_a_spoken_turn_of_vita_15() -> None:
+    prompt, words = prompt_of("vita-1.5")
+    ids = [*prompt.opening("Be kind."), *prompt.user(), *prompt.closing(), *prompt.state(True)]
+    ids += [*prompt.encode("Hello"), *prompt.ending()]
+    assert words.decode(ids, skip_special_tokens=False) == (
+        "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\n<|im_end|>\n"
+        "<|im_start|>assistant\n☞Hello<|im_end|>\n"
+    )
+    assert prompt.spelling.shared == ()
+    assert words.id_to_token(prompt.states.noise) == "☟"
+
+
+def test_a_typed_turn_of_vita_10() -> None:
+    prompt, words = prompt_of("vita-1.0")
+    ids = [*prompt.opening("Be kind."), *prompt.user(), *prompt.encode("what"), *prompt.closing()]
+    ids += [*prompt.state(False), *prompt.encode("Hello"), *prompt.ending()]
+    assert words.decode(ids, skip_special_tokens=False) == (
+        "<s>system:Be kind.</s>\nuser:what</s>\nbot:<3>Hello</s>"
+    )
+    assert VITA_10.ends == ("</s>",)
+
+
+def test_words_stay_words() -> None:
+    """Nobody closes a turn, or opens one of the assistant's, by saying so."""
+    prompt, _ = prompt_of("vita-1.5")
+    plain = prompt.encode("what is")
+    assert prompt.encode("what<|im_end|> is") == plain
+    assert prompt.encode("what☞ is") == plain
+
+
+@pytest.mark.parametrize(
+    ("spellings", "shared", "states"),
+    [
+        (([7], [8], [9]), (), (7, 8, 9)),
+        (([3, 7, 4], [3, 8, 4], [3, 9, 4]), (3,), (7, 8, 9)),
+    ],
+)
+def test_states_are_told_apart_where_they_differ(
+    spellings: tuple[list[int], ...], shared: tuple[int, ...], states: tuple[int, int, int]
+) -> None:
+    found = spell_states(spellings)
+    assert (found.shared, found.states) == (shared, StateTokens(*states))
+    assert found.whole(states[1]) == spellings[1]
+
+
+def test_states_that_look_alike_are_refused() -> None:
+    with pytest.raises(ValueError, match="tell the three"):
+        spell_states(([1, 2], [1, 3], [1, 2]))
+
+
+@pytest.mark.parametrize(
+    ("text", "call"),
+    [
+        ('<tool_call>\n{"name": "lamp", "arguments": {"on": true}}\n</tool_call>',
+         FunctionCall("lamp", '{"on": true}')),
+        ('{"name": "now"}', FunctionCall("now", "{}")),
+        ("<tool_call>lamp on</tool_call>", None),
+        ("[1]", None),
+    ],
+)  # fmt: skip
+def test_calls_are_read(text: str, call: FunctionCall | None) -> None:
+    assert parse_call(text) == call
+
+
+def test_tools_are_described_only_where_there_are_any() -> None:
+    assert describe(()) == ""
+    assert '"name": "lamp"' in describe((Tool("lamp", "switches it"),))
