@@ -16,7 +16,7 @@ from duplex.orchestrator import Orchestrator, Outgoing
 from duplex.outlet import AnswerSound
 from duplex.pair import Pair, PairPool
 from duplex.settings import Settings
-from duplex.trace import Record
+from duplex.trace import Observer, Record
 from models.base import HEAR_RATE
 from models.engines.script import Script
 from models.engines.scripted import ScriptedInstance
@@ -87,7 +87,7 @@ class Recorder:
 
 @asynccontextmanager
 async def calling(
-    *scripts: Script, settings: Settings | None = None, observers: tuple[Recorder, ...] = ()
+    *scripts: Script, settings: Settings | None = None, observers: tuple[Observer, ...] = ()
 ) -> AsyncIterator[Call]:
     """One session on two scripted instances (the second script may be left out)."""
     first, second = scripts if len(scripts) == 2 else scripts * 2

@@ -7,7 +7,6 @@ from collections import Counter
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from scene import NOISE, QUERY, UNFINISHED, Scene
 
 from duplex import actions as do
 from duplex import events as happened
@@ -16,6 +15,7 @@ from duplex.conversation import heard_words, join_words
 from duplex.endpointing import LONGEST_SEGMENT
 from duplex.settings import Settings, TurnDetection
 from models.base import SPEAK_RATE, AnswerOptions, SpokenWord, Verdict
+from tests.duplex.scene import NOISE, QUERY, UNFINISHED, Scene
 
 VERDICTS = st.sampled_from([QUERY, NOISE, UNFINISHED, Verdict(0.4, 0.3, 0.0, 0.3)])
 DETECTIONS = st.sampled_from(list(TurnDetection))

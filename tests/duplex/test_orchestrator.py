@@ -6,8 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from call import Recorder, calling
-from virtual import run_virtual
 
 from duplex import actions as do
 from duplex import events as happened
@@ -17,6 +15,8 @@ from duplex.settings import Settings, TurnDetection
 from duplex.trace import Measured
 from models.base import HEAR_RATE, AnswerOptions, AssistantText, FunctionCall, UserSound, UserText
 from models.engines.script import NOISE, QUERY, Script, ScriptedAnswer, timed
+from tests.duplex.call import Recorder, calling
+from tests.duplex.virtual import run_virtual
 
 TEN = "one two three four five six seven eight nine ten"
 LONG = ScriptedAnswer(" ".join([TEN] * 4))

@@ -6,12 +6,12 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from scene import NOISE, QUERY, UNFINISHED, Scene
 
 from duplex import actions as do
 from duplex import events as happened
 from duplex.settings import Eagerness, Settings, TurnDetection
 from models.base import SPEAK_RATE, AnswerOptions, AssistantText, UserText, Verdict
+from tests.duplex.scene import NOISE, QUERY, UNFINISHED, Scene
 
 SIDE_TALK = replace(NOISE, words="tom pass me the salt")
 MHM = replace(NOISE, words="mhm")

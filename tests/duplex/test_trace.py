@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from call import calling
-from virtual import run_virtual
 
 from duplex.session import Session
 from duplex.trace import Record, TraceWriter, read_trace
 from models.engines.script import QUERY, Script, ScriptedAnswer
+from tests.duplex.call import calling
+from tests.duplex.virtual import run_virtual
 
 TEN = "one two three four five six seven eight nine ten"
 
