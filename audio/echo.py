@@ -1,0 +1,157 @@
+"""Is this microphone signal our own output coming back?
+
+Nothing is cancelled: the microphone's sound goes on unchanged, and only the question is answered.
+First the delay is found by pattern (echo_delay), then the path is learned (echo_path): what it
+explains is echo, and energy that it does not explain is somebody's voice, even over the echo.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from audio.echo_delay import LAGS, DelayFinder
+from audio.echo_path import EARLY, TAPS, EchoPath
+from audio.frame import HEAR_RATE, SPEAK_RATE, Samples
+from audio.resample import Resampler
+from audio.spectra import LINES, STEP, Lines, Recent, Spectra
+
+SMOOTH = 6  # steps over which energies are summed
+YOUNG = 60  # steps of learning until the path alone decides
+DOUBT = 25  # active steps in which a likeness without a known delay is believed
+LEFT_VOICE = 0.4  # share of unexplained energy from which it is a voice
+LEFT_YOUNG = 0.6  # the same while the path is young
+ALIKE = 0.6  # likeness from which an unlearned path is echo
+SAME = 0.9  # likeness that is echo whatever the path says
+HOLD = 20  # steps for which a voice is held through the echo's louder moments
+CONFIRM = 3  # steps in a row that make a voice
+SURE = 5  # steps in a row that start a hold
+ABOVE_NOISE = 8.0  # power ratio: sound in the microphone
+LATE = 0.1  # share of the echo that comes later than the path reaches
+LATE_FALL = 0.9  # of that, a step (a reverberation of 1.3 s)
+
+
+@dataclass(frozen=True, slots=True)
+class EchoReport:
+    """`is_echo`: the latest sound is our own. `likeness`: share of it that our output explains,
+    0..1. `delay`: seconds from sending to hearing, None if not known."""
+
+    is_echo: bool
+    likeness: float
+    delay: float | None
+
+
+class EchoGuard:
+    """One session's guard. Give it all output as sent (after ducking) and all input as heard."""
+
+    def __init__(self, speak_rate: int = SPEAK_RATE) -> None:
+        self._resampler = Resampler(speak_rate, HEAR_RATE)
+        self._output_spectra, self._input_spectra = Spectra(), Spectra()
+        self._output = Recent(LINES, complex_rows=True)
+        self._finder, self._path = DelayFinder(), EchoPath()
+        self._sent = 0  # samples at 16 kHz on the microphone's time line
+        self._heard = 0
+        self._output_step = 0
+        self._input_step = 0
+        self._last_output = -10 * LAGS  # step of the latest output that is not silent
+        self._usual = np.full(LINES, 1e-3)  # power of our output: weighs the lines
+        self._smooth: npt.NDArray[np.float64] | None = None
+        self._noise = np.full(LINES, np.inf)
+        self._late = np.zeros(LINES)
+        self._totals: deque[tuple[float, float]] = deque(maxlen=SMOOTH)
+        self._voice_steps = 0
+        self._held = 0
+        self._report = EchoReport(False, 0.0, None)
+
+    def played(self, samples: Samples) -> None:
+        """Samples [n] at the speaking rate leave for the client now."""
+        if self._sent < self._heard:
+            self._begin()
+        converted = self._resampler.push(samples)
+        self._sent += len(converted)
+        for spectrum in self._output_spectra.push(converted):
+            self._note_output(spectrum)
+
+    def heard(self, samples: Samples) -> EchoReport:
+        """Samples [n] of the microphone at 16 kHz; the judgement of the latest."""
+        self._heard += len(samples)
+        for spectrum in self._input_spectra.push(samples):
+            self._judge(spectrum)
+            self._input_step += 1
+        return self._report
+
+    def _begin(self) -> None:
+        """Output after a pause stands where the microphone is now."""
+        self._output_step = -(-self._heard // STEP)
+        self._sent = self._output_step * STEP
+        self._resampler.reset()
+        self._output_spectra.reset()
+        self._path.loosen()
+        self._finder.doubt()
+
+    def _note_output(self, spectrum: Lines) -> None:
+        step, power = self._output_step, np.square(np.abs(spectrum))
+        self._output.write(step, spectrum)
+        self._finder.played(step, spectrum)
+        if power.mean() > 1e-3:
+            self._last_output = step
+            self._usual += 0.02 * (power - self._usual)
+        self._output_step += 1
+
+    def _judge(self, spectrum: Lines) -> None:
+        step = self._input_step
+        power = np.square(np.abs(spectrum))
+        self._smooth = power if self._smooth is None else 0.8 * self._smooth + 0.2 * power
+        self._noise = np.minimum(self._noise * 1.002, np.maximum(self._smooth, 1e-9))
+        if step - self._last_output > LAGS + TAPS:
+            self._totals.clear()
+            self._late[:] = 0.0
+            self._say(False, 0.0, sounding=False)
+            return
+        voiced = bool(power.sum() > ABOVE_NOISE * self._noise.sum())
+        if self._finder.heard(step, spectrum, voiced):
+            self._path.restart()
+        left = self._left(step, spectrum)
+        self._say(self._decide(left), 1.0 - left, voiced)
+
+    def _sources(self, step: int) -> Lines | None:
+        if self._finder.delay is None:
+            return None
+        first = step - self._finder.delay + EARLY - TAPS + 1
+        return self._output.read(first, TAPS)[::-1].astype(np.complex128)
+
+    def _left(self, step: int, spectrum: Lines) -> float:
+        """Share of the microphone's recent energy that our output does not explain, 0..1."""
+        sources = self._sources(step)
+        if sources is None:
+            return 1.0 - max(0.0, self._finder.best)
+        echo, left = self._path.explain(sources, spectrum)
+        self._late = LATE_FALL * self._late + LATE * np.square(np.abs(echo))
+        known = 2.0 * self._noise + self._late
+        weights = 1.0 / (self._usual + 1e-6)
+        unexplained = np.maximum(0.0, np.square(np.abs(left)) - known) @ weights
+        self._totals.append((float(unexplained), float(np.square(np.abs(spectrum)) @ weights)))
+        top, bottom = np.sum(self._totals, axis=0)
+        return float(min(1.0, top / (bottom + 1e-9)))
+
+    def _decide(self, left: float) -> bool:
+        alike = self._finder.best
+        if self._finder.delay is None:
+            return alike >= (ALIKE if self._finder.active < DOUBT else SAME)
+        if self._path.learned < YOUNG or not self._finder.settled:
+            return left < LEFT_YOUNG or alike >= ALIKE
+        return left < LEFT_VOICE or alike >= SAME
+
+    def _say(self, echo: bool, likeness: float, sounding: bool) -> None:
+        self._voice_steps = self._voice_steps + 1 if sounding and not echo else 0
+        if self._voice_steps >= SURE:
+            self._held = HOLD
+        else:
+            self._held = max(0, self._held - 1)
+        echo = not self._held and (echo or 0 < self._voice_steps < CONFIRM)
+        delay = self._finder.delay
+        seconds = None if delay is None else delay * STEP / HEAR_RATE
+        self._report = EchoReport(echo, likeness, seconds)
