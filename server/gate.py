@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,7 +15,6 @@ from starlette.websockets import WebSocket
 
 from duplex.orchestrator import Orchestrator
 from duplex.pair import Lease
-from duplex.trace import TraceWriter
 from models.base import Conversation, Instructions, Samples, UserSound
 from server.admission import Denied
 from server.auth import Pass, answered_subprotocol, is_origin_allowed, presented_key
@@ -26,6 +26,7 @@ from server.realtime.ledger import Ledger
 from server.realtime.refusal import from_validation
 from server.realtime.session_config import SessionConfig
 from server.service import Queues, Service
+from server.tracing import TraceFile
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +44,12 @@ def admit(service: Service, headers: Headers, subprotocols: list[str]) -> Pass:
     return granted
 
 
-def check_model(service: Service, name: str | None) -> None:
-    settings = service.settings
+def check_query(service: Service, query: Mapping[str, str]) -> None:
+    """Keys that nobody knows are passed over. Raises Denied."""
+    settings, name = service.settings, query.get("model")
+    if query.get("intent") == "transcription" or "call_id" in query:
+        message = "Only conversations over this WebSocket are served."
+        raise Denied(400, "intent", message, code="invalid_intent")
     if name not in (None, "", settings.model_name, *settings.model_aliases):
         message = f"There is no model '{name}' here; this is '{settings.model_name}'."
         raise Denied(404, "model", message, code="model_not_found")
@@ -57,7 +62,7 @@ async def converse(websocket: WebSocket, service: Service) -> None:
     """The whole life of one client's connection."""
     try:
         granted = admit(service, websocket.headers, websocket.scope.get("subprotocols", []))
-        check_model(service, websocket.query_params.get("model"))
+        check_query(service, websocket.query_params)
         lease = service.admission.take()
     except Denied as denied:
         service.metrics.refusals.labels(denied.reason).inc()
@@ -108,7 +113,7 @@ class Conversing:
                 trace.close()
         logger.info("session %s closed with %d", self._token, code)
 
-    def _orchestrator(self, outlet: Any, trace: TraceWriter | None) -> Orchestrator:
+    def _orchestrator(self, outlet: Any, trace: TraceFile | None) -> Orchestrator:
         meter = SessionMeter(self._service.metrics)
         said = self._session.instructions
         opening = (Instructions(said),) if said else ()
@@ -122,13 +127,12 @@ class Conversing:
             token=self._token,
         )
 
-    def _open_trace(self) -> TraceWriter | None:
+    def _open_trace(self) -> TraceFile | None:
         folder = self._service.settings.trace_directory
         if folder is None:
             return None
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / f"{self._token}.jsonl").open("w", encoding="utf-8")
-        return TraceWriter(file, words=self._service.settings.trace_words)
+        words = self._service.settings.trace_words
+        return TraceFile(folder / f"{self._token}.jsonl", self._service.disk, words=words)
 
     def _recording(self, item_id: str) -> Samples | None:
         return None if self._talk is None else self._talk.sound_of(item_id)

@@ -97,10 +97,11 @@ async def _announce(service: Service, server: uvicorn.Server, console: Console) 
     try:
         await service.loaded
     except Exception as error:
-        console.print(f"The models could not be loaded: {error}", style="red", markup=False)
+        folder = service.settings.model
+        console.print(f"The models in {folder} could not be loaded: {error}", style="red")
         server.should_exit = True
         return True
-    console.print(f"Antiphon is ready: {address(server)}", markup=False, highlight=False)
+    console.print(f"Antiphon is ready: {address(server)}", style="bold", soft_wrap=True)
     return False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,7 @@ class Service:
         self.keyring = Keyring(key.get_secret_value() for key in settings.api_keys)
         self.admission = Admission()
         self.queues: set[Queues] = set()
+        self.disk = ThreadPoolExecutor(1, thread_name_prefix="trace")
         self.engine: Engine | None = None
         self.started = asyncio.Event()
         self.loaded: asyncio.Future[None] | None = None
@@ -97,6 +99,7 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.engine is not None:
             await self.engine.close()
+        await asyncio.to_thread(self.disk.shutdown)
 
     async def _fill(self) -> None:
         """Load and warm up beside the loop, so that health is answered meanwhile."""
@@ -107,7 +110,7 @@ class Service:
                 await asyncio.gather(*(warm_up(instance) for instance in pair))
             self.admission.pool = self._pool(self.engine)
         except Exception as error:
-            logger.exception("the models could not be loaded")
+            logger.debug("the models could not be loaded", exc_info=True)
             self.loaded.set_exception(error)
             self.loaded.exception()  # it may be that nobody waits for it
         else:

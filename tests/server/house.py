@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from blockbuster import BlockBuster
 from judge import check_event
 from openai import AsyncOpenAI
 from websockets.asyncio.client import ClientConnection, connect
@@ -63,15 +64,19 @@ class House:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self._socket.getsockname()[1]}"
         self._server = new_server(self.app, self.settings)
+        # From start to end, a call of ours that blocks the event loop breaks the session.
+        self._guard = BlockBuster(["server", "duplex", "audio"])
 
     async def __aenter__(self) -> House:
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
         await self.service.started.wait()
         assert self.service.loaded is not None
         await self.service.loaded
+        self._guard.activate()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._guard.deactivate()
         self._server.should_exit = True
         await self._task
         self._socket.close()

@@ -70,8 +70,8 @@ async def test_huge_frame_is_closed_with_1009(house: House) -> None:
         await receive(other, "session.updated")
 
 
-async def test_largest_append_is_taken(house: House) -> None:
-    """15 MiB at once: five minutes of sound, of which no more is heard than can be."""
+async def test_sound_faster_than_it_plays_is_not_dropped(house: House) -> None:
+    """A file at once, longer than may wait: the client is read more slowly instead."""
     async with house.connect() as client:
         await send(client, "session.update", session={"audio": {"input": {"turn_detection": None}}})
         audio = base64.b64encode(bytes(2**20)).decode()

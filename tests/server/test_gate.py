@@ -8,7 +8,7 @@ import httpx
 import pytest
 from house import KEY, House, receive
 from openai import AsyncOpenAI
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 
 def bearer(key: str) -> dict[str, Any]:
@@ -23,6 +23,7 @@ def bearer(key: str) -> dict[str, Any]:
         ("model=nano", bearer(KEY) | {"Origin": "http://evil.example"}, 403, "origin"),
         ("model=nano", bearer(KEY) | {"Origin": "null"}, 403, "origin"),
         ("model=other", bearer(KEY), 404, "model_not_found"),
+        ("intent=transcription", bearer(KEY), 400, "invalid_intent"),
     ],
 )
 async def test_refused_before_the_upgrade(
@@ -117,13 +118,26 @@ async def test_health_and_models(house: House) -> None:
         assert [model.id async for model in sdk.models.list()] == ["nano"]
 
 
+async def test_clients_are_told_that_the_server_goes_away() -> None:
+    async with House() as house:
+        client = await house.connect()
+        await receive(client, "session.created")
+    with pytest.raises(ConnectionClosed) as caught:
+        await client.recv()
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 1012  # clients come back on this one
+
+
+async def test_an_open_house_needs_no_key() -> None:
+    async with House(api_keys=[]) as house, house.connect(additional_headers={}) as client:
+        await receive(client, "session.created")
+
+
 async def test_traces_hold_no_words_unless_asked(tmp_path: Any) -> None:
     async with House(trace_directory=tmp_path) as house, house.connect() as client:
         await receive(client, "session.created")
         await client.send('{"type": "response.create"}')
         await receive(client, "response.done")
-        await client.close()
-        await house.until_empty()
     (trace,) = tmp_path.glob("*.jsonl")
     lines = trace.read_text()
     assert '"ResponseEnded"' in lines
