@@ -57,9 +57,8 @@ class Overlap:
             self.announce(segment)
             if self._may_interrupt:
                 self.take(segment, now)
-        elif self._may_interrupt and self.floor.assistant is AssistantState.SPEAKING:
-            segment.has_ducked = True
-            self.answering.duck()
+        else:
+            self._duck(segment)
 
     def is_over(self, segment: Segment) -> bool:
         """Is the answer that the segment met still there, and unbroken by it?"""
@@ -89,7 +88,12 @@ class Overlap:
             self.answering.stop(current, now, "turn_detected", drop=segment.goes_on)
 
     def watch(self, segment: Segment, now: float) -> None:
-        if not segment.has_ducked or self.floor.assistant is not AssistantState.DUCKED:
+        """Duck an answer whose sound begins under the user's voice; bring a ducked one back when
+        nobody takes the turn in time."""
+        is_spoken_over = self.floor.user is UserState.SPEAKING and self.is_over(segment)
+        if is_spoken_over and not self._is_rejected(segment):
+            self._duck(segment)
+        if self.floor.assistant is not AssistantState.DUCKED:
             return
         waited = now - segment.onset_at
         if segment.verdict is None and waited >= interruption.VERDICT_DEADLINE:
@@ -98,6 +102,16 @@ class Overlap:
         elif waited >= LONGEST_DUCK:
             self.answering.resume()
 
+    def _duck(self, segment: Segment) -> None:
+        """Once a segment: steady noise must not pump the gain."""
+        is_sounding = self.floor.assistant is AssistantState.SPEAKING
+        if is_sounding and self._is_semantic and self._may_interrupt and not segment.has_ducked:
+            segment.has_ducked = True
+            self.answering.duck()
+
+    def _is_rejected(self, segment: Segment) -> bool:
+        return segment.verdict is not None and endpointing.is_noise(segment.verdict, self.settings)
+
     def announce(self, segment: Segment) -> None:
         if not segment.is_announced:
             segment.is_announced = True
@@ -105,7 +119,7 @@ class Overlap:
 
     def deadline(self, segment: Segment) -> float | None:
         """When a duck has lasted long enough."""
-        if not segment.has_ducked or self.floor.assistant is not AssistantState.DUCKED:
+        if self.floor.assistant is not AssistantState.DUCKED:
             return None
         wait = interruption.VERDICT_DEADLINE if segment.verdict is None else LONGEST_DUCK
         return segment.onset_at + wait

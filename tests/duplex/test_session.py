@@ -205,6 +205,16 @@ def test_no_verdict_brings_the_answer_back_and_marks_the_monitor_ill() -> None:
     assert not stage.all(do.SendAudio)[-1].ducked
 
 
+def test_an_answer_that_begins_under_the_users_voice_begins_ducked() -> None:
+    stage = Scene(answers=False)
+    stage.ask(silence=0.2)
+    stage.verdict = None
+    stage.hear(0.1, True)
+    stage.say(1)
+    stage.hear(0.1, True)
+    assert [sent.ducked for sent in stage.all(do.SendAudio)][-1]
+
+
 def test_echo_neither_ducks_nor_interrupts_and_is_a_decision() -> None:
     stage = Scene()
     stage.ask()
