@@ -1,10 +1,8 @@
-"""Shared by the server's tests; the folder's own modules are found under importlib mode."""
+"""Shared by the server's tests."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +10,7 @@ import pytest
 from server.realtime.encode import Encoder
 from server.realtime.ledger import Ledger
 from server.realtime.session_config import SessionConfig
-
-sys.path.insert(0, str(Path(__file__).parent))
-from house import House
+from tests.server.house import House
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from blockbuster import BlockBuster
-from judge import check_event
 from openai import AsyncOpenAI
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -22,6 +21,7 @@ from server.app import create_app
 from server.config import ServerSettings
 from server.serve import new_server
 from server.service import Engine, Service
+from tests.server.judge import check_event
 
 KEY = "test-key-one"
 

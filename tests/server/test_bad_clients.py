@@ -10,12 +10,12 @@ import socket
 from typing import Any
 
 import pytest
-from house import KEY, House, frames, noise, receive, silence
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from models.engines.script import Script, ScriptedAnswer
 from server.config import Limits
+from tests.server.house import KEY, House, frames, noise, receive, silence
 
 ENDLESS = ScriptedAnswer("on " * 400, word_seconds=0.1, chunk_seconds=2.0)
 

@@ -7,12 +7,12 @@ import base64
 from typing import Any
 
 import pytest
-from house import House, frames, noise, silence
-from judge import check_event
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
 from models.base import FunctionCall
 from models.engines.script import NOISE, Script, ScriptedAnswer, timed
+from tests.server.house import House, frames, noise, silence
+from tests.server.judge import check_event
 
 QUESTION = (silence(0.2), noise(0.6), silence(0.8))
 LONG = ScriptedAnswer("one two three four five six seven eight", word_seconds=0.35)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from judge import check_event
 
 from duplex import actions as told
 from duplex.orchestrator import Outgoing
@@ -17,6 +16,7 @@ from models.base import AnswerOptions, Verdict
 from server.realtime.encode import Encoder
 from server.realtime.refusal import Refusal
 from server.realtime.session_config import SessionConfig
+from tests.server.judge import check_event
 
 NewEncoder = Callable[..., Encoder]
 SOUND = np.full(480, 0.25, dtype=np.float32)

@@ -6,9 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from house import KEY, House, receive
 from openai import AsyncOpenAI
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.server.house import KEY, House, receive
 
 
 def bearer(key: str) -> dict[str, Any]:
