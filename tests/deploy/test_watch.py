@@ -1,0 +1,60 @@
+"""deploy: what the rules and the dashboard ask for is what the server counts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prometheus_client.metrics_core import Metric
+
+from server.metrics import Metrics
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
+
+
+def counted() -> dict[str, set[str]]:
+    """Each of the server's metrics, and the names of its series."""
+    metrics: list[Metric] = list(Metrics().registry.collect())
+    return {each.name: {each.name + end for end in SUFFIXES[each.type]} for each in metrics}
+
+
+def named(expressions: Iterator[str]) -> set[str]:
+    return {name for text in expressions for name in re.findall(r"\bantiphon_\w+", text)}
+
+
+def rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((DEPLOY / "alerts.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def dashboard() -> Iterator[str]:
+    panels = json.loads((DEPLOY / "grafana/dashboards/antiphon.json").read_text())["panels"]
+    return (target["expr"] for panel in panels for target in panel.get("targets", ()))
+
+
+def test_rules_and_dashboard_name_only_what_is_counted() -> None:
+    known = set().union(*counted().values())
+    assert named(rule["expr"] for rule in rules()) <= known
+    assert named(dashboard()) <= known
+
+
+def test_the_dashboard_shows_every_metric() -> None:
+    shown = named(dashboard())
+    assert [name for name, series in counted().items() if not series & shown] == []
+
+
+def test_every_alert_is_explained_to_the_operator() -> None:
+    operations = (DEPLOY.parent / "docs" / "operations.md").read_text()
+    assert [rule["alert"] for rule in rules() if rule["alert"] not in operations] == []
+
+
+def test_compose_mounts_files_that_are_there() -> None:
+    services = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text())["services"]
+    mounts = [mount for one in services.values() for mount in one.get("volumes", ())]
+    paths = [mount.split(":")[0] for mount in mounts if mount.startswith(".")]
+    assert paths and all((DEPLOY / path).exists() for path in paths)
