@@ -21,6 +21,7 @@ class Line:
     url: str
     key: str | None = None
     model: str = "nano"
+    process: int | None = None  # of a server of our own
 
 
 @dataclass(frozen=True, slots=True)

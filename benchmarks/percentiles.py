@@ -53,6 +53,11 @@ def distribution(seconds: Sequence[float]) -> dict[str, Any]:
     return found
 
 
+def percentile(seconds: Sequence[float], share: float) -> float | None:
+    """One percentile in milliseconds, whatever the number of trials; None without any."""
+    return float(np.percentile(np.asarray(seconds) * 1000, share)) if len(seconds) else None
+
+
 def interval(values: Values, statistic: Callable[..., Any], seed: int = 0) -> tuple[float, float]:
     """The 95 % bootstrap interval of a statistic of [n] values."""
     random = np.random.default_rng(seed)

@@ -23,10 +23,11 @@ from benchmarks.material import (
     voices,
 )
 from server.call.script import Cue, Echo, Manners, Script, Stall
-from server.call.timeline import Clip
+from server.call.timeline import Clip, load_clip
 from server.call.voiced import Span
 
 SCENES = Path(__file__).parent / "scenes"
+_COMMITTED = Path(__file__).resolve().parent.parent / "tests" / "data" / "audio"
 _SENTENCES = Path(__file__).parent / "sentences.toml"
 
 
@@ -34,13 +35,14 @@ _SENTENCES = Path(__file__).parent / "sentences.toml"
 class Sound:
     """One sound of a scene. Lists are drawn from, in turn, trial by trial.
 
-    `labels` (and `tags`): recordings of a manifest; `texts`: a list
-    in sentences.toml, synthesised. `at` or `after` (a range of
-    seconds after the first audible sample of the answer) places it. `level`: dBFS of its loud
-    part; `pauses`: lengths to which its longest gap is stretched; `seconds`: cut to this.
+    `clips`: names in tests/data/audio; `labels` (and `tags`): recordings of a manifest; `texts`:
+    a list in sentences.toml, synthesised. `at`, or `after` (a range of seconds after the first
+    audible sample of the answer), places it. `level`: dBFS of its loud part; `pauses`: lengths to
+    which its longest gap is stretched; `seconds`: cut to this.
     """
 
     role: str
+    clips: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     texts: str = ""
@@ -151,6 +153,8 @@ def _trial(
 
 def _clips(sound: Sound, material: Material, random: Random) -> Iterator[Clip]:
     """Clips for a sound without end, in an order of their own."""
+    if sound.clips:
+        return (load_clip(_COMMITTED / f"{name}.flac") for name in itertools.cycle(sound.clips))
     if sound.texts:
         pairs = list(itertools.product(sentences(sound.texts), voices()))
         if not pairs:

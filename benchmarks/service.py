@@ -33,7 +33,7 @@ def service(url: str | None, *arguments: str, log: Path | None = None) -> Iterat
     process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
         wait_until_ready(f"http://127.0.0.1:{port}/readyz", process)
-        yield Line(f"ws://127.0.0.1:{port}/v1/realtime")
+        yield Line(f"ws://127.0.0.1:{port}/v1/realtime", process=process.pid)
     finally:
         process.terminate()
         process.wait(timeout=20)

@@ -177,9 +177,13 @@ class Call:
                 return  # the next one follows the answer to this one
 
     def _follow(self, now: float) -> None:
-        """Place the next cue that waits for nothing but quiet."""
-        if self._waiting and self._waiting[0].after_answer is None and self._quiet(now):
-            self._place(self._waiting[0], now + FRAME_SECONDS)
+        """Place the next cue that waits for nothing but quiet; what waited for an answer that
+        never came is skipped."""
+        if not any(cue.after_answer is None for cue in self._waiting) or not self._quiet(now):
+            return
+        while self._waiting[0].after_answer is not None:
+            self._waiting.pop(0)
+        self._place(self._waiting[0], now + FRAME_SECONDS)
 
     def _quiet(self, now: float) -> bool:
         """Whether nobody speaks and nobody is expected to."""

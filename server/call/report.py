@@ -64,11 +64,12 @@ def milliseconds(seconds: float | None) -> float | None:
 def table(record: Record) -> Table:
     """One row for each cue."""
     view = Table(title="latencies, in ms", title_justify="left")
-    for name in ("clip", "response", "barge-in stop", "duck", "interruption", "decision", "answer"):
-        view.add_column(name, justify="left" if name in ("clip", "decision", "answer") else "right")
+    for name in ("clip", "response", "stop", "duck", "interruption", "decision", "answer"):
+        is_figure = name not in ("clip", "decision", "answer")
+        view.add_column(name, justify="right" if is_figure else "left", no_wrap=is_figure)
     for turn in turns(record):
         figures = [_cell(getattr(turn, name)) for name in _COLUMNS]
-        answer = turn.transcript.strip() or ("(sound)" if turn.answered else "no answer")
+        answer = shortened(turn.transcript) or ("(sound)" if turn.answered else "no answer")
         view.add_row(turn.name, *figures, ", ".join(turn.decisions) or "-", answer)
     return view
 
@@ -86,6 +87,12 @@ def warnings(record: Record) -> list[str]:
         gaps = record.underrun_seconds * 1000
         found.append(f"the answer had {record.underruns} gaps, {gaps:.0f} ms in all")
     return found + record.errors
+
+
+def shortened(text: str, longest: int = 60) -> str:
+    """The beginning of a text, for a table."""
+    words = " ".join(text.split())
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
 def _cell(seconds: float | None) -> str:

@@ -65,7 +65,7 @@ def voiced_spans(samples: Samples, rate: int, *, gap: float = 0.2) -> tuple[Span
     """The loud parts of samples [n], joined over gaps under `gap` seconds, clicks left out."""
     loudness = levels(samples, rate)
     loud = np.concatenate(([False], loudness >= threshold(loudness), [False]))
-    edges = np.flatnonzero(loud[1:] != loud[:-1])
+    edges: list[int] = np.flatnonzero(loud[1:] != loud[:-1]).tolist()
     runs = [Span(a * STEP, b * STEP) for a, b in zip(edges[::2], edges[1::2], strict=True)]
     return merged([run for run in runs if not _is_click(run, runs)], gap)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models.training.scoring import SlotScore, digit_of
 from models.training.skills.coffee import parse_label, slots_of
-from models.training.skills.numbers import spell
 from server.evaluation.manifest import Recording
 
 QUERY = frozenset({"query"})
@@ -34,17 +34,14 @@ class Heard:
 def commands(heard: Iterable[Heard], suffix: str = "") -> dict[str, Any]:
     """Orders: whole ones that are exactly right, and the F1 over their slots."""
     whole: list[tuple[Heard, bool]] = []
-    right = wanted = given = 0
+    score = SlotScore()
     for one in heard:
-        expected, found = parse_label(one.recording.tag), slots_of(one.answer)
-        whole.append((one, expected == found))
-        right += len(expected.items() & found.items())
-        wanted += len(expected)
-        given += len(found)
-    total = wanted + given
+        wanted, given = parse_label(one.recording.tag), slots_of(one.answer)
+        whole.append((one, wanted == given))
+        score = score.plus(given, wanted)
     return share(f"command_accuracy{suffix}", whole) | {
-        f"slot_accuracy{suffix}": 2 * right / total if total else None,
-        f"slot_accuracy{suffix}_count": wanted,
+        f"slot_accuracy{suffix}": score.slot_f1 if whole else None,
+        f"slot_accuracy{suffix}_count": score.wanted,
         f"slot_accuracy{suffix}_misses": [
             f"{one.recording.name}: wanted {one.recording.tag}, answered {one.answer!r}"
             for one, is_right in whole
@@ -55,13 +52,7 @@ def commands(heard: Iterable[Heard], suffix: str = "") -> dict[str, Any]:
 
 def digits(heard: Iterable[Heard], suffix: str = "") -> dict[str, Any]:
     """Spoken digits: the answer names that number and no other one."""
-    names = {spell(number): number for number in range(10)}
-    judged = []
-    for one in heard:
-        words = one.answer.lower().replace(".", " ").replace(",", " ").split()
-        said = {names[word] for word in words if word in names}
-        said |= {int(word) for word in words if word.isdecimal()}
-        judged.append((one, said == {int(one.recording.tag)}))
+    judged = [(one, digit_of(one.answer) == int(one.recording.tag)) for one in heard]
     return share(f"digit_accuracy{suffix}", judged)
 
 

@@ -15,6 +15,7 @@ _COLOURS = {
     "ducked": "tab:purple",
 }
 _SCORES = {"query": "tab:green", "noise": "tab:red", "unfinished": "gold", "text": "tab:blue"}
+_VOICED = 0.3  # below it there is no voice that could be an echo
 _MOST_SECONDS_A_ROW = 30.0
 
 
@@ -43,7 +44,7 @@ def draw(story: Story, path: Path) -> None:
 def _draw_voice(axes: Any, story: Story) -> None:
     times = [now for now, _, _ in story.voice]
     axes.fill_between(times, [voice for _, voice, _ in story.voice], color="tab:green", alpha=0.5)
-    echoes = [now for now, _, echo in story.voice if echo]
+    echoes = [now for now, voice, echo in story.voice if echo and voice >= _VOICED]
     axes.plot(echoes, [1.02] * len(echoes), ".", color="tab:purple", markersize=3, label="echo")
     axes.set(ylabel="voice", ylim=(0, 1.1))
 

@@ -25,6 +25,9 @@ WHY = {
 }
 
 
+_LONGEST_QUOTE = 80  # letters
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One thing that happened, for people. `side`: user, monitor, assistant or client."""
@@ -139,7 +142,8 @@ def _decided(decision: do.Decide, now: float) -> Line:
 
 def _ended(end: do.ResponseEnded, now: float) -> Line:
     heard = f"{end.heard_ms / 1000:.2f} s heard"
-    said = f" “{end.heard}”" if end.heard else ""
+    words = end.heard if len(end.heard) <= _LONGEST_QUOTE else f"{end.heard[:_LONGEST_QUOTE]}…"
+    said = f" “{words}”" if words else ""
     text = f"answer {end.response_id} {end.status.value}, {heard}{said}"
     return Line(now, "assistant", text, end.reason or "")
 

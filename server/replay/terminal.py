@@ -60,8 +60,9 @@ def lines(story: Story) -> Table:
     """What happened, and why, one row each."""
     view = Table(box=None, header_style="bold")
     view.add_column("second", justify="right")
-    for name in ("who", "what", "why"):
-        view.add_column(name)
+    view.add_column("who", no_wrap=True)
+    view.add_column("what", ratio=3)
+    view.add_column("why", ratio=2)
     for line in story.lines:
         view.add_row(f"{line.now:.3f}", line.side, Text(line.text), Text(line.why, style="dim"))
     return view

@@ -186,6 +186,13 @@ def test_cues_without_a_moment_take_turns() -> None:
     assert turns(record)[1].first_voiced == pytest.approx(2.8, abs=0.05)
 
 
+def test_a_cue_that_waits_for_an_answer_in_vain_is_skipped() -> None:
+    interruption = Cue(clip(0, 0.5, 0, "never"), after_answer=1.0)
+    last = Cue(clip(0, 0.5, 0, "last"))
+    _, record, _ = play(Script(cues=(QUESTION, interruption, last), patience=0.5), [])
+    assert [turn.name for turn in turns(record)] == ["q", "last"]
+
+
 def test_session_fields_of_the_script_join_our_own() -> None:
     more = {"audio": {"input": {"turn_detection": {"type": "server_vad"}}}}
     session = Call(Script(manners=Manners(session=more))).opening()["session"]

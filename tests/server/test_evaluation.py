@@ -49,7 +49,7 @@ def test_orders(answer: str, whole: float, f1: float) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "right"),
-    [("You said seven.", 1.0), ("You said seven, not one.", 0.0), ("7", 1.0), ("", 0.0)],
+    [("You said seven.", 1.0), ("You said seven, not one.", 0.0), ("", 0.0)],
 )
 def test_digits(answer: str, right: float) -> None:
     assert figures([Heard(recording("digit", "7"), True, answer)], None)["digit_accuracy"] == right

@@ -1,0 +1,89 @@
+"""The measuring room: `python -m benchmarks.gate`: a few scenes with committed bounds, for CI.
+
+Rates only: milliseconds depend on the machine. The scenes use the clips of the repository, so they
+need neither data nor a synthesiser. Ends with code 1 and says which bound is broken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks.duplex import measure
+from benchmarks.material import Material
+from benchmarks.results import table
+from benchmarks.scene import build, read_scenes
+from benchmarks.service import service
+
+SCENES = Path(__file__).parent / "gate_scenes"
+BOUNDS = Path(__file__).parent / "gate.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The share that a figure of a scene may have."""
+
+    scene: str
+    figure: str
+    least: float = 0.0
+    most: float = 1.0
+
+
+def read_bounds(path: Path = BOUNDS) -> list[Bound]:
+    """All bounds of the file. Raises ValueError on one that is written wrongly."""
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        return [
+            Bound(scene, figure, **limits)
+            for scene, figures in data.items()
+            for figure, limits in figures.items()
+        ]
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+def broken(bounds: list[Bound], scenes: Mapping[str, Any]) -> list[str]:
+    """What is outside its bound, in words; a figure that was not measured is broken too."""
+    found = []
+    for bound in bounds:
+        result = scenes.get(bound.scene, {})
+        rate = result.get("figures", {}).get(bound.figure, {}).get("rate")
+        if rate is None:
+            found.append(f"{bound.scene}: {bound.figure} was not measured")
+        elif not bound.least <= rate <= bound.most:
+            span = f"{bound.least:.2f} to {bound.most:.2f}"
+            found.append(f"{bound.scene}: {bound.figure} is {rate:.2f}, allowed is {span}")
+    failures = {name: one["failed_calls"] for name, one in scenes.items() if one["failed_calls"]}
+    return found + [f"{name}: call {call}" for name, calls in failures.items() for call in calls]
+
+
+def main(
+    sessions: Annotated[int, typer.Option(min=1, help="Conversations at a time.")] = 2,
+    url: Annotated[str | None, typer.Option(help="A running server; else one is started.")] = None,
+) -> None:
+    """Play the small scenes and compare their rates with the committed bounds."""
+    console = Console()
+    scenes: dict[str, Any] = {}
+    with service(url) as line, Progress(console=console) as progress:
+        for scene in read_scenes(SCENES):
+            trials = build(scene, Material(None, "dev"))
+            scenes[scene.name] = asyncio.run(
+                measure(line, trials, progress, title=scene.name, sessions=sessions)
+            )
+    console.print(table(scenes))
+    found = broken(read_bounds(), scenes)
+    for text in found:
+        console.print(text, style="red", markup=False)
+    raise typer.Exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,84 @@
+"""Capacity and soak: what is made of the points."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from benchmarks.capacity import capacity, level, table
+from benchmarks.gate import SCENES, Bound, broken, read_bounds
+from benchmarks.scene import read_scenes
+from benchmarks.soak import Watch, growth, report_of, resident
+from tests.benchmarks.calls import answer, cue, record
+
+
+def point(sessions: int, latency: float, failed: int = 0) -> dict[str, Any]:
+    outcomes = [{"response": latency, "answered": True} for _ in range(20)]
+    result = {
+        "outcomes": outcomes,
+        "trials": 20,
+        "figures": {"answered": {"rate": 1.0}},
+        "failed_calls": ["x"] * failed,
+        "driver": {"late_frames": 0},
+    }
+    return level(sessions, result)
+
+
+@pytest.mark.parametrize(
+    ("points", "fit"),
+    [
+        ([point(1, 0.2), point(2, 0.25), point(4, 0.31)], 2),
+        ([point(1, 0.35)], 0),
+        ([point(1, 0.2), point(2, 0.2, failed=1), point(3, 0.2)], 1),
+        ([point(1, 0.2), point(2, 0.4), point(3, 0.2)], 1),  # luck beyond the first failure
+    ],
+)
+def test_capacity_is_the_last_level_before_the_first_over_budget(
+    points: list[dict[str, Any]], fit: int
+) -> None:
+    assert capacity(points) == fit
+    assert table(points).row_count == len(points)
+
+
+def test_growth_is_a_slope_after_settling() -> None:
+    steady = growth([(float(t), 100.0 if t else 50.0) for t in range(0, 1800, 10)])
+    assert steady is not None
+    assert abs(steady["per_hour"]) < 1e-6
+    leak = growth([(float(t), 100 + t / 60) for t in range(0, 1800, 10)])
+    assert leak is not None
+    assert leak["per_hour"] == pytest.approx(60.0)
+    assert growth([]) is None
+    assert growth([(0.0, 1.0), (1.0, 1.0)]) is None
+
+
+def test_soak_reports_turns_without_an_answer() -> None:
+    cues = [cue("query", 1.0, 2.0), cue("query", 5.0, 6.0), cue("query", 28.0, 29.0)]
+    call = record(cues, [answer("a", 2.2, 4.0)], seconds=30.0)
+    found = report_of(call, Watch(None), {})
+    assert found["turns"] == 2  # the last one had no time left to be answered
+    assert found["unanswered_turns"] == ["query"]
+    assert found["response"]["p50_ms"] == pytest.approx(200, abs=1)
+
+
+def test_resident_memory_is_ours() -> None:
+    assert 10 < resident(os.getpid()) < 10_000
+
+
+def test_the_committed_bounds_fit_the_committed_scenes() -> None:
+    names = {scene.name for scene in read_scenes(SCENES)}
+    bounds = read_bounds()
+    assert {bound.scene for bound in bounds} == names
+    assert all(bound.least > 0 or bound.most < 1 for bound in bounds)
+
+
+def test_broken_bounds_are_named() -> None:
+    bounds = [Bound("a", "answered", least=0.8), Bound("a", "missed", most=0.2), Bound("b", "x")]
+    figures = {"answered": {"rate": 0.7}, "missed": {"rate": 0.1}}
+    found = broken(bounds, {"a": {"figures": figures, "failed_calls": ["3: refused"]}})
+    assert found == [
+        "a: answered is 0.70, allowed is 0.80 to 1.00",
+        "b: x was not measured",
+        "a: call 3: refused",
+    ]
