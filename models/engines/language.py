@@ -6,6 +6,8 @@ present are one tensor), so a step costs no copy and rewinding is setting a numb
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -35,7 +37,7 @@ class DecoderCache:
     ) -> None:
         self._session = session
         self.capacity = shape[2]
-        self.buffers = [np.zeros(shape, np.float32) for _ in range(tensors)]
+        self.buffers = [_untouched(shape) for _ in range(tensors)]
         self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(b) for b in self.buffers]
         self._last, self._total = np.zeros(1, np.int32), np.zeros(1, np.int32)
         self.outputs = {name: np.zeros(size, np.float32) for name, size in outputs.items()}
@@ -70,6 +72,13 @@ class DecoderCache:
         for at, array in self.outputs.items():
             binding.bind_ortvalue_output(at, value(array))
         return binding
+
+
+def _untouched(shape: tuple[int, ...]) -> Array:
+    """Zeros that take memory only where they are written, and give it back when dropped: a stream
+    seldom fills its cache."""
+    size = math.prod(shape)
+    return np.frombuffer(mmap.mmap(-1, 4 * size), np.float32, size).reshape(shape)
 
 
 class LanguageCache:

@@ -94,15 +94,23 @@ class Worker:
         self._refuse(InstanceFailed("instance is closed"))
 
     def _live(self) -> None:
-        while (job := self._next()) is not None:
-            try:
-                job.run()
-            except HARMLESS as error:
-                job.fail(error)
-            except Exception as error:
-                logger.exception("an instance's worker broke")
-                job.fail(failed := InstanceFailed(f"{type(error).__name__} in the worker"))
-                self._refuse(failed)
+        while self._turn():
+            pass
+
+    def _turn(self) -> bool:
+        """One job; a frame of its own, so that nothing of it is kept while waiting."""
+        job = self._next()
+        if job is None:
+            return False
+        try:
+            job.run()
+        except HARMLESS as error:
+            job.fail(error)
+        except Exception as error:
+            logger.exception("an instance's worker broke")
+            job.fail(failed := InstanceFailed(f"{type(error).__name__} in the worker"))
+            self._refuse(failed)
+        return True
 
     def _next(self) -> _Job | None:
         with self._changed:
