@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from blockbuster import BlockBuster
 from openai import AsyncOpenAI
 from websockets.asyncio.client import ClientConnection, connect
 
-from models.base import SPEAK_RATE, Samples
+from models.base import SPEAK_RATE, Samples, VoiceActivityDetector
 from models.engines.script import Script
 from models.engines.scripted import ScriptedInstance
 from server.app import create_app
@@ -48,7 +48,12 @@ class LevelDetector:
 class House:
     """`async with House(...)`: settings as keyword arguments, models by script."""
 
-    def __init__(self, script: Script | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        script: Script | None = None,
+        detector: Callable[[], VoiceActivityDetector] = LevelDetector,
+        **settings: Any,
+    ) -> None:
         self.instances = (
             ScriptedInstance(script, name="a"),
             ScriptedInstance(script, name="b"),
@@ -59,7 +64,7 @@ class House:
             "sessions_per_pair": 2,
         }
         self.settings = ServerSettings(**(given | settings))
-        self.app = create_app(self.settings, Engine((self.instances,), LevelDetector))
+        self.app = create_app(self.settings, Engine((self.instances,), detector))
         self.service: Service = self.app.state.service
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self._socket.getsockname()[1]}"

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile  # type: ignore[import-untyped]
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
-from models.base import FunctionCall
+from audio.resample import resample
+from models.base import SPEAK_RATE, FunctionCall
 from models.engines.script import NOISE, Script, ScriptedAnswer, timed
+from models.vad import SileroDetector, SileroModel
 from tests.server.house import House, frames, noise, silence
 from tests.server.judge import check_event
 
+CLIPS = Path(__file__).resolve().parents[1] / "data" / "audio"
 QUESTION = (silence(0.2), noise(0.6), silence(0.8))
 LONG = ScriptedAnswer("one two three four five six seven eight", word_seconds=0.35)
 
@@ -245,6 +251,26 @@ async def test_manual_turn(house: House) -> None:
         await connection.response.create()
         events = await until(connection, "response.done")
         assert events[-1]["response"]["status"] == "completed"
+
+
+@pytest.mark.parametrize("name", ["question_en_sum", "question_zh_capital"])
+async def test_recorded_question(name: str) -> None:
+    """Real speech through the real voice detector: one turn, with the clip's own ends."""
+    voiced = json.loads((CLIPS / "clips.json").read_text())[name]
+    recorded, rate = soundfile.read(CLIPS / f"{name}.flac", dtype="float32")
+    clip = resample(recorded, rate, SPEAK_RATE)
+    silero = SileroModel()
+    async with House(detector=lambda: SileroDetector(silero)) as house:
+        async with house.sdk.realtime.connect(model="nano") as connection:
+            await open_session(connection)
+            _, events = await asyncio.gather(
+                speak(connection, clip, silence(1.0)), until(connection, "response.done")
+            )
+    assert types(events).count("input_audio_buffer.committed") == 1
+    stopped = first(events, "input_audio_buffer.speech_stopped")["audio_end_ms"]
+    assert stopped == pytest.approx(voiced["end_of_voice"] / rate * 1000, abs=150)
+    started = first(events, "input_audio_buffer.speech_started")["audio_start_ms"]
+    assert 0 <= started <= voiced["first_voiced"] / rate * 1000 + 100
 
 
 @pytest.mark.parametrize("form", ["audio/pcmu", "audio/pcma"])
