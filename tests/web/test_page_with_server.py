@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
+import soundfile  # type: ignore[import-untyped]
 import soxr
 
 pytest.importorskip("selenium", reason="selenium is not installed")
