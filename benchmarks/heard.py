@@ -34,11 +34,13 @@ class Cuts:
 
     found: dict[str, list[Cut]] = field(default_factory=lambda: defaultdict(list))
     trials: dict[str, Trial] = field(default_factory=dict)
+    uncut: int = 0
 
     async def take(self, trial: Trial, record: Record, caller: Caller) -> None:
         """Ask the server what it remembers of this call's interrupted answer."""
         cut = next((a for a in record.answers if a.reason == "turn_detected" and a.played), None)
         if cut is None or cut.item_id is None:
+            self.uncut += 1
             return
         name = trial.script.cues[0].clip.name
         kept = transcript(await caller.retrieve(cut.item_id))
@@ -47,8 +49,8 @@ class Cuts:
         self.found[name].append(Cut(name, trial.group, played, kept))
 
     async def judge(self, line: Line) -> list[dict[str, Any]]:
-        """One outcome for each cut. The reference calls run one after the other."""
-        outcomes = []
+        """One outcome for each trial. The reference calls run one after the other."""
+        outcomes: list[dict[str, Any]] = [{"was_cut": False}] * self.uncut
         for name, cuts in self.found.items():
             script = self.trials[name].script
             alone = replace(script, cues=script.cues[:1], length=None)
@@ -86,6 +88,7 @@ def outcome(cut: Cut, heard: tuple[str, ...]) -> dict[str, Any]:
     same = cut.kept[:common] == heard[:common]
     return {
         "group": cut.manner,
+        "was_cut": True,
         "within_one_word": same and abs(difference) <= 1,
         "exact": same and difference == 0,
         "same_words": same,

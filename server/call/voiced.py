@@ -16,7 +16,9 @@ STEP = 0.01  # seconds of one energy frame
 SILENCE = -90.0  # dBFS: digital silence, which says nothing about the room
 AUDIBLE = 10 ** (-50 / 20)  # amplitude at which a listener hears an answer
 
-_BELOW_PEAK = 35.0  # dB: speech is rarely softer than this against its own loudest part
+_BELOW_PEAK = 30.0  # dB: speech is rarely softer than this against its own loudest part
+_STRONG = 22.0  # dB below the peak: a sound that stays softer is speech only next to speech
+_NEXT_TO = 0.1  # seconds
 _ABOVE_FLOOR = 9.0  # dB: the room does not get louder than this by itself
 _CLICK = 0.06  # seconds: a shorter sound, far from all others, is a mouse and no word
 _FAR = 0.3
@@ -56,7 +58,7 @@ def threshold(loudness: npt.NDArray[np.float64]) -> float:
     heard = loudness[loudness > SILENCE + 1]
     if not len(heard):
         return 0.0
-    floor, peak = np.percentile(heard, 10), np.percentile(heard, 98)
+    floor, peak = np.percentile(heard, 10), _peak(loudness)
     # Steady sound has its floor at its peak; then nearly all of it counts.
     return float(min(max(peak - _BELOW_PEAK, floor + _ABOVE_FLOOR), peak - 6.0))
 
@@ -64,10 +66,14 @@ def threshold(loudness: npt.NDArray[np.float64]) -> float:
 def voiced_spans(samples: Samples, rate: int, *, gap: float = 0.2) -> tuple[Span, ...]:
     """The loud parts of samples [n], joined over gaps under `gap` seconds, clicks left out."""
     loudness = levels(samples, rate)
+    if not len(loudness):
+        return ()
     loud = np.concatenate(([False], loudness >= threshold(loudness), [False]))
     edges: list[int] = np.flatnonzero(loud[1:] != loud[:-1]).tolist()
     runs = [Span(a * STEP, b * STEP) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    return merged([run for run in runs if not _is_click(run, runs)], gap)
+    strong = [run for run in runs if _loudest(run, loudness) >= _peak(loudness) - _STRONG]
+    kept = [run for run in runs if run in strong or _distance(run, strong) < _NEXT_TO]
+    return merged([run for run in kept if not _is_click(run, kept)], gap)
 
 
 def merged(spans: list[Span], gap: float) -> tuple[Span, ...]:
@@ -96,6 +102,19 @@ def audible_bounds(samples: Samples) -> tuple[int, int] | None:
 def _is_click(run: Span, runs: list[Span]) -> bool:
     if run.seconds >= _CLICK:
         return False
-    others = [other for other in runs if other is not run]
-    distances = [max(other.start - run.end, run.start - other.end) for other in others]
-    return bool(distances) and min(distances) > _FAR
+    distance = _distance(run, [other for other in runs if other is not run])
+    return _FAR < distance < float("inf")
+
+
+def _distance(run: Span, others: list[Span]) -> float:
+    """Seconds to the nearest of the others; infinite without any."""
+    gaps = (max(other.start - run.end, run.start - other.end) for other in others)
+    return min(gaps, default=float("inf"))
+
+
+def _loudest(run: Span, loudness: npt.NDArray[np.float64]) -> float:
+    return float(loudness[round(run.start / STEP) : round(run.end / STEP)].max())
+
+
+def _peak(loudness: npt.NDArray[np.float64]) -> float:
+    return float(np.percentile(loudness[loudness > SILENCE + 1], 98))

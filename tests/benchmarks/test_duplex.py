@@ -23,7 +23,7 @@ from server.config import ServerSettings
 from server.evaluation.system import serving
 from server.service import Engine
 
-ANSWER = ScriptedAnswer(text=" ".join(f"word{number}" for number in range(14)))
+ANSWER = ScriptedAnswer(text=" ".join(f"word{number}" for number in range(20)))
 
 
 def engine(verdict: Any) -> Engine:
@@ -77,9 +77,10 @@ async def test_a_cough_leaves_every_sample_as_it_was() -> None:
 
 async def test_the_history_holds_what_was_heard_whatever_the_client_says() -> None:
     manners = ("plain", "truncates", "acknowledges")
-    cuts = scene("interruption", score="history", length=6.0, manners=manners)
+    cuts = scene("interruption", score="history", length=8.0, manners=manners)
     result = await played(cuts, lambda _: QUERY, count=3)
     assert result["trials"] == 3
+    assert result["figures"]["was_cut"]["hits"] == 3
     assert set(result["groups"]) == set(manners)
     for outcome in result["outcomes"]:
         assert outcome["within_one_word"] is True, outcome

@@ -37,6 +37,13 @@ def test_a_click_far_from_speech_is_no_voice() -> None:
     assert found.end == pytest.approx(0.5, abs=0.011)
 
 
+def test_soft_sounds_count_only_next_to_speech() -> None:
+    parts = (tone(0.5, -12), room(0.05, -70), tone(0.2, -38), room(0.6, -70), tone(0.4, -38))
+    found = bounds(np.concatenate((*parts, room(0.5, -70))), RATE)
+    assert found is not None
+    assert found.end == pytest.approx(0.75, abs=0.011)
+
+
 def test_steady_noise_is_voiced_nearly_throughout() -> None:
     found = bounds(room(2, -30), RATE)
     assert found is not None
