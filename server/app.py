@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from server.config import ServerSettings
 from server.realtime.refusal import Refusal
 from server.service import Engine, Service
 
+logger = logging.getLogger(__name__)
 WEB = Path(__file__).resolve().parent / "web"
 _STARTED = int(time.time())
 
@@ -47,29 +49,33 @@ def create_app(settings: ServerSettings, engine: Engine | None = None) -> FastAP
     return app
 
 
+# Each of these modules has `load`, which reads a folder, and an instance over what was read.
+ENGINES = {
+    "embedded": ("models.engines.embedded", "EmbeddedInstance"),
+    "pytorch": ("models.engines.pytorch", "PytorchInstance"),
+    "vllm": ("models.engines.vllm", "VllmInstance"),
+}
+
+
 def load_engine(settings: ServerSettings) -> Engine:
     """Load the models (slow; not on the event loop). Imports only the engine that is asked for."""
     from models.vad import SileroDetector, SileroModel
 
-    load = _load_embedded if settings.engine == "embedded" else _load_foreign
     silero = SileroModel()
-    return Engine(tuple(load(settings)), lambda: SileroDetector(silero))
+    return Engine(tuple(_load_pairs(settings)), lambda: SileroDetector(silero))
 
 
-def _load_embedded(settings: ServerSettings) -> Iterator[tuple[Instance, Instance]]:
-    from models.engines.embedded import EmbeddedInstance, load
-
-    bundle = load(settings.model)  # one copy of the weights, however many instances
+def _load_pairs(settings: ServerSettings) -> Iterator[tuple[Instance, Instance]]:
+    name, kind = ENGINES[settings.engine]
+    engine = import_module(name)
+    options = {"device": settings.device} if settings.engine == "pytorch" else {}
+    weights = engine.load(settings.model, **options)  # one copy, however many instances
+    licence = getattr(weights, "licence", "")
+    if licence:
+        logger.warning("the licence of this model: %s", licence)
     for number in range(settings.pairs):
-        first, second = (EmbeddedInstance(bundle, f"{number}{role}") for role in "ab")
+        first, second = (getattr(engine, kind)(weights, f"{number}{part}") for part in "ab")
         yield first, second
-
-
-def _load_foreign(settings: ServerSettings) -> Iterator[tuple[Instance, Instance]]:
-    """Engines whose libraries are extras: `load_pair(folder, device=...)` of their module."""
-    engine = import_module(f"models.engines.{settings.engine}")
-    for _ in range(settings.pairs):
-        yield engine.load_pair(settings.model, device=settings.device)
 
 
 # --------------------------------------------------------------------------------------- routes

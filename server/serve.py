@@ -98,7 +98,9 @@ async def _announce(service: Service, server: uvicorn.Server, console: Console) 
         await service.loaded
     except Exception as error:
         folder = service.settings.model
-        console.print(f"The models in {folder} could not be loaded: {error}", style="red")
+        console.print(
+            f"The models in {folder} could not be loaded: {error}", style="red", soft_wrap=True
+        )
         server.should_exit = True
         return True
     console.print(f"Antiphon is ready: {address(server)}", style="bold", soft_wrap=True)
