@@ -22,9 +22,9 @@ from audio.spectra import LINES, STEP, Lines, Recent, Spectra
 SMOOTH = 6  # steps over which energies are summed
 YOUNG = 60  # steps of learning until the path alone decides
 DOUBT = 25  # active steps in which a likeness without a known delay is believed
-LEFT_VOICE = 0.4  # share of unexplained energy from which it is a voice
-LEFT_YOUNG = 0.6  # the same while the path is young
-ALIKE = 0.6  # likeness from which an unlearned path is echo
+LEFT_VOICE = 0.5  # share of unexplained energy from which it is a voice
+LEFT_YOUNG = 0.75  # the same while the path is young
+ALIKE = 0.5  # likeness from which an unlearned path is echo
 SAME = 0.9  # likeness that is echo whatever the path says
 HOLD = 20  # steps for which a voice is held through the echo's louder moments
 CONFIRM = 3  # steps in a row that make a voice
