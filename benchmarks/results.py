@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks.percentiles import distribution, rate
 
-_NO_LATENCY = frozenset({"difference", "seconds"})
+_NO_LATENCY = frozenset({"difference", "seconds", "error", "lost_samples"})
 
 
 def summarise(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -69,7 +69,8 @@ def table(scenes: Mapping[str, Any]) -> Table:
     """One row for each figure of each scene and group."""
     view = Table(title="duplex", title_justify="left")
     for name in ("scene", "figure", "n", "value", "95 % interval", "p90", "p95"):
-        view.add_column(name, justify="left" if name in ("scene", "figure") else "right")
+        is_name = name in ("scene", "figure")
+        view.add_column(name, justify="left" if is_name else "right", no_wrap=True)
     for scene, result in scenes.items():
         if "skipped" in result:
             view.add_row(scene, f"skipped: {result['skipped']}", "", "", "", "", "")
@@ -101,4 +102,4 @@ def _time(value: float | None) -> str:
 
 
 def _pair(pair: Sequence[float] | None, show: Any) -> str:
-    return "" if pair is None else f"{show(pair[0])} .. {show(pair[1])}"
+    return "" if pair is None else f"{show(pair[0]).split()[0]}-{show(pair[1])}"

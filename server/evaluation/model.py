@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from audio.frame import Samples
 from duplex.settings import Settings
@@ -15,11 +16,13 @@ from models.base import (
     Instance,
     Stream,
 )
+from server.call.voiced import bounds
 from server.evaluation.manifest import Recording, read_sound
 from server.evaluation.scores import DIGIT, QUERY, Heard
 
 _LONGEST = 15 * HEAR_RATE  # samples of one segment; a longer clip is heard in parts
-_OPTIONS = AnswerOptions(speak=False, max_tokens=96)
+_ROOM = 0.3  # seconds before and after the voice, as the server's segments have
+_OPTIONS = AnswerOptions(speak=False, max_tokens=64)
 
 
 async def hear_all(
@@ -34,18 +37,38 @@ async def hear_all(
 
 
 async def hear_one(instance: Instance, recording: Recording) -> Heard:
-    """A clip counts as acted on if any verdict in it passes the query threshold."""
+    """A clip counts as acted on if any verdict in the whole of it passes the query threshold.
+
+    What it answers to orders and digits is asked on the clip cut to its voice, as a segment is.
+    """
     samples = read_sound(recording, HEAR_RATE)
     has_acted, answer = False, ""
     for start in range(0, len(samples), _LONGEST):
-        stream = await instance.open(Conversation())
-        try:
+        async with _fresh(instance) as stream:
             has_acted |= await _acts(stream, samples[start : start + _LONGEST])
-            if recording.label in QUERY | DIGIT:
-                answer += await _answer(stream)
-        finally:
-            await stream.close()
+    if recording.label in QUERY | DIGIT:
+        async with _fresh(instance) as stream:
+            await _acts(stream, trimmed(samples))
+            answer = await _answer(stream)
     return Heard(recording, has_acted, answer)
+
+
+def trimmed(samples: Samples) -> Samples:
+    """The part of [n] that is voiced, by its energy, with a little of the room round it."""
+    voiced = bounds(samples, HEAR_RATE)
+    if voiced is None:
+        return samples
+    first, last = voiced.start - _ROOM, voiced.end + _ROOM
+    return samples[max(0, round(first * HEAR_RATE)) : round(last * HEAR_RATE)]
+
+
+@asynccontextmanager
+async def _fresh(instance: Instance) -> AsyncIterator[Stream]:
+    stream = await instance.open(Conversation())
+    try:
+        yield stream
+    finally:
+        await stream.close()
 
 
 async def _acts(stream: Stream, samples: Samples) -> bool:

@@ -18,6 +18,7 @@ NOISE = frozenset({"noise", "music", "babble"})
 TALK = frozenset({"read_speech", "conversation", "isolated_word", "nonquery", "word"})
 DIGIT = frozenset({"digit"})
 ECHO = frozenset({"residual_echo", "echo"})
+_LONGEST_QUOTE = 160  # letters of a wrong answer
 LABELS = QUERY | NOISE | TALK | DIGIT | ECHO
 
 
@@ -43,7 +44,7 @@ def commands(heard: Iterable[Heard], suffix: str = "") -> dict[str, Any]:
         f"slot_accuracy{suffix}": score.slot_f1 if whole else None,
         f"slot_accuracy{suffix}_count": score.wanted,
         f"slot_accuracy{suffix}_misses": [
-            f"{one.recording.name}: wanted {one.recording.tag}, answered {one.answer!r}"
+            f"{one.recording.name}: wanted {one.recording.tag}, answered {_quoted(one)}"
             for one, is_right in whole
             if not is_right
         ],
@@ -72,7 +73,7 @@ def share(name: str, judged: Sequence[tuple[Heard, bool]]) -> dict[str, Any]:
         name: sum(right for _, right in judged) / len(judged) if judged else None,
         f"{name}_count": len(judged),
         f"{name}_misses": [
-            f"{one.recording.name}: {one.recording.tag} <- {one.answer!r}"
+            f"{one.recording.name}: {one.recording.tag} <- {_quoted(one)}"
             for one, right in judged
             if not right
         ],
@@ -80,8 +81,9 @@ def share(name: str, judged: Sequence[tuple[Heard, bool]]) -> dict[str, Any]:
 
 
 def figures(model: Sequence[Heard], system: Sequence[Heard] | None) -> dict[str, Any]:
-    """All figures. Those without a suffix and those in `_model` are the model's own, on the whole
-    clip; `_system` went the full path, with voice activity detection and turn-taking."""
+    """All figures. Those without a suffix and those in `_model` are the model's own: queries taken
+    or not on the whole clip, answers on its voiced part. `_system` went the full path, with voice
+    activity detection and turn-taking."""
     found = (
         commands(_of(model, QUERY))
         | acted("query_recall", _of(model, QUERY), should=True)
@@ -97,6 +99,10 @@ def figures(model: Sequence[Heard], system: Sequence[Heard] | None) -> dict[str,
         found |= acted("query_recall_system", _of(system, QUERY), should=True)
         found |= digits(_of(system, DIGIT), "_system")
     return found
+
+
+def _quoted(one: Heard) -> str:
+    return repr(one.answer[:_LONGEST_QUOTE])
 
 
 def _of(heard: Iterable[Heard], labels: frozenset[str]) -> list[Heard]:
