@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
 from audio.resample import resample
