@@ -142,8 +142,8 @@ class Requests:
         if event.in_conversation and current is not None and current.is_confirmed:
             self._refuse(
                 "conversation_already_has_active_response",
-                "Conversation already has an active response in progress: "
-                f"{current.response_id}. Wait until it is finished or cancel it first.",
+                "Conversation already has an active response in progress. "
+                "Wait until it is finished or cancel it first.",
                 event.event_id,
                 "response.create",
             )
