@@ -66,7 +66,9 @@ def capacity(points: list[dict[str, Any]]) -> int:
 
 def main(
     levels: Annotated[str, typer.Option(help="Conversations at a time.")] = "1,2,3,4,6,8,12,16",
-    trials: Annotated[int, typer.Option(min=1, help="Questions at each level.")] = 100,
+    trials: Annotated[
+        int, typer.Option("--trials", "--limit", min=1, help="Questions at each level.")
+    ] = 100,
     url: Annotated[str | None, typer.Option(help="A running server; else one is started.")] = None,
     out: Annotated[Path, typer.Option(help="Where the JSON and the plot go.")] = RESULTS,
 ) -> None:

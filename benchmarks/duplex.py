@@ -109,7 +109,10 @@ def main(
 ) -> None:
     """Play scenes through a real server at playing speed and score them."""
     console = Console()
-    material = Material(find_data(data), split)
+    try:
+        material = Material(find_data(data), split)
+    except MissingMaterial as missing:
+        raise typer.BadParameter(str(missing)) from missing
     scenes: dict[str, Any] = {}
     with service(url) as line, Progress(console=console) as progress:
         for name, trials in _plans(material, only or [], seed, limit, public):

@@ -19,7 +19,6 @@ from server.call.voiced import Span, voiced_spans
 from server.evaluation.manifest import Recording, read_manifest, read_sound
 
 DATA_VARIABLE = "ANTIPHON_DATA"
-_BESIDE = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 _SPEECH_LEVEL = -23.0  # dBFS of synthesised speech
 
 
@@ -59,13 +58,11 @@ class Material:
 
 
 def find_data(argument: Path | None = None) -> Path | None:
-    """The data folder: the argument, the environment, or the one beside the repository."""
+    """The data folder: the argument, else the environment's. Raises MissingMaterial."""
     named = argument or (Path(os.environ[DATA_VARIABLE]) if DATA_VARIABLE in os.environ else None)
-    if named is not None:
-        if not (named / "MANIFEST.tsv").is_file():
-            raise MissingMaterial(f"{named} holds no MANIFEST.tsv")
-        return named
-    return _BESIDE if (_BESIDE / "MANIFEST.tsv").is_file() else None
+    if named is not None and not (named / "MANIFEST.tsv").is_file():
+        raise MissingMaterial(f"{named} holds no MANIFEST.tsv")
+    return named
 
 
 @lru_cache(maxsize=256)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib  # type: ignore[import-untyped,unused-ignore]
+import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

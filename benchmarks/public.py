@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from benchmarks.outcomes import all_words
 from benchmarks.scene import Trial

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

@@ -53,7 +53,7 @@ class Devices:
 def devices() -> Iterator[Devices]:
     """The default microphone and speaker at 24 kHz. Raises ModuleNotFoundError without the
     `microphone` extra, OSError without a sound device."""
-    import sounddevice  # type: ignore[import-not-found]
+    import sounddevice
 
     link = Devices()
     with sounddevice.Stream(

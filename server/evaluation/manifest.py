@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from audio.frame import Samples
 from audio.resample import resample

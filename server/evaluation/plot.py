@@ -10,7 +10,7 @@ _FALSE = "false_query"  # in these figures less is better
 
 def plot(figures: dict[str, Any], path: Path) -> None:
     """One bar a figure with its count. Raises ModuleNotFoundError without matplotlib."""
-    import matplotlib  # type: ignore[import-untyped,unused-ignore]
+    import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot

@@ -25,7 +25,7 @@ def draw(story: Story, path: Path) -> None:
     Raises ModuleNotFoundError without matplotlib, OSError or ValueError on a path or a file type
     that cannot be written.
     """
-    import matplotlib  # type: ignore[import-untyped,unused-ignore]
+    import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from benchmarks.public import (
     public_trial,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 from typer import Typer
 from typer.testing import CliRunner
 from websockets.asyncio.server import ServerConnection, serve
