@@ -32,7 +32,7 @@ async function begin(withMicrophone) {
   if (call || isBusy()) return call;
   hideFailure();
   busy(true);
-  panel.status("Connecting", "waiting");
+  panel.status(withMicrophone ? "Asking for the microphone" : "Connecting", "waiting");
   const starting = { context: new AudioContext(), microphone: new Microphone() };
   try {
     call = await assemble(starting, withMicrophone);
@@ -54,6 +54,7 @@ async function assemble({ context, microphone }, withMicrophone) {
   await within(OUTPUT_WAIT, context.resume(), NO_OUTPUT);
   await parts.speaker.open(context);
   if (withMicrophone) await openMicrophone(context, microphone, session, parts);
+  panel.status("Connecting", "waiting");
   const conversation = new Conversation({
     session, transcript, panel, ...parts,
     now: () => context.currentTime,
@@ -120,6 +121,7 @@ function isBusy() {
 }
 
 function showRunning(withMicrophone) {
+  if (!transcript.isEmpty) transcript.remark("A new conversation begins.");
   document.body.dataset.running = "true";
   delete document.body.dataset.fresh;
   find("talk-label").textContent = "End";
@@ -144,6 +146,7 @@ function showFailure(failure) {
   find("failure").hidden = false;
   find("type-instead").hidden = failure.act !== "type" || call !== null;
   find("key-form").hidden = failure.act !== "key";
+  find("again").hidden = failure.act === "key";
   if (failure.act === "key") find("key").focus();
 }
 

@@ -26,14 +26,21 @@ export class Panel {
 
   /** @param {string} text what the page as a whole is doing  @param {string} tone for the dot */
   status(text, tone) {
-    this.#parts.status.textContent = text;
-    this.#parts.status.parentElement.dataset.tone = tone;
+    this.#show(text, tone, "polite");
   }
 
+  #show(text, tone, live) {
+    const line = this.#parts.status.parentElement;
+    line.setAttribute("aria-live", live);
+    line.dataset.tone = tone;
+    this.#parts.status.textContent = text;
+  }
+
+  /** Changes several times a second: not read out, or nothing else would be heard. */
   state(user, assistant) {
     const ducked = assistant === "ducked";
     const text = ducked ? "Quieter: was that for me?" : STATES[`${user} ${assistant}`];
-    this.status(text ?? "Listening", assistant === "listening" ? user : assistant);
+    this.#show(text ?? "Listening", assistant === "listening" ? user : assistant, "off");
   }
 
   roles({ generator, monitor }) {

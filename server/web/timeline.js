@@ -99,6 +99,7 @@ export class Timeline {
 
 function paintGrid(view) {
   const { pen, bottom, top, right } = view;
+  if (view.end <= 0) return; // nothing has begun
   const every = 2; // seconds
   pen.strokeStyle = view.color.line;
   pen.fillStyle = view.color.quiet;
@@ -203,7 +204,7 @@ function paintNow(view) {
   const roles = view.history.rolesAt(view.end);
   paintInstance(view, roles.monitor, view.upper, "monitor");
   paintInstance(view, roles.generator, view.lower, "generator");
-  if (view.end <= 0) return; // nothing has begun
+  if (view.end <= 0) return;
   pen.strokeStyle = view.live ? view.color.noise : view.color.query;
   pen.lineWidth = 1;
   pen.beginPath();

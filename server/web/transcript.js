@@ -9,6 +9,10 @@ export class Transcript {
     this.#list = list;
   }
 
+  get isEmpty() {
+    return this.#turns.size === 0;
+  }
+
   /** @param {"user" | "assistant" | "remark"} who */
   #turn(item, who) {
     const known = this.#turns.get(item);

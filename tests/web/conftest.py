@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 import uvicorn
 
 from tests.web.stand_in import RATE, Stage, create_stand_in, microphone_sound

@@ -162,3 +162,40 @@ def test_nothing_is_wider_than_the_screen(chromium: Any, address: str, width: in
         assert page.part("#talk").is_displayed()
     finally:
         page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+RESAMPLE = """
+    const [from, to, done] = arguments;
+    import('/worklets/resampler.js').then(({ Resampler }) => {
+      const wave = (rate) => (_, i) => Math.sin(2 * Math.PI * 440 * i / rate);
+      const tone = Float32Array.from({ length: from }, wave(from));
+      const whole = new Resampler(from, to).process(tone);
+      const pieces = new Resampler(from, to);
+      const joined = [];
+      for (let at = 0; at < from; at += 128)
+        joined.push(...pieces.process(tone.slice(at, at + 128)));
+      const seam = Math.max(...whole.map((sample, i) => Math.abs(sample - joined[i])));
+      const wrong = Math.max(...whole.slice(500, -500).map(
+        (sample, i) => Math.abs(sample - wave(to)(null, i + 500))));
+      done([seam, wrong, whole.length]);
+    });
+"""
+
+
+@pytest.mark.parametrize(("device", "wire"), [(44_100, 24_000), (48_000, 24_000), (24_000, 44_100)])
+def test_every_device_rate_is_resampled_without_seams(
+    chromium: Any, address: str, device: int, wire: int
+) -> None:
+    page = Page(chromium, address)
+    seam, wrong, count = page.browser.execute_async_script(RESAMPLE, device, wire)
+    assert seam < 1e-6
+    assert wrong < 1e-3
+    assert abs(count - wire) < 50
+
+
+def test_everything_one_can_press_has_a_name(chromium: Any, address: str) -> None:
+    page = Page(chromium, address)
+    found = page.browser.find_elements("css selector", "button, input, canvas, [role=meter]")
+    controls = [one for one in found if one.is_displayed()]
+    assert len(controls) > 8
+    assert [one.get_attribute("outerHTML") for one in controls if not one.accessible_name] == []
