@@ -11,7 +11,7 @@ from rich.console import Console
 from duplex.trace import read_trace
 from server.replay.picture import draw
 from server.replay.rerun import rerun
-from server.replay.story import tell
+from server.replay.story import swap_seconds, tell
 from server.replay.terminal import Lanes, lines, summary
 
 DIFFERENT = 3
@@ -37,7 +37,7 @@ def command(
         raise typer.Exit(1) from error
     console.print(Lanes(story))
     console.print(lines(story))
-    for text in summary(story, differences):
+    for text in summary(story, swap_seconds(records), differences):
         console.print(text)
     if differences:
         raise typer.Exit(DIFFERENT)

@@ -77,6 +77,21 @@ def tell(records: Iterable[Record]) -> Story:
     return story
 
 
+def swap_seconds(records: Iterable[Record]) -> list[float]:
+    """From each StartAnswer (speculation apart) to the first text or sound of that answer."""
+    begun: dict[int, float] = {}
+    found = []
+    for record in records:
+        payload = record.payload
+        if isinstance(payload, do.StartAnswer) and not payload.speculative:
+            begun[payload.response_id] = record.now
+        elif isinstance(payload, happened.AnswerTextMade | happened.AnswerSoundMade):
+            since = begun.pop(payload.response_id, None)
+            if since is not None:
+                found.append(record.now - since)
+    return found
+
+
 def _take(story: Story, record: Record) -> None:
     now, payload = record.now, record.payload
     if isinstance(payload, happened.VoiceMeasured):

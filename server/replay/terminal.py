@@ -68,13 +68,16 @@ def lines(story: Story) -> Table:
     return view
 
 
-def summary(story: Story, differences: list[Difference]) -> Iterator[Text]:
+def summary(story: Story, swaps: list[float], differences: list[Difference]) -> Iterator[Text]:
     """Segments by reason, and whether the core decided the same again."""
     counts: dict[str, int] = {}
     for _, decision in story.decisions:
         counts[decision.reason.value] = counts.get(decision.reason.value, 0) + 1
     parts = ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"
     yield Text(f"{story.seconds:.1f} s, segments: {parts}; {len(story.swaps)} swaps")
+    if swaps:
+        shown = ", ".join(f"{seconds * 1000:.0f}" for seconds in swaps)
+        yield Text(f"first token after the swap, ms: {shown}")
     if not differences:
         yield Text("The core does the same again, action by action.", style="green")
         return

@@ -11,12 +11,13 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from duplex import actions as do
-from duplex.events import SettingsChanged
+from duplex.events import AnswerTextMade, SettingsChanged
 from duplex.session import Session
 from duplex.trace import Record, TraceWriter, read_trace
+from models.base import AnswerOptions
 from server.replay.command import DIFFERENT, command
 from server.replay.rerun import rerun, token_of
-from server.replay.story import tell
+from server.replay.story import swap_seconds, tell
 from tests.duplex.scene import NOISE, QUERY, Scene
 
 
@@ -97,6 +98,17 @@ def test_the_story_tells_every_segment_and_why(trace: Path) -> None:
         edges = [edge for one in stretches for edge in (one.start, one.end)]
         assert edges == sorted(edges)
         assert edges[0] == 0.0 and edges[-1] == pytest.approx(story.seconds)
+
+
+def test_swaps_are_timed_where_nothing_was_speculated() -> None:
+    records = [
+        Record(1.0, "action", do.StartAnswer(1, AnswerOptions(), speculative=True)),
+        Record(1.2, "event", AnswerTextMade(1, "a")),
+        Record(2.0, "action", do.StartAnswer(2, AnswerOptions())),
+        Record(2.05, "event", AnswerTextMade(2, "b")),
+        Record(2.30, "event", AnswerTextMade(2, "c")),
+    ]
+    assert swap_seconds(records) == [pytest.approx(0.05)]
 
 
 def test_the_command_draws_and_tells(trace: Path, tmp_path: Path) -> None:
