@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from models.vita.config import VitaConfig

@@ -19,7 +19,8 @@ _HALF = "\ufffd"  # what the tokenizer gives for a letter of which only some byt
 
 class Writer:
     """Decodes one answer. `step` reads one token (the first: a piece of what opens the answer) and
-    gives what it adds to the text; `done` once the answer has ended, `call` if it was a call."""
+    gives what it adds to the text; `done` once the answer has ended, `call` if it was a call,
+    `ids` the tokens of either."""
 
     def __init__(self, bundle: Bundle, memory: Memory, options: AnswerOptions) -> None:
         self._prompt, self._memory, self._options = bundle.prompt, memory, options
@@ -27,7 +28,7 @@ class Writer:
         self._tools = _tools(memory, options)
         self._barred = self._bar(len(bundle.table))
         self._opening: list[int] | None = None
-        self._ids: list[int] = []
+        self.ids: list[int] = []
         self._text = ""
         self._calling = False
         self.done = False
@@ -49,12 +50,12 @@ class Writer:
 
     def _read(self, token: int) -> str:
         """Take the token that was chosen; choose the next."""
-        if token == self._prompt.ids[END] or len(self._ids) >= self._options.max_tokens:
+        if token == self._prompt.ids[END] or len(self.ids) >= self._options.max_tokens:
             return self._end()
         if token == self._prompt.ids[CALL]:
             self._calling = True
         else:
-            self._ids.append(token)
+            self.ids.append(token)
         text = self._grown()
         self._choose(self._memory.say([token]))
         return text
@@ -64,7 +65,7 @@ class Writer:
         self._memory.end_answer()
         if not self._calling:
             return self._grown(whole=True)
-        self.call = self._prompt.parse_call(self._ids)
+        self.call = self._prompt.parse_call(self.ids)
         if self.call is None or self.call.name not in {tool.name for tool in self._tools}:
             logger.warning("the model called no function that there is: %s", self.call)
             self.call = None
@@ -74,14 +75,14 @@ class Writer:
         """What the text has grown by; letters of which bytes are missing wait."""
         if self._calling:
             return ""
-        text = self._prompt.decode(self._ids)
+        text = self._prompt.decode(self.ids)
         if not whole:
             text = text.rstrip(_HALF)
         added, self._text = text[len(self._text) :], text
         return added
 
     def _choose(self, logits: Array) -> None:
-        first = not self._ids and not self._calling
+        first = not self.ids and not self._calling
         scores = logits + self._barred
         if first and self._may_call:
             scores[self._prompt.ids[CALL]] = logits[self._prompt.ids[CALL]]
@@ -105,8 +106,8 @@ class Writer:
             return []
         self._calling = True
         if choice != "required":
-            self._ids = self._prompt.encode(choice)
-        return [self._prompt.ids[CALL], *self._ids]
+            self.ids = self._prompt.encode(choice)
+        return [self._prompt.ids[CALL], *self.ids]
 
     def _bar(self, vocabulary: int) -> Array:
         """[vocabulary]: no special token but the end is a part of an answer."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from onnxruntime.quantization.matmul_nbits_quantizer import (  # type: ignore[import-untyped]
+from onnxruntime.quantization.matmul_nbits_quantizer import (
     DefaultWeightOnlyQuantConfig,
     MatMulNBitsQuantizer,
 )
@@ -51,8 +53,14 @@ class Parts:
     codec: FeatureDecoder | None = None
 
 
-def export(parts: Parts, folder: Path, *, bits: int | None = BITS) -> Path:
-    """Write the whole folder; `bits` None keeps the weights in 32-bit floats."""
+def export(parts: Parts, folder: Path, *, bits: int = BITS) -> Path:
+    """Write the whole folder with weights of so many bits."""
+    with TemporaryDirectory() as exact:
+        return quantise(export_exact(parts, Path(exact)), folder, bits=bits)
+
+
+def export_exact(parts: Parts, folder: Path) -> Path:
+    """Write the whole folder with weights of 32-bit floats."""
     for name in CHATTY:  # a line for every node
         logging.getLogger(name).setLevel(logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,16 +68,36 @@ def export(parts: Parts, folder: Path, *, bits: int | None = BITS) -> Path:
     (folder / bundle.TOKENIZER).write_text(parts.tokenizer)
     table = parts.language.model.embed_tokens.weight.detach().numpy()
     np.save(folder / bundle.TABLE, table.astype(np.float16))
-    _export_listening(parts, folder / bundle.LISTENING, bits)
-    _export_language(parts, folder / bundle.LANGUAGE, bits)
+    _export_listening(parts, folder / bundle.LISTENING)
+    _export_language(parts, folder / bundle.LANGUAGE)
     if parts.speech is not None and parts.codec is not None:
-        _export_prefill(parts.speech, folder / bundle.SPEECH_PREFILL, bits)
-        _export_step(parts, parts.speech, folder / bundle.SPEECH_STEP, bits)
+        _export_prefill(parts.speech, folder / bundle.SPEECH_PREFILL)
+        _export_step(parts, parts.speech, folder / bundle.SPEECH_STEP)
         _export_codec(parts.codec, folder / bundle.CODEC)
     return folder
 
 
-def _export_listening(parts: Parts, path: Path, bits: int | None) -> None:
+def quantise(exact: Path, folder: Path, *, bits: int = BITS) -> Path:
+    """Copy a folder; the matrix products of all networks but the codec get weights in blocks of 32
+    with a scale each."""
+    logging.getLogger(CHATTY[-1]).setLevel(logging.WARNING)
+    recipe = DefaultWeightOnlyQuantConfig(
+        block_size=BLOCK, is_symmetric=True, accuracy_level=INT8_PRODUCTS, bits=bits
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in sorted(exact.iterdir()):
+        target = folder / source.name
+        if source.suffix != ".onnx" or source.name == bundle.CODEC:
+            shutil.copyfile(source, target)
+            continue
+        quantiser = MatMulNBitsQuantizer(onnx.load(source), algo_config=recipe)
+        quantiser.process()
+        onnx.save(quantiser.model.model, target)
+        logger.info("%s: %.1f MB", target.name, target.stat().st_size / 1e6)
+    return folder
+
+
+def _export_listening(parts: Parts, path: Path) -> None:
     cache = parts.tower.start()
     features = torch.zeros(1, parts.tower.config.chunk_features, FEATURES)
     valid = torch.tensor([parts.tower.config.chunk_features])
@@ -81,40 +109,39 @@ def _export_listening(parts: Parts, path: Path, bits: int | None) -> None:
         ["vectors", "letters", *(f"next_{name}" for name in names)],
         None,
         path,
-        bits,
     )
 
 
-def _export_language(parts: Parts, path: Path, bits: int | None) -> None:
+def _export_language(parts: Parts, path: Path) -> None:
     config = parts.language.config
     past = _past(config.layers, config.key_value_heads, config.width // config.heads)
     example = (torch.zeros(1, 5, config.width), *_lengths(5), past)
     shapes = ({1: torch.export.Dim("n", min=1, max=4096)}, None, None, _growing(past))
     graph = LanguageGraph(parts.language, parts.config.capacity)
     inputs, outputs = _names("embeddings", ["logits"], len(past))
-    _write(graph, example, inputs, outputs, shapes, path, bits)
+    _write(graph, example, inputs, outputs, shapes, path)
 
 
-def _export_prefill(speech: SpeechDecoder, path: Path, bits: int | None) -> None:
+def _export_prefill(speech: SpeechDecoder, path: Path) -> None:
     outputs = [f"past.{i}" for i in range(2 * speech.config.layers)]
     shapes = ({1: torch.export.Dim("t", min=2, max=4096)},)
     letters = torch.ones(1, 7, dtype=torch.long)
-    _write(SpeechPrefillGraph(speech), (letters,), ["letters"], outputs, shapes, path, bits)
+    _write(SpeechPrefillGraph(speech), (letters,), ["letters"], outputs, shapes, path)
 
 
-def _export_step(parts: Parts, speech: SpeechDecoder, path: Path, bits: int | None) -> None:
+def _export_step(parts: Parts, speech: SpeechDecoder, path: Path) -> None:
     config = speech.config
     capacity = 1 + parts.config.spoken_letters + parts.config.spoken_codes
     past = _past(config.layers, config.heads, config.width // config.heads, capacity)
     example = (torch.zeros(1, 1, dtype=torch.long), *_lengths(5), past)
     inputs, outputs = _names("codes", ["logits", "weights"], len(past))
-    _write(SpeechStepGraph(speech, capacity), example, inputs, outputs, None, path, bits)
+    _write(SpeechStepGraph(speech, capacity), example, inputs, outputs, None, path)
 
 
 def _export_codec(codec: FeatureDecoder, path: Path) -> None:
     shapes = ({1: torch.export.Dim("n", min=9, max=4096)},)
     codes = torch.zeros(1, 14, dtype=torch.long)
-    _write(CodecGraph(codec), (codes,), ["codes"], ["features"], shapes, path, None)
+    _write(CodecGraph(codec), (codes,), ["codes"], ["features"], shapes, path)
 
 
 def _past(layers: int, heads: int, head: int, capacity: int = 64) -> list[torch.Tensor]:
@@ -142,7 +169,6 @@ def _write(
     outputs: list[str],
     shapes: Any,
     path: Path,
-    bits: int | None,
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
@@ -159,16 +185,4 @@ def _write(
     assert program is not None
     model = program.model_proto
     del model.graph.value_info[:]  # else the quantiser trips over shapes that it changed
-    onnx.save(model if bits is None else _quantised(model, bits), path)
-    logger.info("%s: %.1f MB", path.name, path.stat().st_size / 1e6)
-
-
-def _quantised(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
-    """Weights of matrix products in blocks of 32 with a scale each; all else stays as it is."""
-    recipe = DefaultWeightOnlyQuantConfig(
-        block_size=BLOCK, is_symmetric=True, accuracy_level=INT8_PRODUCTS, bits=bits
-    )
-    quantiser = MatMulNBitsQuantizer(model, algo_config=recipe)
-    quantiser.process()
-    made: onnx.ModelProto = quantiser.model.model
-    return made
+    onnx.save(model, path)

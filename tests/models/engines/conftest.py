@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from models.engines.bundle import Bundle, BundleConfig
-from models.training.export import Parts, export
+from models.training.export import Parts, export_exact, quantise
 from models.vita.adapter import AudioTower
 from models.vita.blocks import initialise
 from models.vita.config import (
@@ -26,6 +25,7 @@ from models.vita.letters import LETTERS
 from models.vita.nano_codec import NanoCodec
 from models.vita.nano_prompt import SPECIAL, NanoPrompt
 from models.vita.speech_decoder import SpeechDecoder
+from tests.models.vita.released_folder import write_released
 
 WORDS = "hello there what is the capital of france it is paris set timer minutes one two three"
 DEVIATION = 0.2  # large, so that the outputs of random weights differ clearly
@@ -109,10 +109,21 @@ def parts() -> Parts:
 
 
 @pytest.fixture(scope="session")
-def folder(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The exported tiny model, or the folder that ANTIPHON_TEST_MODEL names."""
-    named = os.environ.get("ANTIPHON_TEST_MODEL")
-    return Path(named) if named else export(parts, tmp_path_factory.mktemp("tiny"))
+def exact_folder(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model, exported without loss."""
+    return export_exact(parts, tmp_path_factory.mktemp("exact"))
+
+
+@pytest.fixture(scope="session")
+def folder(exact_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with weights of 8 bits."""
+    return quantise(exact_folder, tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint in VITA-1.5's released layout."""
+    return write_released(tmp_path_factory.mktemp("released") / "VITA-1.5")
 
 
 @pytest.fixture(scope="session")

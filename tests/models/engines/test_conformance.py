@@ -29,9 +29,12 @@ from models.base import (
     UserText,
     Verdict,
 )
+from models.engines import pytorch
 from models.engines.embedded import EmbeddedInstance, load
 from models.engines.script import Memory, Script, ScriptedAnswer, Segment
 from models.engines.scripted import ScriptedInstance
+
+pytestmark = pytest.mark.timeout(300)  # the first of all exports a model
 
 SHORT = AnswerOptions(max_tokens=8, seed=1)
 HISTORY = Conversation(
@@ -58,12 +61,15 @@ def scripted_answer(memory: Memory) -> ScriptedAnswer:
     return ScriptedAnswer(text=f"I know {len(memory.items)} things and heard {heard} samples.")
 
 
-@pytest.fixture(params=["scripted", "embedded"])
+@pytest.fixture(params=["scripted", "embedded", "pytorch"])
 async def instances(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Instance, Instance]]:
     made: list[Any]
     if request.param == "scripted":
         script = Script(verdict=scripted_verdict, answers=scripted_answer, capacity=256)
         made = [ScriptedInstance(script, name=name) for name in "ab"]
+    elif request.param == "pytorch":
+        weights = pytorch.load(request.getfixturevalue("released"), "cpu", capacity=256)
+        made = [pytorch.PytorchInstance(weights, name) for name in "ab"]
     else:
         folder: Path = request.getfixturevalue("folder")
         bundle = load(folder)

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 import pytest
 
 from models.base import (
@@ -30,6 +30,8 @@ from models.engines.bundle import BadBundle, Bundle
 from models.engines.embedded import STREAMS, EmbeddedInstance, load
 from models.engines.worker import Priority
 from models.training.export import Parts
+
+pytestmark = pytest.mark.timeout(300)  # the first of all exports a model
 
 NANO = Path(__file__).parents[3] / "models" / "nano"
 LONG = AnswerOptions(max_tokens=100, seed=1, temperature=1.0)

@@ -13,6 +13,8 @@ from models.engines.bundle import Bundle
 from models.engines.memory import Memory
 from models.engines.writing import Writer
 
+pytestmark = pytest.mark.timeout(300)  # the first of all exports a model
+
 SET = Tool("set")
 
 
