@@ -82,7 +82,7 @@ class VitaPrompt:
         if known[0] is None:
             raise ValueError(f"the tokenizer has no {template.ends[0]}, which ends an answer")
         self.ends = frozenset(number for number in known if number is not None)
-        self.spelling = spell_states([self._markup(state) for state in template.states])
+        self.spelling = spell_states([self.markup(state) for state in template.states])
 
     @classmethod
     def read(cls, path: Path, template: Template) -> VitaPrompt:
@@ -93,7 +93,8 @@ class VitaPrompt:
     def states(self) -> StateTokens:
         return self.spelling.states
 
-    def _markup(self, text: str) -> list[int]:
+    def markup(self, text: str) -> list[int]:
+        """Text of our own, in which special tokens are meant."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
@@ -101,7 +102,7 @@ class VitaPrompt:
         """Somebody's words; markup written in them is taken out, so that it stays words."""
         for token in self._special:
             text = text.replace(token, "")
-        return self._markup(text)
+        return self.markup(text)
 
     def decode(self, ids: Iterable[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
@@ -110,17 +111,17 @@ class VitaPrompt:
         """What stands before the first turn."""
         template = self.template
         text = (instructions or DEFAULT_INSTRUCTIONS) + describe(tools)
-        head = self._markup(template.begin + template.system[0])
-        return [*head, *self.encode(text), *self._markup(template.system[1])]
+        head = self.markup(template.begin + template.system[0])
+        return [*head, *self.encode(text), *self.markup(template.system[1])]
 
     def user(self) -> list[int]:
         """Opens a user's turn; words, sound and images follow."""
-        return self._markup(self.template.user[0])
+        return self.markup(self.template.user[0])
 
     def closing(self) -> list[int]:
         """Closes the user's turn and opens the assistant's, up to where the states differ."""
         text = self.template.user[1] + self.template.assistant[0]
-        return [*self._markup(text), *self.spelling.shared]
+        return [*self.markup(text), *self.spelling.shared]
 
     def state(self, spoken: bool) -> list[int]:
         """The state token of an answer, after `closing`."""
@@ -129,11 +130,11 @@ class VitaPrompt:
 
     def ending(self) -> list[int]:
         """Closes an answer."""
-        return self._markup(self.template.assistant[1])
+        return self.markup(self.template.assistant[1])
 
     def call(self, call: FunctionCall) -> list[int]:
         body = json.dumps({"name": call.name, "arguments": json.loads(call.arguments or "{}")})
-        return self._markup(f"{CALL_OPEN}{body}{CALL_CLOSE}")
+        return self.markup(f"{CALL_OPEN}{body}{CALL_CLOSE}")
 
     def result(self, output: str) -> list[int]:
         """A function's output, inside a user's turn."""

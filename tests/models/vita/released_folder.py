@@ -28,26 +28,34 @@ from models.vita.config import (
     VitaConfig,
 )
 from models.vita.network import Vita
-from models.vita.prompt import TEMPLATES, Template
+from models.vita.prompt import DEFAULT_INSTRUCTIONS, TEMPLATES, Template
 
-ANSWER = "Hello there. I am a tiny model, and this is all that I can say."
-SENTENCES = (ANSWER, "what is the capital of France", "user assistant system", "☞☟☜", "<1><2><3>")
+ANSWER = "Hello there, this tiny model can say only what stands here."
+SENTENCES = (
+    ANSWER,
+    DEFAULT_INSTRUCTIONS,
+    "what is the capital of France",
+    "user assistant system",
+    "☞☟☜",
+    "<1><2><3>",
+)
 WORD, CODES, SEED = 64, 32, 5
-END_BIAS = 4.0  # how readily the speech decoder ends: after about twenty codes
+GAIN = 0.7  # how sure the chain is of the next token
+LOUDNESS = 20.0
 
 
-def tokenizer(template: Template) -> Tokenizer:
-    """A byte-level tokenizer that knows the template's markup."""
+def tokenizer(template: Template, answer: str = ANSWER) -> Tokenizer:
+    """A byte-level tokenizer that knows the template's markup and has a token for each word."""
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=420,
+        vocab_size=520,
         special_tokens=["<s>", *template.ends],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    made.train_from_iterator(SENTENCES * 4, trainer)
+    made.train_from_iterator([*SENTENCES, answer] * 4, trainer)
     if template is TEMPLATES["vita-1.5"]:
         made.add_tokens(list(template.states))
     return made
@@ -66,7 +74,7 @@ def config(kind: str, vocabulary: int) -> VitaConfig:
         template="vita-1.0" if sparse else "vita-1.5",
         vision=VisionConfig(width=64, layers=1, heads=1, feed_forward=64, image=56),
         speech=None if sparse else SpeechDecoderConfig(
-            width=32, layers=2, heads=4, feed_forward=64, codes=CODES, max_codes=60),
+            width=32, layers=2, heads=4, feed_forward=64, codes=CODES, max_codes=24),
         codec=None if sparse else CodecConfig(
             codes=CODES, code_width=32, initial_width=32, global_width=8,
             global_codes=(1, 2, 3, 4, 5, 6, 7, 8)),
@@ -78,12 +86,12 @@ def network(kind: str, words: Tokenizer, answer: str = ANSWER) -> Vita:
     torch.manual_seed(SEED)
     model = Vita(config(kind, words.get_vocab_size()))
     with torch.no_grad():
-        for parameter in model.parameters():
-            torch.nn.init.normal_(parameter, std=0.05)
+        for name, parameter in model.named_parameters():
+            if parameter.dim() > 1 and not name.startswith("codec"):
+                torch.nn.init.normal_(parameter, std=0.02)
         _chain(model, words, TEMPLATES[kind], answer)
-        if model.speech is not None and model.config.speech is not None:
-            model.speech.out_fnn.bias[: model.config.speech.codes] = 0.0
-            model.speech.out_fnn.bias[model.config.speech.end] = -END_BIAS / 2
+        if model.codec is not None:
+            model.codec.generator.conv_post.weight.mul_(LOUDNESS)
     return model.eval().requires_grad_(False)
 
 
@@ -95,8 +103,14 @@ def _chain(model: Vita, words: Tokenizer, template: Template, answer: str) -> No
     language.lm_head.weight.mul_(0.1)
     opened = _ids(words, template.user[1] + template.assistant[0])[-2:]
     spoken = [*_ids(words, template.states[0] + answer), _ids(words, template.ends[0])[0]]
+    if len({opened[-1], *spoken}) <= len(spoken):
+        raise ValueError("every token of the answer must be another one")
     for last, following in zip([opened[-1], *spoken], spoken, strict=False):
-        language.lm_head.weight[following] += 4.0 * table[last]
+        language.lm_head.weight[following] += GAIN * table[last]
+    state = len(_ids(words, template.states[0]))
+    typed = _ids(words, template.states[2])[-1]
+    if typed not in spoken:  # VITA-1.0's three states may end alike
+        language.lm_head.weight[spoken[state]] += GAIN * table[typed]
 
 
 def _ids(words: Tokenizer, text: str) -> list[int]:
@@ -110,7 +124,7 @@ def _ids(words: Tokenizer, text: str) -> list[int]:
 def write_released(folder: Path, kind: str = "vita-1.5", answer: str = ANSWER) -> Path:
     """A whole folder in the released layout; `kind` is vita-1.5 or vita-1.0. Gives `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    words = tokenizer(TEMPLATES[kind])
+    words = tokenizer(TEMPLATES[kind], answer)
     model = network(kind, words, answer)
     words.save(str(folder / "tokenizer.json"))
     (folder / "config.json").write_text(json.dumps(_described(model.config)))

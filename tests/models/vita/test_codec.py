@@ -54,7 +54,7 @@ def test_sound_and_segments_are_those_of_the_reference() -> None:
     pieces = {20: pieces_of(codec, tokens, 20)}
     whole = torch.from_numpy(np.concatenate(pieces[20]))
     assert_close(whole, wanted["stream.offline_wave_f16"], stored)
-    pieces[40] = [part.numpy() for part in whole.split([24_000, 24_000, 12_000])]
+    pieces[40] = [part.numpy() for part in torch.split(whole, [24_000, 24_000, 12_000])]
     for name, chunk, threshold in (
         ("first", 20, 0.1), ("next", 40, 0.015), ("force", 20, 9.9), ("mixed", 20, 0.1054)
     ):  # fmt: skip

@@ -1,0 +1,173 @@
+"""models.engines: tokens that a torch decoder has read, in memory that never moves.
+
+Buffers are made once and written in place; rewinding is setting a number back. On CUDA the step of
+one token is a graph, captured at its first use, so that the CPU launches it in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.base import OutOfRoom
+from models.vita.blocks import MASKED
+from models.vita.cache import LayerCache, StaticLayer
+from models.vita.language_model import LanguageModel, causal_mask
+
+_WARM_UPS = 2  # runs before a capture, so that libraries have their workspaces
+
+
+@dataclass(frozen=True, slots=True)
+class Buffers:
+    """Keys and values of each layer, [1, capacity, heads, head]."""
+
+    layers: tuple[tuple[Tensor, Tensor], ...]
+
+    @staticmethod
+    def empty(layers: int, capacity: int, heads: int, width: int, like: Tensor) -> Buffers:
+        shape = (1, capacity, heads, width)
+        return Buffers(tuple((like.new_zeros(shape), like.new_zeros(shape)) for _ in range(layers)))
+
+    @property
+    def capacity(self) -> int:
+        return self.layers[0][0].shape[1]
+
+    @property
+    def bytes(self) -> int:
+        return sum(keys.nbytes + values.nbytes for keys, values in self.layers)
+
+    def window(self, start: int) -> list[WindowLayer]:
+        return [WindowLayer(keys, values, start) for keys, values in self.layers]
+
+    def static(self, slots: Tensor) -> list[StaticLayer]:
+        return [StaticLayer(keys, values, slots) for keys, values in self.layers]
+
+    def rows(self, start: int, stop: int) -> tuple[Tensor, ...]:
+        """A copy of the tokens [start, stop)."""
+        return tuple(t[:, start:stop].clone() for pair in self.layers for t in pair)
+
+    def put(self, rows: Sequence[Tensor], start: int) -> None:
+        flat = [tensor for pair in self.layers for tensor in pair]
+        for buffer, kept in zip(flat, rows, strict=True):
+            buffer[:, start : start + kept.shape[1]] = kept
+
+
+class WindowLayer:
+    """Writes behind the first `start` tokens; attention sees those and what was written."""
+
+    def __init__(self, keys: Tensor, values: Tensor, start: int) -> None:
+        self.keys, self.values, self.start = keys, values, start
+
+    def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        stop = self.start + keys.shape[1]
+        self.keys[:, self.start : stop] = keys
+        self.values[:, self.start : stop] = values
+        return self.keys[:, :stop], self.values[:, :stop]
+
+
+Step = Callable[[Tensor, Tensor, Sequence[LayerCache], Tensor], Tensor]
+"""(input [1, 1, ...], positions [1], cache, mask [1, 1, 1, capacity]) -> logits [1, vocabulary]"""
+
+
+class GraphedStep:
+    """One token through a decoder, as a CUDA graph over one set of buffers."""
+
+    def __init__(self, step: Step, buffers: Buffers, example: Tensor) -> None:
+        self._step, self._buffers = step, buffers
+        self._input = torch.zeros_like(example)
+        self._slot = torch.zeros(1, dtype=torch.long, device=example.device)
+        shape = (1, 1, 1, buffers.capacity)
+        self._mask = buffers.layers[0][0].new_full(shape, MASKED)
+        self._visible = 0
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._logits: Tensor | None = None
+
+    def __call__(self, vectors: Tensor, past: int) -> Tensor:
+        """Logits [1, vocabulary]; valid until the next call."""
+        self._input.copy_(vectors)
+        self._slot.fill_(past)
+        self._show(past + 1)
+        if self._graph is None:
+            self._capture()
+        assert self._graph is not None
+        assert self._logits is not None
+        self._graph.replay()
+        return self._logits
+
+    def _show(self, count: int) -> None:
+        low, high = sorted((self._visible, count))
+        self._mask[..., low:high] = 0.0 if count > self._visible else MASKED
+        self._visible = count
+
+    def _run(self) -> Tensor:
+        return self._step(self._input, self._slot, self._buffers.static(self._slot), self._mask)
+
+    def _capture(self) -> None:
+        """Every run writes the same slot with the same numbers, so warming up does no harm."""
+        for _ in range(_WARM_UPS):
+            self._run()
+        torch.cuda.current_stream().synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+            self._logits = self._run()
+        self._graph = graph
+
+
+class TokenLine:
+    """What one stream's language model has read: `length` tokens of `capacity`."""
+
+    def __init__(self, model: LanguageModel, capacity: int) -> None:
+        config, like = model.config, model.model.norm.weight
+        self._model = model
+        self.buffers = Buffers.empty(
+            config.layers, capacity, config.key_value_heads, model.head_width, like
+        )
+        self.capacity, self.length = capacity, 0
+        example = like.new_zeros(1, 1, config.width)
+        # experts are chosen on the CPU's side of the step, which a graph cannot hold
+        graphs = like.is_cuda and config.experts == 0
+        self._graphed = GraphedStep(self._step, self.buffers, example) if graphs else None
+
+    def read(self, vectors: Tensor) -> Tensor:
+        """Read [n, width]; gives the logits [vocabulary] after the last. Raises OutOfRoom and
+        leaves all as it was."""
+        count = vectors.shape[0]
+        self.require(count)
+        if count == 1 and self._graphed is not None:
+            logits = self._graphed(vectors[None], self.length)
+        else:
+            logits = self._read(vectors[None], count)
+        self.length += count
+        return logits[0]
+
+    def require(self, count: int, start: int | None = None) -> None:
+        """Raises OutOfRoom if `count` tokens do not fit behind `start` (default: all)."""
+        wanted = (self.length if start is None else start) + count
+        if wanted > self.capacity:
+            raise OutOfRoom(f"{wanted} tokens of {self.capacity}")
+
+    def _read(self, vectors: Tensor, count: int) -> Tensor:
+        start = self.length
+        positions = torch.arange(start, start + count, device=vectors.device)
+        mask = None
+        if count > 1:
+            mask = causal_mask(count, start, vectors.device, vectors.dtype)
+        hidden = self._model(vectors, positions, self.buffers.window(start), mask)
+        return self._model.logits(hidden[:, -1])
+
+    def _step(
+        self, vectors: Tensor, positions: Tensor, cache: Sequence[LayerCache], mask: Tensor
+    ) -> Tensor:
+        return self._model.logits(self._model(vectors, positions, cache, mask)[:, -1])
+
+    def rows(self, start: int) -> tuple[Tensor, ...]:
+        return self.buffers.rows(start, self.length)
+
+    def rewind(self, length: int, rows: Sequence[Tensor] = ()) -> None:
+        """Forget all but the first `length` tokens; `rows` are the last of them, put back."""
+        self.length = length
+        if rows:
+            self.buffers.put(rows, length - rows[0].shape[1])

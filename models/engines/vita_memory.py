@@ -1,0 +1,315 @@
+"""models.engines: what one stream of a VITA checkpoint has heard, read and said.
+
+VITA's encoder looks at a whole segment, and its state token stands behind the turn's closing. So a
+verdict is: encode the segment anew, read it and the closing behind the cached prefix, look at the
+scores of the state tokens. The closing stays in the line until something else than an answer comes:
+an answer then begins one token later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from audio.features import BINS, StreamingFilterBank
+from models.base import (
+    AssistantText,
+    Conversation,
+    FunctionCall,
+    FunctionOutput,
+    Instructions,
+    Item,
+    Mark,
+    Samples,
+    Tool,
+    UserImage,
+    UserSound,
+    UserText,
+    Verdict,
+)
+from models.engines.torch_line import TokenLine
+from models.vita.images import normalise, tiles
+from models.vita.network import Vita
+from models.vita.prompt import VitaPrompt
+
+VERDICT_EVERY = 5_120  # samples at 16 kHz between two encodings of a growing segment
+PIECE = 256  # tokens read in one go, so that long texts do not hold up other streams
+_MARKS_KEPT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Sound of one segment. It stands in the line from `start` on; `settled` is the last verdict
+    at a whole step, to which a flush is taken back when hearing goes on."""
+
+    bank: StreamingFilterBank
+    features: npt.NDArray[np.float32]  # [n, 80]
+    start: int
+    received: int = 0
+    judged: int = 0
+    vectors: Tensor | None = None  # [n, width] of what was judged
+    settled: Verdict | None = None
+
+    def grown(self, samples: Samples) -> Segment:
+        bank = self.bank.copy()
+        features = np.concatenate((self.features, bank.push(samples)))
+        return replace(self, bank=bank, features=features, received=self.received + len(samples))
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a stream stands, beside its line of tokens.
+
+    open      a user turn has begun and is not answered yet
+    spoken    there is sound in it
+    vectors   the turn's ended segments as the language model saw them
+    closed    tokens in the line without the turn's closing, where that was read already
+    """
+
+    open: bool = False
+    spoken: bool = False
+    vectors: tuple[Tensor, ...] = ()
+    segment: Segment | None = None
+    verdict: Verdict | None = None
+    answering: bool = False
+    closed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    state: State
+    length: int
+    rows: tuple[Tensor, ...]
+
+
+class VitaMemory:
+    """One stream's past on one instance; synchronous."""
+
+    def __init__(self, model: Vita, prompt: VitaPrompt, capacity: int) -> None:
+        self._model, self._prompt = model, prompt
+        self.line = TokenLine(model.language, capacity)
+        self.state = State()
+        self.tools: tuple[Tool, ...] = ()
+        self._places: dict[int, _Place] = {}
+        self._marked = 0
+
+    # ------------------------------------------------------------------------------ hearing
+
+    def hear(self, samples: Samples) -> Verdict:
+        """Take samples [n] of the segment; judge it at every whole step."""
+        if not len(samples):
+            return self._verdict()
+        segment = self.state.segment or self._begin_segment()
+        self.state = replace(self.state, verdict=segment.settled)
+        while len(samples):
+            count = VERDICT_EVERY - segment.received % VERDICT_EVERY
+            segment = segment.grown(samples[:count])
+            samples = samples[count:]
+            self.state = replace(self.state, segment=segment)
+            if segment.received % VERDICT_EVERY == 0:
+                segment = self._judge(segment, settle=True)
+        return self._verdict()
+
+    def flush(self) -> Verdict:
+        """Judge all that was heard."""
+        segment = self.state.segment
+        if segment is not None and segment.judged != segment.received:
+            self._judge(segment, settle=False)
+        return self._verdict()
+
+    def end_segment(self) -> None:
+        """Keep what was heard; the next sound begins a segment of its own."""
+        self.flush()
+        segment = self.state.segment
+        if segment is not None:
+            heard = () if segment.vectors is None else (segment.vectors,)
+            vectors = (*self.state.vectors, *heard)
+            self.state = replace(self.state, segment=None, verdict=None, vectors=vectors)
+
+    def embedded(self) -> npt.NDArray[np.float32] | None:
+        parts = list(self.state.vectors)
+        if self.state.segment is not None and self.state.segment.vectors is not None:
+            parts.append(self.state.segment.vectors)
+        if not parts:
+            return None
+        joined: npt.NDArray[np.float32] = torch.cat(parts).float().cpu().numpy()
+        return joined
+
+    def _begin_segment(self) -> Segment:
+        self._open_turn()
+        segment = Segment(StreamingFilterBank(), np.zeros((0, BINS), np.float32), self.line.length)
+        self.state = replace(self.state, spoken=True, segment=segment)
+        return segment
+
+    def _judge(self, segment: Segment, *, settle: bool) -> Segment:
+        closing = self._embed(self._prompt.closing())
+        vectors = self._model.hear(self._tensor(segment.features))
+        self.line.require(len(vectors) + len(closing), segment.start)
+        self.line.rewind(segment.start)
+        logits = self.line.read(torch.cat((vectors, closing)))
+        verdict = self._scored(logits, segment.received)
+        segment = replace(
+            segment,
+            judged=segment.received,
+            vectors=vectors,
+            settled=verdict if settle else segment.settled,
+        )
+        closed = segment.start + len(vectors)
+        self.state = replace(self.state, segment=segment, verdict=verdict, closed=closed)
+        return segment
+
+    def _scored(self, logits: Tensor, heard: int) -> Verdict:
+        scores = logits[list(self._prompt.states.ids)].double().softmax(-1)
+        query, noise, text = scores.tolist()
+        return Verdict(query, noise, text, heard=heard)
+
+    def _verdict(self) -> Verdict:
+        """Nothing judged yet: no state is likelier than another."""
+        return self.state.verdict or Verdict(1 / 3, 1 / 3, 1 / 3)
+
+    # ------------------------------------------------------------------------------ reading
+
+    def begin(self, conversation: Conversation) -> Iterator[None]:
+        """Read a conversation from its beginning, a piece at each step."""
+        self.tools = conversation.tools
+        said = [i.text for i in conversation.items if isinstance(i, Instructions)]
+        yield from self._read_ids(self._prompt.opening(" ".join(said), conversation.tools))
+        for item in conversation.items:
+            if not isinstance(item, Instructions):
+                yield from self.reading(item)
+
+    def reading(self, item: Item) -> Iterator[None]:
+        """Read one item, a piece at each step. Raises OutOfRoom; ValueError for an image that the
+        checkpoint cannot see."""
+        if self.state.segment is not None:
+            self.end_segment()
+        prompt = self._prompt
+        match item:
+            case Instructions(text):
+                self._reopen()
+                yield from self._read_ids(prompt.opening(text))
+            case UserText(text):
+                yield from self._read_user(self._embed(prompt.encode(text)))
+            case UserSound():
+                yield from self._read_sound(item)
+            case UserImage(pixels):
+                yield from self._read_user(self._seen(pixels))
+            case FunctionOutput(_, output):
+                yield from self._read_user(self._embed(prompt.result(output)))
+            case AssistantText(text):
+                yield from self._read_answer(prompt.encode(text))
+            case FunctionCall():
+                yield from self._read_answer(prompt.call(item))
+
+    def answer_ids(self) -> list[int]:
+        """Begin an answer: what opens it, up to its state token."""
+        if self.state.segment is not None:
+            self.end_segment()
+        if not self.state.open:
+            self._open_turn()
+        ids = [] if self.state.closed is not None else self._prompt.closing()
+        ids += self._prompt.state(self.state.spoken)
+        self.state = replace(self.state, open=False, answering=True, closed=None)
+        return ids
+
+    def say(self, ids: Sequence[int]) -> Tensor:
+        """Read tokens of an answer; gives the logits [vocabulary] after them."""
+        return self.line.read(self._embed(ids))
+
+    def end_answer(self) -> None:
+        self.say(self._prompt.ending())
+        self.state = replace(self.state, answering=False)
+
+    def room(self) -> int:
+        used = self.line.length if self.state.closed is None else self.state.closed
+        return self.line.capacity - used
+
+    def _open_turn(self) -> None:
+        """A user's turn is open and nothing stands behind what it holds so far."""
+        self._reopen()
+        if self.state.open:
+            return
+        ending = self._prompt.ending() if self.state.answering else []
+        self.line.read(self._embed([*ending, *self._prompt.user()]))
+        self.state = State(open=True)
+
+    def _reopen(self) -> None:
+        if self.state.closed is not None:
+            self.line.rewind(self.state.closed)
+            self.state = replace(self.state, closed=None)
+
+    def _read_user(self, vectors: Tensor) -> Iterator[None]:
+        self._open_turn()
+        yield from self._read_vectors(vectors)
+
+    def _read_sound(self, sound: UserSound) -> Iterator[None]:
+        if sound.embedded is None and sound.samples is not None:
+            self.hear(sound.samples)
+            self.end_segment()
+            yield
+            return
+        if sound.embedded is None:
+            yield from self._read_user(self._embed(self._prompt.encode(sound.words)))
+            self.state = replace(self.state, spoken=True)
+            return
+        vectors = self._tensor(np.asarray(sound.embedded, np.float32))
+        yield from self._read_user(vectors)
+        kept = (*self.state.vectors, vectors)
+        self.state = replace(self.state, spoken=True, vectors=kept)
+
+    def _read_answer(self, ids: list[int]) -> Iterator[None]:
+        yield from self._read_ids([*self.answer_ids(), *ids, *self._prompt.ending()])
+        self.state = replace(self.state, answering=False)
+
+    def _read_ids(self, ids: list[int]) -> Iterator[None]:
+        return self._read_vectors(self._embed(ids))
+
+    def _read_vectors(self, vectors: Tensor) -> Iterator[None]:
+        self.line.require(len(vectors))
+        for start in range(0, len(vectors), PIECE):
+            self.line.read(vectors[start : start + PIECE])
+            yield
+
+    def _seen(self, pixels: npt.NDArray[np.uint8]) -> Tensor:
+        """One tile for each image: a conversation has no room for more. A newline stands behind."""
+        vision = self._model.config.vision
+        if vision is None:
+            raise ValueError("this model cannot see: its checkpoint has no vision tower")
+        tile = normalise(tiles(pixels, most=1, side=vision.image))
+        return torch.cat((self._model.see(self._tensor(tile))[0],
+                          self._embed(self._prompt.encode("\n"))))  # fmt: skip
+
+    def _embed(self, ids: Sequence[int]) -> Tensor:
+        device = self._model.language.model.norm.weight.device
+        return self._model.language.embed(torch.tensor(list(ids), dtype=torch.long, device=device))
+
+    def _tensor(self, array: npt.NDArray[np.float32]) -> Tensor:
+        like = self._model.language.model.norm.weight
+        return torch.from_numpy(array).to(like.device, like.dtype)
+
+    # -------------------------------------------------------------------------------- marks
+
+    def mark(self) -> Mark:
+        """Going on may write over the open segment and the closing: those rows are kept."""
+        state, length = self.state, self.line.length
+        floor = length if state.closed is None else state.closed
+        floor = floor if state.segment is None else min(floor, state.segment.start)
+        self._marked += 1
+        self._places[self._marked] = _Place(state, length, self.line.rows(floor))
+        for old in list(self._places)[:-_MARKS_KEPT]:
+            del self._places[old]
+        return Mark(position=length, key=self._marked)
+
+    def rewind(self, mark: Mark) -> None:
+        """Raises ValueError for a mark of another stream, or one that was rewound over."""
+        place = self._places.get(mark.key)
+        if place is None or place.length != mark.position:
+            raise ValueError(f"{mark} is not a mark of this stream, or was rewound over")
+        self.state = place.state
+        self.line.rewind(place.length, place.rows)
+        self._places = {key: at for key, at in self._places.items() if key <= mark.key}

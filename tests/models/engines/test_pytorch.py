@@ -1,0 +1,221 @@
+"""tests: what is the pytorch engine's own: one copy of weights, offline verdicts, graphs, calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+
+from models.base import (
+    AnswerChunk,
+    AnswerOptions,
+    AssistantText,
+    Conversation,
+    FunctionCall,
+    FunctionOutput,
+    Tool,
+    UserImage,
+    UserSound,
+    UserText,
+)
+from models.engines.pytorch import PytorchInstance, Weights, load
+from models.engines.torch_line import GraphedStep, TokenLine
+from models.engines.vita_memory import VERDICT_EVERY
+from models.engines.vita_speaking import estimated_words, next_code
+from models.vita.checkpoint import write
+from models.vita.prompt import TEMPLATES
+from models.vita.tensor_files import CheckpointRefused
+from tests.models.vita.released_folder import ANSWER, network, tokenizer, write_released
+
+SILENT = AnswerOptions(speak=False)
+LAMP = Tool("lamp", "switches the lamp", {"type": "object", "properties": {"on": {}}})
+
+
+@pytest.fixture(scope="module")
+def weights(released: Path) -> Weights:
+    return load(released, "cpu", capacity=512)
+
+
+@pytest.fixture
+async def instance(weights: Weights) -> AsyncIterator[PytorchInstance]:
+    made = PytorchInstance(weights)
+    yield made
+    await made.close()
+
+
+def noise(samples: int, seed: int = 0) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    random = np.random.default_rng(seed)
+    return (0.1 * random.standard_normal(samples)).astype(np.float32)
+
+
+async def text_of(instance: PytorchInstance, conversation: Conversation) -> str:
+    stream = await instance.open(conversation)
+    parts = [cast(AnswerChunk, part).text async for part in stream.answer(SILENT)]
+    return "".join(parts)
+
+
+async def test_a_spoken_question_is_answered_with_words_and_sound(
+    instance: PytorchInstance,
+) -> None:
+    stream = await instance.open(Conversation())
+    verdict = await stream.hear(noise(8_000), last=True)
+    assert verdict.query > 0.9
+    assert verdict.heard == 8_000
+    text, sound, words = "", 0, []
+    async for part in stream.answer(AnswerOptions(seed=1)):
+        chunk = cast(AnswerChunk, part)
+        text += chunk.text
+        sound += 0 if chunk.samples is None else len(chunk.samples)
+        words += [word.text for word in chunk.words]
+    assert text == ANSWER
+    assert words == ANSWER.split()
+    assert sound > 12_000
+
+
+async def test_a_second_instance_shares_the_weights(weights: Weights) -> None:
+    first, second = PytorchInstance(weights, "a"), PytorchInstance(weights, "b")
+    before = weights.bytes
+    for instance in (first, second):
+        await instance.warm_up()
+    assert first.weights.model is second.weights.model
+    assert weights.bytes == before
+    assert before == sum(p.nbytes for p in weights.model.parameters()) + 2 * 80 * 4
+    for instance in (first, second):
+        await instance.close()
+
+
+async def test_a_verdict_comes_every_320_ms_and_at_a_pause(instance: PytorchInstance) -> None:
+    stream = await instance.open(Conversation())
+    heard = [(await stream.hear(noise(1_600, seed))).heard for seed in range(8)]
+    assert heard == [0, 0, 0, *[VERDICT_EVERY] * 3, *[2 * VERDICT_EVERY] * 2]
+    assert (await stream.hear(noise(10), last=True)).heard == 12_810
+
+
+async def test_what_was_probed_is_what_would_be_read_afresh(instance: PytorchInstance) -> None:
+    """Verdict and room after many probes equal those of one that heard all at once."""
+    often, once = await instance.open(Conversation()), await instance.open(Conversation())
+    sound = noise(20_000)
+    for start in range(0, 20_000, 700):
+        await often.hear(sound[start : start + 700], last=start % 2_100 == 0)
+    first, second = await often.hear(sound[:0], last=True), await once.hear(sound, last=True)
+    assert first.query == pytest.approx(second.query, abs=1e-5)
+    assert often.room() == once.room()
+    vectors = (often.embedded(), once.embedded())
+    assert vectors[0] is not None
+    assert vectors[1] is not None
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-4)
+
+
+async def test_every_kind_of_item_is_read(instance: PytorchInstance) -> None:
+    items = (
+        UserText("what is the capital of France"),
+        FunctionCall("lamp", '{"on": true}', "c1"),
+        FunctionOutput("c1", "on"),
+        AssistantText("Hello", cut=True),
+        UserImage(np.zeros((30, 40, 3), np.uint8)),
+        UserSound(samples=noise(4_000)),
+    )
+    rooms = []
+    for count in range(len(items) + 1):
+        stream = await instance.open(Conversation(items[:count]))
+        rooms.append(stream.room())
+        await stream.close()
+    assert rooms == sorted(rooms, reverse=True)
+    assert len(set(rooms)) == len(rooms)
+    assert await text_of(instance, Conversation(items)) == ANSWER
+
+
+async def test_a_function_is_called(tmp_path: Path) -> None:
+    body = '<tool_call>{"name": "lamp"}'
+    folder = write_released(tmp_path, answer=body)
+    instance = PytorchInstance(load(folder, "cpu", capacity=512))
+    stream = await instance.open(Conversation((UserText("lamp"),), (LAMP,)))
+    assert [part async for part in stream.answer(SILENT)] == [FunctionCall("lamp", "{}")]
+    plain = await instance.open(Conversation((UserText("lamp"),)))
+    parts = [part async for part in plain.answer(SILENT)]
+    assert "".join(cast(AnswerChunk, part).text for part in parts) == body
+    await instance.close()
+
+
+async def test_vita_10_hears_and_writes(tmp_path: Path) -> None:
+    instance = PytorchInstance(load(write_released(tmp_path, "vita-1.0"), "cpu", capacity=512))
+    stream = await instance.open(Conversation())
+    assert (await stream.hear(noise(6_000), last=True)).query > 0.9
+    parts = [cast(AnswerChunk, part) async for part in stream.answer(AnswerOptions())]
+    assert "".join(part.text for part in parts) == ANSWER
+    assert all(part.samples is None for part in parts)
+    await instance.close()
+
+
+def test_a_folder_without_words_is_refused(tmp_path: Path) -> None:
+    model = network("vita-1.5", tokenizer(TEMPLATES["vita-1.5"]))
+    write(model, tmp_path / "mute")
+    with pytest.raises(CheckpointRefused, match="tokenizer"):
+        load(tmp_path / "mute", "cpu")
+
+
+class Replay:
+    """What a captured graph does: run again on the same buffers and overwrite the same output."""
+
+    def __init__(self, step: GraphedStep) -> None:
+        self.step = step
+
+    def replay(self) -> None:
+        made = self.step._run()
+        assert self.step._logits is not None
+        self.step._logits.copy_(made)
+
+
+def test_the_graphed_step_equals_the_plain_one(
+    weights: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the capture itself, which needs a CUDA device: slots, mask, rewinding."""
+
+    def capture(step: GraphedStep) -> None:
+        step._logits = step._run().clone()
+        step._graph = cast(torch.cuda.CUDAGraph, Replay(step))
+
+    monkeypatch.setattr(GraphedStep, "_capture", capture)
+    language = weights.model.language
+    plain, graphed = TokenLine(language, 64), TokenLine(language, 64)
+    graphed._graphed = GraphedStep(graphed._step, graphed.buffers, torch.zeros(1, 1, 64))
+    vectors = torch.randn(30, 64)
+    with torch.inference_mode():
+        for line in (plain, graphed):
+            line.read(vectors[:20])
+        for index in (20, 21, 22):
+            for line in (plain, graphed):
+                line.read(vectors[index : index + 1])
+        for line in (plain, graphed):
+            line.rewind(8)
+        wanted = plain.read(vectors[25:26])
+        torch.testing.assert_close(graphed.read(vectors[25:26]), wanted, atol=1e-5, rtol=0)
+
+
+def test_codes_are_drawn_among_the_likeliest() -> None:
+    logits = torch.tensor([0.0, 5.0, 4.0, -1.0])
+    random = np.random.default_rng(0)
+    drawn = [next_code(logits, 2, random) for _ in range(400)]
+    assert set(drawn) == {1, 2}
+    assert drawn.count(1) / 400 == pytest.approx(0.731, abs=0.07)
+    assert {next_code(logits, 1, random) for _ in range(5)} == {1}
+
+
+def test_words_share_a_chunk_in_proportion() -> None:
+    words = estimated_words("to be here", 100, 1_200)
+    assert [(word.text, word.start, word.end) for word in words] == [
+        ("to", 100, 400), ("be", 400, 700), ("here", 700, 1_200)
+    ]  # fmt: skip
+    assert all(word.estimated for word in words)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+async def test_a_cuda_device_says_the_same(released: Path) -> None:
+    instance = PytorchInstance(load(released, "cuda", capacity=512))
+    assert await text_of(instance, Conversation((UserText("what is"),))) == ANSWER
+    await instance.close()
