@@ -32,7 +32,7 @@ def command(
     model: Annotated[Path | None, typer.Option(help="The model's folder.")] = None,
     engine: Annotated[str | None, typer.Option(help="embedded, pytorch or vllm.")] = None,
     system: Annotated[bool, typer.Option(help="Also the full path, at playing speed.")] = True,
-    sessions: Annotated[int, typer.Option(min=1, help="Calls at a time for the full path.")] = 2,
+    sessions: Annotated[int, typer.Option(min=1, help="Calls at a time for the full path.")] = 4,
     limit: Annotated[int | None, typer.Option(min=1, help="Recordings of each label.")] = None,
 ) -> None:
     """Measure the model and the whole system on labelled recordings."""

@@ -19,7 +19,7 @@ from server.serve import new_server
 from server.service import Engine
 
 _LEAD_IN = 0.3  # seconds of room before the clip
-_PATIENCE = 2.5
+_PATIENCE = 4.5  # longer than an unfinished query is waited for
 
 
 @asynccontextmanager
