@@ -1,0 +1,137 @@
+"""Batches of sound: clips are drawn, changed, padded with silence, and said where they end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audio.features import BINS, Features
+from models.training import augmentation
+from models.training.augmentation import Strength
+from models.training.clips import Clip, ClipStore
+
+OPEN_WORDS = frozenset(  # after these a question goes on
+    (
+        "a an the of is are what which how can could i me my for with plus minus times and to in "
+        "do does you tell have get make like on from who where many much that's what's please set "
+        "turn"
+    ).split()
+)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A clip as nano hears it. `closed` are spans [start, end) of frames in which a query is
+    certainly unfinished although it is silent; `phones` are (frame, name)."""
+
+    features: Features
+    onset: int
+    end: int
+    clip: Clip
+    phones: tuple[tuple[int, str], ...] = ()
+
+
+class Ear:
+    """Draws clips of several stores and puts them into random surroundings."""
+
+    def __init__(self, stores: Sequence[ClipStore], strength: Strength, seed: int) -> None:
+        self.stores = list(stores)
+        self.random = np.random.default_rng(seed)
+        self.strength = strength
+        self._noises = self._numbers(("noise", "echo"))
+        self._speech = self._numbers(("query", "talk", "speech", "order"))
+
+    def _numbers(self, kinds: tuple[str, ...]) -> list[tuple[int, int]]:
+        return [
+            (index, number)
+            for index, store in enumerate(self.stores)
+            for number, clip in enumerate(store.clips)
+            if clip.kind in kinds and clip.split == "train"
+        ]
+
+    def hear(self, store: int, number: int) -> Heard:
+        """One clip, augmented, with random silence before and behind."""
+        random = self.random
+        clip = self.stores[store].clips[number]
+        features, onset, end = self._cropped(store, number)
+        shift = clip.onset - onset
+        pause = self._pause(clip) if clip.kind == "query" else None
+        if pause is not None:
+            at, frames = pause[0] - shift, pause[1]
+            features, end = augmentation.insert_silence(features, at, frames), end + frames
+        features, speed = augmentation.mouth(random, features, self.strength)
+        lead = int(random.integers(12, 45))
+        trail = int(random.choice((random.integers(8, 35), random.integers(30, 120))))
+        features = augmentation.pad(features, lead, trail)
+        features = augmentation.surroundings(
+            random, features, self.strength, self._background, self._talker
+        )
+        phones = (
+            () if pause else tuple((lead + round((f - shift) / speed), n) for f, n in clip.phones)
+        )
+        return Heard(features, lead + round(onset / speed), lead + round(end / speed), clip, phones)
+
+    def _cropped(self, store: int, number: int) -> tuple[Features, int, int]:
+        """Without most of the silence that was recorded; real rooms keep some of theirs."""
+        clip = self.stores[store].clips[number]
+        features = self.stores[store].features(number)
+        if clip.kind == "noise":
+            return self._window(features, 300)
+        before, behind = self.random.integers(0, 25, 2)
+        start, stop = max(0, clip.onset - int(before)), min(clip.frames, clip.end + int(behind))
+        if clip.kind == "speech":
+            return self._window(features, 400)
+        return features[start:stop], clip.onset - start, clip.end - start
+
+    def _window(self, features: Features, most: int) -> tuple[Features, int, int]:
+        length = min(len(features), int(self.random.integers(most // 4, most)))
+        start = int(self.random.integers(0, len(features) - length + 1))
+        return features[start : start + length], 0, length
+
+    def _pause(self, clip: Clip) -> tuple[int, int] | None:
+        """Sometimes a hesitation after a word that cannot be the last."""
+        words = clip.text.lower().split()
+        if len(words) < 3 or len(clip.words) < len(words) or self.random.random() > 0.3:
+            return None
+        places = [i for i in range(1, len(words)) if words[i - 1] in OPEN_WORDS]
+        if not places:
+            return None
+        chosen = clip.words[int(self.random.choice(places))]
+        if not clip.onset < chosen < clip.end:
+            return None
+        return chosen, int(self.random.integers(8, 60))
+
+    def _background(self, random: np.random.Generator, frames: int) -> Features:
+        if self._noises and random.random() < 0.75:
+            return self._looped(self._noises, frames)
+        layers = [self._looped(self._speech, frames) for _ in range(random.integers(3, 6))]
+        total = layers[0]
+        for layer in layers[1:]:
+            total = np.logaddexp(total, layer)
+        return total
+
+    def _talker(self, random: np.random.Generator, frames: int) -> Features:
+        return self._looped(self._speech, frames)
+
+    def _looped(self, numbers: list[tuple[int, int]], frames: int) -> Features:
+        store, number = numbers[int(self.random.integers(len(numbers)))]
+        features = self.stores[store].features(number)
+        start = int(self.random.integers(0, len(features)))
+        places = (start + np.arange(frames)) % len(features)
+        chosen: Features = features[places]
+        return chosen
+
+
+def stack(heard: Sequence[Heard], device: str) -> tuple[Tensor, Tensor]:
+    """Right-padded features [b, t, 80] in bfloat16 and lengths [b]."""
+    lengths = [len(one.features) for one in heard]
+    batch = np.zeros((len(heard), max(lengths), BINS), dtype=np.float32)
+    for row, one in zip(batch, heard, strict=True):
+        row[: len(one.features)] = one.features
+    features = torch.from_numpy(batch).to(device, torch.bfloat16)
+    return features, torch.tensor(lengths, device=device)

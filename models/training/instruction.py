@@ -1,0 +1,150 @@
+"""Stages two and three: the mind learns to answer, first from simulated letters, then from sound.
+
+Instruction tuning: language model and adapter on text and on letters as the encoder would spell
+them. Listening: everything together on real features, with the state tokens at every step of a
+segment, and the letters kept in practice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Many
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from models.training.alignment import PhoneTeacher, spelling_loss
+from models.training.hearing import Heard, stack
+from models.training.listener import Listener
+from models.training.running import Losses
+from models.training.sequences import NOTHING, Sequence, Sound
+from models.training.simulation import Simulated
+
+POOL = 192  # sequences that are sorted by length before they are cut into batches
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What a batch is made of, and how much its losses count."""
+
+    tokens: int = 1_400  # places in a batch, padding included
+    state: float = 0.6
+    letters: float = 0.5
+    phones: float = 0.3
+
+
+def batches(source: Callable[[], Sequence], tokens: int, seed: int) -> Iterator[list[Sequence]]:
+    """Sequences of like length together, for ever."""
+    random = Random(seed)
+    while True:
+        pool = sorted((source() for _ in range(POOL)), key=len)
+        cut: list[list[Sequence]] = [[]]
+        for sequence in pool:
+            if cut[-1] and (len(cut[-1]) + 1) * len(sequence) > tokens:
+                cut.append([])
+            cut[-1].append(sequence)
+        random.shuffle(cut)
+        yield from cut
+
+
+class Tuning:
+    """Losses of one batch after another."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        source: Callable[[], Sequence],
+        device: str,
+        shares: Shares | None = None,
+        phones: PhoneTeacher | None = None,
+    ) -> None:
+        self.listener, self.device, self.phones = listener, device, phones
+        self.shares = shares or Shares()
+        self._batches = batches(source, self.shares.tokens, seed=3)
+
+    def losses(self) -> Losses:
+        batch = next(self._batches)
+        with sdpa_kernel(SDPBackend.MATH):
+            embedded, losses = self._embed(batch)
+            hidden = self.listener.language(embedded)
+        for name, weight, wanted in (
+            ("answer", 1.0, [one.targets for one in batch]),
+            ("state", self.shares.state, [one.states for one in batch]),
+        ):
+            target = _padded(wanted, NOTHING).to(self.device)
+            chosen = target != NOTHING
+            if bool(chosen.any()):
+                logits = self.listener.language.logits(hidden[chosen]).float()
+                losses[name] = weight * functional.cross_entropy(logits, target[chosen])
+        return losses
+
+    def _embed(self, batch: Many[Sequence]) -> tuple[Tensor, Losses]:
+        """Vectors [b, n, w] of a batch, with the sounds in their places."""
+        ids = _padded([one.ids for one in batch], 0).to(self.device)
+        embedded = self.listener.language.embed(ids)
+        rows, columns, vectors, losses = self._sounds(batch)
+        if vectors is not None:
+            embedded = embedded.index_put((rows, columns), vectors)
+        return embedded, losses
+
+    def _sounds(self, batch: Many[Sequence]) -> tuple[Tensor, Tensor, Tensor | None, Losses]:
+        found = [
+            (row, place, sound)
+            for row, one in enumerate(batch)
+            for place, sound in zip(one.places, one.sounds, strict=True)
+        ]
+        losses: Losses = {}
+        parts: list[Tensor] = []
+        rows: list[Tensor] = []
+        columns: list[Tensor] = []
+        for kind in (Simulated, Heard):
+            chosen = [entry for entry in found if isinstance(entry[2], kind)]
+            if not chosen:
+                continue
+            vectors, counts = self._encode([sound for _, _, sound in chosen], losses)
+            for index, (row, place, _) in enumerate(chosen):
+                count = int(counts[index])
+                parts.append(vectors[index, :count])
+                rows.append(torch.full((count,), row))
+                columns.append(torch.arange(place, place + count))
+        if not parts:
+            empty = torch.zeros(0, dtype=torch.long)
+            return empty, empty, None, losses
+        places = torch.cat(rows).to(self.device), torch.cat(columns).to(self.device)
+        return *places, torch.cat(parts), losses
+
+    def _encode(self, sounds: Many[Sound], losses: Losses) -> tuple[Tensor, Tensor]:
+        simulated = [sound for sound in sounds if isinstance(sound, Simulated)]
+        if simulated:
+            letters, lengths = _stack_letters(simulated, self.device)
+            vectors = self.listener.vectors_of_letters(letters, lengths)
+            return vectors, (lengths + 1) // 2
+        heard = [sound for sound in sounds if isinstance(sound, Heard)]
+        frames, scores, counts = self.listener.frames(*stack(heard, self.device))
+        spelled = [i for i, one in enumerate(heard) if one.clip.spelling]
+        if spelled and self.shares.letters:
+            texts = [heard[i].clip.spelling for i in spelled]
+            loss = spelling_loss(scores[spelled], counts[spelled], texts)
+            losses["letters"] = self.shares.letters * loss
+        named = None if self.phones is None else self.phones.loss(heard, frames)
+        if named is not None:
+            losses["phones"] = self.shares.phones * named
+        vectors, lengths = self.listener.tower.adpter(self.listener.tower.blend(frames), counts)
+        return vectors, lengths
+
+
+def _padded(rows: Many[Many[int]], value: int) -> Tensor:
+    longest = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
+
+
+def _stack_letters(sounds: Many[Simulated], device: str) -> tuple[Tensor, Tensor]:
+    lengths = torch.tensor([len(sound.letters) for sound in sounds])
+    batch = torch.zeros(len(sounds), int(lengths.max()), sounds[0].letters.shape[1])
+    for row, sound in zip(batch, sounds, strict=True):
+        row[: len(sound.letters)] = torch.from_numpy(sound.letters)
+    return batch.to(device, torch.bfloat16), lengths.to(device)

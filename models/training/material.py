@@ -1,0 +1,151 @@
+"""Where training conversations come from: made from text, from spoken corpora, from recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Many
+from dataclasses import fields
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from models.training.clips import Clip, ClipStore
+from models.training.hearing import Ear
+from models.training.sequences import Sequence, Writer
+from models.training.simulation import Simulated, simulate
+from models.training.skills import coffee
+from models.training.skills.exchange import Call, Dialogue, Exchange
+from models.training.skills.negatives import not_meant
+from models.training.skills.registry import dialogue
+from models.vita.nano_prompt import NanoPrompt
+
+_FIELDS = {each.name for each in fields(Exchange)}
+
+
+def restored(entry: dict[str, Any]) -> Exchange:
+    """An exchange as it was written into a corpus."""
+    known = {name: value for name, value in entry.items() if name in _FIELDS}
+    if known.get("call"):
+        known["call"] = Call(**known["call"])
+    return Exchange(**known)
+
+
+class WrittenMaterial:
+    """Endless conversations in which every sound is simulated letters."""
+
+    def __init__(self, prompt: NanoPrompt, seed: int, typed: float = 0.25) -> None:
+        self._random, self._draw = Random(seed), np.random.default_rng(seed)
+        self._writer = Writer(prompt, seed)
+        self._typed = typed
+
+    def __call__(self) -> Sequence:
+        random = self._random
+        if random.random() < 0.16:
+            return self._refused()
+        made = dialogue(random)
+        sequence = self._writer.opening(made.tools)
+        for exchange in made.exchanges:
+            self._writer.exchange(sequence, exchange, self._sound(exchange.question))
+        return sequence
+
+    def _sound(self, text: str) -> Simulated | None:
+        if self._random.random() < self._typed:
+            return None
+        return simulate(self._draw, text, float(self._draw.uniform(0.02, 0.2)))
+
+    def _refused(self) -> Sequence:
+        sequence = self._writer.opening(())
+        if self._random.random() < 0.3:
+            first = dialogue(self._random).exchanges[0]
+            self._writer.exchange(sequence, first, None)
+        self._writer.refuse(sequence, simulate(self._draw, not_meant(self._random)))
+        return sequence
+
+
+class SpokenMaterial:
+    """Endless conversations from corpora and recordings, mixed with written ones."""
+
+    def __init__(
+        self, prompt: NanoPrompt, ear: Ear, seed: int, written: float = 0.3, people: float = 0.17
+    ) -> None:
+        self._random, self._ear = Random(seed), ear
+        self._writer = Writer(prompt, seed)
+        self._written = WrittenMaterial(prompt, seed)
+        self._shares = (written, people)
+        self._dialogues = _gathered(ear.stores, "dialogues")
+        self._talk = _gathered(ear.stores, "negatives")
+        self._orders = _people(ear.stores, ("order",))
+        self._digits = _people(ear.stores, ("digit",))
+        self._sounds = _people(ear.stores, ("noise", "noise", "echo"))
+        self._speech = _people(ear.stores, ("speech", "word"))
+
+    def __call__(self) -> Sequence:
+        kind, (written, people) = self._random.random(), self._shares
+        if kind < written:
+            return self._written()
+        if kind < written + people and self._orders:
+            return self._person()
+        if kind < written + people + 0.14:
+            return self._refused()
+        return self._conversation()
+
+    def _conversation(self) -> Sequence:
+        store, entry = self._random.choice(self._dialogues)
+        sequence = self._writer.opening(tuple(entry["tools"]))
+        for each in entry["exchanges"]:
+            exchange = restored(each)
+            typed = self._random.random() < 0.1
+            sound = None if typed else self._ear.hear(store, each["clip"])
+            self._writer.exchange(sequence, exchange, sound)
+        return sequence
+
+    def _person(self) -> Sequence:
+        """A person's order, digit, or talk that is no query."""
+        kind = self._random.random()
+        if kind < 0.25 and self._speech:
+            return self._refusing(self._random.choice(self._speech))
+        store, number = self._random.choice(self._digits if kind < 0.35 else self._orders)
+        sequence = self._opened()
+        exchange = person_exchange(self._ear.stores[store].clips[number])
+        self._writer.exchange(sequence, exchange, self._ear.hear(store, number))
+        return sequence
+
+    def _refused(self) -> Sequence:
+        return self._refusing(
+            self._random.choice(self._talk if self._random.random() < 0.65 else self._sounds)
+        )
+
+    def _refusing(self, place: tuple[int, int]) -> Sequence:
+        sequence = self._opened()
+        self._writer.refuse(sequence, self._ear.hear(*place))
+        return sequence
+
+    def _opened(self) -> Sequence:
+        """The opening and sometimes an earlier exchange."""
+        sequence = self._writer.opening(())
+        if self._random.random() < 0.25:
+            first: Dialogue = dialogue(self._random)
+            self._writer.exchange(sequence, first.exchanges[0], None)
+        return sequence
+
+
+def person_exchange(clip: Clip) -> Exchange:
+    """What a recorded order or digit should be answered."""
+    if clip.kind == "order":
+        return Exchange(clip.text, coffee.read_back(coffee.parse_label(clip.text)), "coffee")
+    return Exchange(clip.text, f"You said {clip.text}.", "digits", clip.text)
+
+
+def _gathered(stores: Many[ClipStore], name: str) -> list[Any]:
+    return [
+        (index, each) for index, store in enumerate(stores) for each in store.extra.get(name, [])
+    ]
+
+
+def _people(stores: Many[ClipStore], kinds: tuple[str, ...]) -> list[tuple[int, int]]:
+    return [
+        (index, number)
+        for index, store in enumerate(stores)
+        for number, clip in enumerate(store.clips)
+        if clip.kind in kinds and clip.split == "train"
+    ]

@@ -1,0 +1,142 @@
+"""Conversations as training sequences: token ids, places for sound, and what is to be predicted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import TypeAlias
+
+from models.base import FunctionCall
+from models.training.hearing import Heard
+from models.training.simulation import Simulated
+from models.training.skills.exchange import Exchange
+from models.vita.nano_prompt import NOISE, QUERY, TEXT, UNFINISHED, NanoPrompt
+
+Sound: TypeAlias = Heard | Simulated
+NOTHING = -100  # no prediction is asked for here
+SETTLED = 10  # feature frames after the last voice from which on a query must be seen as finished
+
+
+def vector_count(sound: Sound) -> int:
+    """Language-model vectors of a sound."""
+    if isinstance(sound, Simulated):
+        return (len(sound.letters) + 1) // 2
+    frames = ((len(sound.features) - 1) // 2 - 1) // 2
+    return (frames + 1) // 2
+
+
+def state_targets(sound: Sound, meant: bool, ids: dict[str, int]) -> list[int]:
+    """The verdict wanted after each vector of a sound.
+
+    Before the voice: noise. During a query: unfinished. From 100 ms after it: query. What is not
+    meant for the assistant is noise throughout.
+    """
+    count = vector_count(sound)
+    if not meant:
+        return [ids[NOISE]] * count
+    scale = 4 if isinstance(sound, Simulated) else 1  # simulated sounds count encoder frames
+    onset, end = sound.onset * scale, sound.end * scale
+    targets = []
+    for vector in range(count):
+        now = 8 * vector + 6  # feature frames that this vector has heard
+        if now < onset:
+            targets.append(ids[NOISE])
+        elif now < end + 2:
+            targets.append(ids[UNFINISHED] if now > onset + 8 else NOTHING)
+        else:
+            targets.append(ids[QUERY] if now >= end + SETTLED else NOTHING)
+    return targets
+
+
+@dataclass(slots=True)
+class Sequence:
+    """One conversation. `targets[i]` is what the model should predict after place i; `states[i]`
+    says the same of verdicts, which are counted apart. Sounds stand at `places`."""
+
+    ids: list[int] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
+    states: list[int] = field(default_factory=list)
+    sounds: list[Sound] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def read(self, ids: list[int]) -> None:
+        """Given, not predicted."""
+        self.ids += ids
+        self.targets += [NOTHING] * len(ids)
+        self.states += [NOTHING] * len(ids)
+
+    def predict(self, ids: list[int]) -> None:
+        """To be predicted from what stands before."""
+        for token in ids:
+            self.targets[-1] = token
+            self.read([token])
+
+    def hear(self, sound: Sound, states: list[int]) -> None:
+        self.sounds.append(sound)
+        self.places.append(len(self.ids))
+        self.ids += [0] * len(states)
+        self.targets += [NOTHING] * len(states)
+        self.states += states
+
+
+class Writer:
+    """Writes exchanges into sequences as nano's prompt has them."""
+
+    def __init__(self, prompt: NanoPrompt, seed: int) -> None:
+        self.prompt, self._random = prompt, Random(seed)
+
+    def opening(self, tools: tuple[str, ...]) -> Sequence:
+        sequence = Sequence()
+        random = self._random
+        instructions = random.choice(_INSTRUCTIONS) if random.random() < 0.25 else ""
+        sequence.read(self.prompt.opening_of(instructions, tools))
+        return sequence
+
+    def exchange(self, sequence: Sequence, exchange: Exchange, sound: Sound | None) -> None:
+        """One turn of the user and its answer; typed where there is no sound."""
+        ids, prompt = self.prompt.ids, self.prompt
+        sequence.read(prompt.user())
+        if sound is not None:
+            sequence.hear(sound, state_targets(sound, True, ids))
+            sequence.states[-1] = ids[QUERY]
+            sequence.read([ids[QUERY]])
+        else:
+            sequence.read(prompt.typed(self._typed(exchange.question)))
+            sequence.states[-1] = ids[TEXT]
+            sequence.read([ids[TEXT]])
+        if exchange.cut:
+            sequence.read(prompt.answer(exchange.answer, cut=True))
+        elif exchange.call is None:
+            sequence.predict(prompt.answer(exchange.answer))
+        else:
+            self._call(
+                sequence, exchange, FunctionCall(exchange.call.name, exchange.call.arguments)
+            )
+
+    def _call(self, sequence: Sequence, exchange: Exchange, call: FunctionCall) -> None:
+        sequence.predict(self.prompt.call(call))
+        sequence.read(self.prompt.result(exchange.result))
+        sequence.predict(self.prompt.state(False))
+        sequence.predict(self.prompt.answer(exchange.report))
+
+    def refuse(self, sequence: Sequence, sound: Sound) -> None:
+        """Sound that is not meant for the assistant."""
+        sequence.read(self.prompt.user())
+        sequence.hear(sound, state_targets(sound, False, self.prompt.ids))
+
+    def _typed(self, text: str) -> str:
+        random = self._random
+        if random.random() < 0.6:
+            text = text[:1].upper() + text[1:]
+        return text + random.choice(("", "?", ".", "?"))
+
+
+_INSTRUCTIONS = (
+    "You are a helpful assistant.", "You are a friendly voice assistant. Answer briefly.",
+    "Be kind and short.", "You are Nano.", "Answer the user's questions.",
+    "You are the voice of a coffee bar. Take orders and read them back.",
+    "Speak English. Keep answers short and clear.", "You help people at home.",
+)  # fmt: skip

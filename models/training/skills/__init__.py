@@ -1,0 +1,1 @@
+"""What nano can talk about: written down as data, spoken by templates."""

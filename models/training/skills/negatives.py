@@ -1,0 +1,99 @@
+"""What is not meant for the assistant: statements, talk to somebody else, backchannels."""
+
+from __future__ import annotations
+
+from random import Random
+
+from models.training.skills import coffee, everyday, geography, numbers
+from models.training.skills.exchange import pick
+from models.training.skills.explanations import EXPLANATIONS
+from models.training.skills.stories import STORIES
+
+BACKCHANNELS = (
+    "mhm", "uh huh", "yeah", "right", "okay", "i see", "oh", "hmm", "yes yes", "wow", "really",
+    "sure", "aha", "of course", "all right", "oh yes", "exactly", "well", "um", "uh", "mm", "ah",
+    "yes", "no", "cool", "oh really", "interesting", "true", "so so",
+)  # fmt: skip
+_NAMES = (
+    "tom", "anna", "peter", "mum", "dad", "maria", "john", "lisa", "david", "sarah", "honey",
+    "paul", "emma", "doctor", "sir", "guys", "kate", "max", "julia", "ben",
+)  # fmt: skip
+_WISHES = (
+    "can you pass me the salt", "where did you put the keys", "are you coming with us",
+    "did you see the letter", "have you fed the cat", "is dinner ready", "close the door please",
+    "what did the teacher say", "when will you be back", "how was your day", "come here please",
+    "could you help me with this box", "who was on the phone", "do you want some more soup",
+    "let us go home", "did you lock the car", "what do you want for lunch", "give me your hand",
+    "look at that dog", "why are you laughing", "put that down", "what time are you leaving",
+    "where are my glasses", "can you pick up the children", "is there any milk left",
+)  # fmt: skip
+_SUBJECTS = (
+    "the man", "my sister", "the old woman", "our neighbour", "the teacher", "he", "she", "they",
+    "we", "the children", "a friend of mine", "the captain", "my uncle", "the whole family", "i",
+    "the people there", "nobody", "the girl in the blue coat", "his wife", "the doctor",
+)  # fmt: skip
+_DOINGS = (
+    "went to the market", "had never seen the sea", "looked out of the window", "bought a new car",
+    "was sitting by the fire", "did not answer", "came home very late", "wanted to leave",
+    "talked about the weather", "found a letter under the door", "was waiting at the station",
+    "could hardly believe it", "put the book on the table", "opened the old box", "ran up the hill",
+    "worked there for many years", "walked slowly along the river", "lost the game", "laughed",
+    "forgot the umbrella", "heard a strange noise", "cooked a soup with potatoes",
+)  # fmt: skip
+_TIMES = (
+    "in the morning", "yesterday", "last summer", "after the war", "at the end of the day",
+    "when the rain began", "on that day", "before the sun came up", "two years ago", "again",
+    "with great care", "without a word", "and so it was", "as if nothing had happened", "at last",
+    "for the first time", "because it was cold", "but it was too late", "near the old bridge", "",
+)  # fmt: skip
+_WORDS = (
+    "computer", "mirror", "window", "umbrella", "mountain", "history", "ceiling", "pencil",
+    "garden", "elephant", "holiday", "morning", "carpet", "engine", "paper", "basket", "jacket",
+    "alpha", "kitchen", "bottle", "hammer", "island", "jarvis", "athena", "alexa", "blueberry",
+    "smart mirror", "view glass", "hey computer", "snow", "hospital", "forest", "machine",
+)  # fmt: skip
+
+
+def narrative(random: Random) -> str:
+    """One or two made-up sentences, as in a book read aloud."""
+    first = f"{pick(random, _SUBJECTS)} {pick(random, _DOINGS)} {pick(random, _TIMES)}"
+    if random.random() < 0.4:
+        joint = pick(random, ("and", "but", "while", "because", "and then"))
+        first = f"{first.strip()} {joint} {pick(random, _SUBJECTS)} {pick(random, _DOINGS)}"
+    return first.strip()
+
+
+def side_talk(random: Random) -> str:
+    """Talk that names somebody else, even with a question that the assistant could answer."""
+    if random.random() < 0.35:
+        maker = pick(
+            random, (geography.geography, everyday.animals, numbers.arithmetic, coffee.order)
+        )
+        said = maker(random).question
+    else:
+        said = pick(random, _WISHES)
+    name = pick(random, _NAMES)
+    return f"{name} {said}" if random.random() < 0.75 else f"{said} {name}"
+
+
+def _told(random: Random) -> str:
+    texts = (*STORIES.values(), *EXPLANATIONS.values())
+    return pick(random, pick(random, texts).split(". ")).rstrip(".")
+
+
+def _fact(random: Random) -> str:
+    maker = pick(random, (geography.geography, everyday.animals, everyday.colours,
+                          everyday.opposites, numbers.arithmetic, everyday.units,
+                          everyday.calendar, coffee.order))  # fmt: skip
+    return maker(random).answer
+
+
+def not_meant(random: Random) -> str:
+    """Words, of any length, that are no query."""
+    makers = (_fact, coffee.statement, narrative, narrative, side_talk, side_talk, _told)
+    kind = random.random()
+    if kind < 0.1:
+        return pick(random, BACKCHANNELS)
+    if kind < 0.16:
+        return pick(random, _WORDS)
+    return pick(random, makers)(random)

@@ -1,0 +1,60 @@
+"""All skills with their shares, and dialogues drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import TypeAlias
+
+from models.training.skills import coffee, everyday, functions, geography, narration, numbers, talk
+from models.training.skills.exchange import Dialogue, Exchange
+
+Maker: TypeAlias = Callable[[Random, bool], Exchange]
+
+SINGLE: dict[str, tuple[Maker, float]] = {  # skill: its maker and its share of the questions
+    "sums": (numbers.arithmetic, 16),
+    "counting": (numbers.counting, 3),
+    "digits": (numbers.lone_number, 4),
+    "geography": (geography.geography, 17),
+    "coffee": (coffee.order, 24),
+    "animals": (everyday.animals, 5),
+    "colours": (everyday.colours, 3),
+    "opposites": (everyday.opposites, 4),
+    "spelling": (everyday.spelling, 4),
+    "calendar": (everyday.calendar, 4),
+    "units": (everyday.units, 4),
+    "identity": (talk.identity, 3),
+    "small talk": (talk.small_talk, 4),
+    "stopping": (talk.stop, 4),
+    "outside": (talk.outside, 5),
+    "narration": (narration.narration, 6),
+}
+DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
+    "single": 66, "follow up": 10, "going on": 4, "repeating": 5, "recalling": 5, "functions": 10,
+}  # fmt: skip
+_SHORT = tuple(name for name in SINGLE if name not in ("narration", "stopping", "coffee"))
+
+
+def exchange(random: Random, held_out: bool = False, names: tuple[str, ...] = ()) -> Exchange:
+    """One question of any skill, or of the skills named."""
+    chosen = names or tuple(SINGLE)
+    name = random.choices(chosen, [SINGLE[each][1] for each in chosen])[0]
+    return SINGLE[name][0](random, held_out)
+
+
+def dialogue(random: Random, held_out: bool = False, most: int = 3) -> Dialogue:
+    """One to `most` exchanges; those of the last one are held out if asked for."""
+    kind = random.choices(tuple(DIALOGUES), tuple(DIALOGUES.values()))[0]
+    if kind == "functions":
+        return functions.functions(random, held_out)
+    if kind == "follow up":
+        return geography.follow_up(random, held_out)
+    if kind == "going on":
+        return narration.resumed(random, held_out)
+    if kind == "repeating":
+        return narration.repeated(random, exchange(random, names=_SHORT), held_out)
+    if kind == "recalling":
+        return narration.recalled(random, exchange(random, names=_SHORT), held_out)
+    count = 1 if held_out else random.choice((1, 1, 1, 2, most))
+    tools = (functions.functions(random).tools) if random.random() < 0.15 else ()
+    return Dialogue(tuple(exchange(random, held_out) for _ in range(count)), tools)

@@ -1,0 +1,83 @@
+"""The synthetic voices: which ones nano learns from, and which are kept back for evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from models.training.skills.exchange import pick
+
+RESERVED_FLITE = ("awb", "rms")
+RESERVED_FESTIVAL = ("ked_diphone",)
+RESERVED_VARIANTS = ("Alicia", "Michael", "f4", "m5", "klatt4", "steph2")
+
+TRAIN_FLITE = ("kal", "kal16", "slt")
+TRAIN_FESTIVAL = ("kal_diphone", "cmu_us_slt_arctic_hts")
+TRAIN_VARIANTS = (
+    "Alex Andrea Andy Annie Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario Mike Mr "
+    "Nguyen adam anika announcer antonio aunty belinda benjamin boris caleb croak david ed edward "
+    "edward2 f1 f2 f3 f5 grandma grandpa gustave iven iven2 iven3 iven4 john kaukovalta klatt "
+    "klatt2 klatt3 klatt5 klatt6 linda m1 m2 m3 m4 m6 m7 m8 marcelo max michel miguel norbert "
+    "pablo paul pedro quincy rob robert sandro shelby steph steph3 travis victor zac whisper"
+).split()
+ACCENTS = (
+    "en-us", "en-us", "en-us", "en", "en", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan",
+    "en-gb-x-gbcwmd", "en-029", "en-us-nyc",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One way to speak. `speed` 1 is the engine's own; `pitch` 0 to 1 within its range."""
+
+    engine: str  # espeak, flite or festival
+    name: str
+    accent: str = ""
+    speed: float = 1.0
+    pitch: float = 0.5
+    liveliness: float = 0.5
+
+    @property
+    def speaker(self) -> str:
+        """What two clips of the same voice share, whatever their speed and pitch."""
+        return f"{self.engine}-{self.name}"
+
+
+def reserved_speakers() -> frozenset[str]:
+    """Speakers that must never occur in training."""
+    return frozenset(
+        [f"flite-{name}" for name in RESERVED_FLITE]
+        + [f"festival-{name}" for name in RESERVED_FESTIVAL]
+        + [f"espeak-{name}" for name in RESERVED_VARIANTS]
+    )
+
+
+def training_voice(random: Random, festival: float = 0.0) -> Voice:
+    """A random voice to learn from; `festival` is the share of that slow engine."""
+    kind = random.random()
+    if kind < festival:
+        return Voice("festival", pick(random, TRAIN_FESTIVAL), speed=random.uniform(0.85, 1.25))
+    if kind < 0.35:
+        name = pick(random, ("slt", "slt", "kal16", "kal16", "kal"))
+        return Voice("flite", name, "", random.uniform(0.75, 1.35), random.uniform(0.1, 0.9))
+    return Voice(
+        "espeak",
+        pick(random, TRAIN_VARIANTS),
+        pick(random, ACCENTS),
+        random.uniform(0.7, 1.35),
+        random.uniform(0.1, 0.9),
+        random.uniform(0.2, 0.9),
+    )
+
+
+def evaluation_voice(random: Random) -> Voice:
+    """A random reserved voice."""
+    kind = random.random()
+    if kind < 0.5:
+        return Voice("flite", pick(random, RESERVED_FLITE), speed=random.uniform(0.9, 1.15))
+    if kind < 0.6:
+        return Voice("festival", pick(random, RESERVED_FESTIVAL))
+    return Voice(
+        "espeak", pick(random, RESERVED_VARIANTS), pick(random, ("en-us", "en")),
+        random.uniform(0.8, 1.2), random.uniform(0.3, 0.7),
+    )  # fmt: skip

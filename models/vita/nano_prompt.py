@@ -1,0 +1,127 @@
+"""How nano's language model sees a conversation: token ids, with places for sound and images.
+
+One turn is `<user>`, then text or vectors, then a state token, the answer and `<end>`:
+
+    <system> instructions   <tool> name(parameter, parameter)
+    <user> [sound vectors] <1> answer <end>
+    <user> typed words <3> answer <end>
+    <user> [sound vectors] <1> words that were heard <cut> <end>
+    <user> [sound vectors] <1> <call> name {json} <end> <result> output <3> answer <end>
+
+The state token follows the sound directly, so the step after each chunk is the verdict. Nothing
+here needs torch: training and the engines share it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from tokenizers import Tokenizer
+
+from models.base import FunctionCall, Tool
+
+PAD: Final = "<pad>"
+END: Final = "<end>"
+QUERY: Final = "<1>"
+NOISE: Final = "<2>"
+TEXT: Final = "<3>"
+UNFINISHED: Final = "<4>"
+USER: Final = "<user>"
+SYSTEM: Final = "<system>"
+TOOL: Final = "<tool>"
+CALL: Final = "<call>"
+RESULT: Final = "<result>"
+CUT: Final = "<cut>"
+IMAGE: Final = "<image>"
+SPECIAL: Final = (
+    PAD, END, QUERY, NOISE, TEXT, UNFINISHED, USER, SYSTEM, TOOL, CALL, RESULT, CUT, IMAGE,
+    "<spare0>", "<spare1>", "<spare2>",
+)  # fmt: skip
+INSTRUCTION_TOKENS: Final = 48  # longer instructions are cut: nano cannot follow them anyway
+RESULT_TOKENS: Final = 64
+
+
+def signature(tool: Tool) -> str:
+    """A tool as nano reads it: "set_timer(minutes)"."""
+    parameters = tool.parameters.get("properties", {})
+    return f"{tool.name}({', '.join(parameters)})"
+
+
+class NanoPrompt:
+    """Turns the parts of a conversation into token ids."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        ids = {name: tokenizer.token_to_id(name) for name in SPECIAL}
+        missing = [name for name, number in ids.items() if number is None]
+        if missing:
+            raise ValueError(f"the tokenizer lacks {', '.join(missing)}")
+        self.ids: dict[str, int] = {name: int(number) for name, number in ids.items()}
+        self.states = tuple(self.ids[name] for name in (QUERY, NOISE, TEXT, UNFINISHED))
+
+    @classmethod
+    def read(cls, path: Path) -> NanoPrompt:
+        """From a tokenizer.json."""
+        return cls(Tokenizer.from_file(str(path)))
+
+    def encode(self, text: str) -> list[int]:
+        """Plain text; special tokens written in it are not special."""
+        while any(name in text for name in SPECIAL):  # taking one out may join another
+            for name in SPECIAL:
+                text = text.replace(name, "")
+        return [int(i) for i in self._tokenizer.encode(text, add_special_tokens=False).ids]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def opening(self, instructions: str = "", tools: Iterable[Tool] = ()) -> list[int]:
+        """What stands before the first turn."""
+        return self.opening_of(instructions, [signature(tool) for tool in tools])
+
+    def opening_of(self, instructions: str, signatures: Iterable[str]) -> list[int]:
+        ids: list[int] = []
+        if instructions:
+            ids += [self.ids[SYSTEM], *self.encode(instructions)[:INSTRUCTION_TOKENS]]
+        for text in signatures:
+            ids += [self.ids[TOOL], *self.encode(text)]
+        return ids
+
+    def user(self) -> list[int]:
+        """Opens a user's turn; sound vectors may follow."""
+        return [self.ids[USER]]
+
+    def typed(self, text: str) -> list[int]:
+        """Typed words inside an open turn."""
+        return self.encode(text)
+
+    def image(self) -> list[int]:
+        """Stands before the vectors of one image inside an open turn."""
+        return [self.ids[IMAGE]]
+
+    def state(self, spoken: bool) -> list[int]:
+        """The state token with which an answer begins."""
+        return [self.ids[QUERY if spoken else TEXT]]
+
+    def answer(self, text: str, *, cut: bool = False) -> list[int]:
+        """What the assistant said, after the state token."""
+        return [*self.encode(text), *([self.ids[CUT]] if cut else []), self.ids[END]]
+
+    def call(self, call: FunctionCall) -> list[int]:
+        """A function call, after the state token."""
+        return [self.ids[CALL], *self.encode(f"{call.name} {call.arguments}"), self.ids[END]]
+
+    def result(self, output: str) -> list[int]:
+        """A function's output; a `<3>` and an answer follow."""
+        return [self.ids[RESULT], *self.encode(output)[:RESULT_TOKENS]]
+
+    def parse_call(self, ids: Iterable[int]) -> FunctionCall | None:
+        """The call in the tokens after `<call>`; None where they are no valid one."""
+        name, _, arguments = self.decode(ids).strip().partition(" ")
+        try:
+            json.loads(arguments or "{}")
+        except json.JSONDecodeError:
+            return None
+        return FunctionCall(name, arguments or "{}") if name else None
