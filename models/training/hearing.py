@@ -21,7 +21,6 @@ OPEN_WORDS = frozenset(  # after these a question goes on
         "turn"
     ).split()
 )
-)
 
 
 @dataclass(frozen=True, slots=True)
