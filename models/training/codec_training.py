@@ -55,7 +55,7 @@ class Sound:
         """Set the mean and deviation that the codec normalises with."""
         sample = self.features[:: max(1, len(self.features) // 200_000)].float()
         codec.decoder.mean.copy_(sample.mean(0))
-        codec.decoder.deviation.copy_(sample.std(0))
+        codec.decoder.deviation.copy_(sample.std(0).clamp(min=1e-2))
         codec.decoder.mean[VOICING], codec.decoder.deviation[VOICING] = 0.5, 0.5
 
 

@@ -15,7 +15,9 @@ CODES = 1024
 BOS, START, END, PADDING = 1024, 1025, 1026, 1027
 _SILENT = " ,.?!"
 _REACH = 6  # letters that the aligner may go on at once
-_MOST_STILL = 32  # codes on one letter: the decoder is lost there
+_MOST_STILL = 20  # codes on one letter: the decoder is lost there
+_MOST_SILENT = 9  # codes on the pause behind the last word: the decoder forgot to end
+_SLACK = 2  # letters that the aligner may lack when the decoder ends
 _CODES_PER_LETTER = 8.0
 _SPARE = 40  # codes, beyond that
 
@@ -33,7 +35,8 @@ class Recital:
     """Feed START to the decoder, then each code that `take` gives, until it gives None.
 
     The aligner's place only goes forward, so every code belongs to one letter and every letter to
-    one word. A chunk ends at END, and at the latest when it is far too long for its text.
+    one word. A chunk ends at END, which does not count before the last letters, and at the latest
+    when it stays far too long on a letter or is far too long for its text.
     """
 
     def __init__(self, spelling: Spelling, choice: Choice | None = None) -> None:
@@ -53,7 +56,13 @@ class Recital:
     @property
     def complete(self) -> bool:
         """It ended by END, and not before its last letters."""
-        return self._ended and self.place >= len(self.spelling.letters.rstrip(" ,.?!")) - 2
+        return self._ended and self._spoken
+
+    @property
+    def _spoken(self) -> bool:
+        """Has the aligner come to the last letters?"""
+        last = len(self.spelling.letters.rstrip(_SILENT)) - 1
+        return self.place >= last - _SLACK + 1
 
     def take(self, logits: npt.NDArray[np.float32], weights: npt.NDArray[np.float32]) -> int | None:
         """logits [CODES + 4]; the aligner's weights over [bos, letters..., codes...]."""
@@ -63,7 +72,8 @@ class Recital:
             return None
         place = self._advanced(weights[1 : 1 + len(self.spelling.letters)])
         self._still = self._still + 1 if self.places and place == self.place else 0
-        if self._still > _MOST_STILL:
+        if self._still > (_MOST_SILENT if self._behind(place) else _MOST_STILL):
+            self._ended = self._behind(place)
             return None
         self.codes.append(code)
         self.places.append(place)
@@ -72,13 +82,16 @@ class Recital:
     def _drawn(self, logits: npt.NDArray[np.float32]) -> int:
         scores = logits.astype(np.float64)
         scores[[BOS, START, PADDING]] = -np.inf
-        if not self.codes:
+        if not self.codes or not self._spoken:
             scores[END] = -np.inf
         best = np.argsort(scores)[-self._choice.top_k :]
         if len(best) == 1:
             return int(best[0])
         chances = np.exp((scores[best] - scores[best].max()) / self._choice.temperature)
         return int(self._random.choice(best, p=chances / chances.sum()))
+
+    def _behind(self, place: int) -> bool:
+        return place >= len(self.spelling.letters.rstrip(_SILENT))
 
     def _overlong(self) -> bool:
         return len(self.codes) >= _CODES_PER_LETTER * len(self.spelling.letters) + _SPARE

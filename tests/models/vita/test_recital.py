@@ -49,21 +49,27 @@ def test_the_place_never_goes_back_nor_leaps() -> None:
     assert max(np.diff(recital.places)) <= 6
 
 
-def test_it_ends() -> None:
+def test_it_ends_when_its_letters_are_said() -> None:
     recital = Recital(spell("Hello."))
-    assert recital.take(logits(END), weights(6, 0)) is not None  # not before a first code
-    assert recital.take(logits(END), weights(6, 0)) is None
-    assert not recital.complete  # it never came to its last letters
+    taken = [recital.take(logits(END), weights(6, place)) for place in (0, 2, 4)]
+    assert None not in taken and END not in taken  # too early: the next best code
+    assert recital.take(logits(END), weights(6, 4)) is None
+    assert recital.complete and [word.text for word in recital.words()] == ["Hello."]
+
+
+def test_a_decoder_that_forgets_to_end_is_ended_in_the_last_pause() -> None:
+    recital = recite("Hi.", [0, 1, 2])
+    silent = sum(recital.take(logits(7), weights(3, 2)) is not None for _ in range(40))
+    assert silent < 12 and recital.complete
 
 
 @pytest.mark.parametrize("text", ["hi.", "a long sentence, with many letters in it."])
 def test_a_lost_decoder_is_stopped(text: str) -> None:
     recital = Recital(spell(text))
     count = len(recital.spelling.letters)
-    for _ in range(1000):
-        if recital.take(logits(7), weights(count, 1)) is None:
-            break
-    assert len(recital.codes) < 100 and not recital.complete
+    while recital.take(logits(7), weights(count, 1)) is not None:
+        assert len(recital.codes) < 100
+    assert not recital.complete
 
 
 def test_drawing_is_seeded_and_keeps_to_the_best() -> None:
