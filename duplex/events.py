@@ -15,12 +15,14 @@ from models.base import AnswerOptions, Item, SpokenWord, Verdict
 class VoiceMeasured:
     """One window of the microphone was judged. `start` and `end` count the user's audio since the
     session began (seconds of samples appended, never a wall clock); `probability` is of voice;
-    `echo` says that the window is explained by our own output."""
+    `echo` says that the window is explained by our own output; `sounded_until` is the newest moment
+    at which the level was that of voice (a detector falls late), None if not known."""
 
     start: float
     end: float
     probability: float
     echo: bool = False
+    sounded_until: float | None = None
 
 
 # -------------------------------------------------------------------------- from the monitor

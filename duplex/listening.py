@@ -70,12 +70,10 @@ class Listening:
             segment = self.open(start, window.start, now)
         if segment is None:
             return
-        if (
-            edge in (Edge.ONSET, Edge.RESUMED, Edge.VOICED)
-            and self.tracker.last_voiced == window.end
-        ):
-            segment.voiced += window.end - window.start
-            segment.last_voiced = window.end
+        if edge in (Edge.ONSET, Edge.RESUMED, Edge.VOICED):
+            before = max(segment.last_voiced, window.start)
+            segment.voiced += max(0.0, self.tracker.last_voiced - before)
+            segment.last_voiced = max(segment.last_voiced, self.tracker.last_voiced)
         if edge is Edge.RESUMED:
             self._go_on(segment)
         elif edge is Edge.PAUSED:

@@ -16,6 +16,7 @@ import numpy as np
 
 from audio.frame import Samples
 from audio.recent import RecentAudio
+from audio.voice_end import VoiceEnd
 from duplex import actions as do
 from duplex import events as happened
 from duplex.outlet import AnswerOutlet, AnswerSound
@@ -73,6 +74,7 @@ class Orchestrator:
         self._conversation = conversation or Conversation()
         self.session = Session(token, settings)
         self._recording = RecentAudio(RECORDING)
+        self._voice_end = VoiceEnd()
         self._sounds = Sounds()
         self._voice = AnswerOutlet()
         self._inbox: asyncio.Queue[_Inbound] = asyncio.Queue(maxsize=4096)
@@ -149,14 +151,18 @@ class Orchestrator:
         self._recording.append(sound)
         for probability in probabilities:
             start, self._measured = self._measured, self._measured + window
-            is_echo = self._voice.is_echo(self._recording.slice(start, self._measured))
-            self._step(
-                happened.VoiceMeasured(
-                    start / HEAR_RATE, self._measured / HEAR_RATE, float(probability), is_echo
-                )
-            )
+            self._step(self._judge_window(start, self._measured, float(probability)))
         if self.session.listening.segment is not None:
             self._monitor.hear()
+
+    def _judge_window(self, start: int, end: int, probability: float) -> happened.VoiceMeasured:
+        sound = self._recording.slice(start, end)
+        is_echo = self._voice.is_echo(sound)
+        self._voice_end.push(sound)
+        until = self._voice_end.refined(end) / HEAR_RATE
+        return happened.VoiceMeasured(
+            start / HEAR_RATE, end / HEAR_RATE, probability, is_echo, until
+        )
 
     @property
     def _now(self) -> float:

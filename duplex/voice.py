@@ -9,8 +9,8 @@ from duplex.events import VoiceMeasured
 
 # Silero falls slowly after speech; leaving needs a lower value than entering, or vowels flicker.
 HYSTERESIS = 0.15
-# One quiet window between two syllables is no pause.
-PAUSE_AFTER = 0.06
+# The silence inside a plosive is no pause.
+PAUSE_AFTER = 0.08
 
 
 class Edge(Enum):
@@ -30,6 +30,7 @@ class VoiceTracker:
     last_voiced: float = 0.0
     onset: float = 0.0
     is_open: bool = False
+    is_followed: bool = False  # the level, too, has seen this segment's voice
     echo_from: float | None = None
     echo_until: float = 0.0
 
@@ -39,9 +40,20 @@ class VoiceTracker:
         sounding = window.probability >= level
         if sounding and window.echo:
             self._note_echo(window)
-        if sounding and not window.echo:
-            return self._voice(window)
+        until = self._sounded_until(window)
+        if sounding and not window.echo and window.end - until < PAUSE_AFTER:
+            return self._voice(window, until)
         return self._quiet(window)
+
+    def _sounded_until(self, window: VoiceMeasured) -> float:
+        """The level's word counts once it has followed this segment's voice: under a steady noise
+        it cannot, and the detector alone must do."""
+        if window.sounded_until is None:
+            return window.end
+        self.is_followed = self.is_open and (
+            self.is_followed or window.sounded_until > max(window.start, self.onset)
+        )
+        return window.sounded_until if self.is_followed else window.end
 
     def close(self) -> None:
         """The segment is decided: the next voice is an onset."""
@@ -56,8 +68,8 @@ class VoiceTracker:
         self.echo_from = None
         return span
 
-    def _voice(self, window: VoiceMeasured) -> Edge:
-        self.last_voiced = window.end
+    def _voice(self, window: VoiceMeasured, until: float) -> Edge:
+        self.last_voiced = max(self.last_voiced, until)
         self.echo_from = None
         if not self.is_open:
             self.is_open = self.voiced = True
