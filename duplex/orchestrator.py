@@ -131,6 +131,8 @@ class Orchestrator:
                 for partner in (self._generator, self._monitor):
                     self._start(partner)
                     partner.agree(())
+                # The first record of a trace says how this session takes turns.
+                self._step(happened.SettingsChanged(self.session.settings))
                 while True:
                     await self._take(await self._inbox.get())
         finally:
@@ -166,7 +168,7 @@ class Orchestrator:
 
     @property
     def _now(self) -> float:
-        return self._loop.time() - self._began
+        return round(self._loop.time() - self._began, 6)  # as exact as a trace keeps it
 
     def _step(self, event: happened.Event) -> None:
         now = self._now
