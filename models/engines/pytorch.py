@@ -10,7 +10,7 @@ stream is a cache.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +29,7 @@ from models.base import (
     Item,
     Mark,
     Samples,
+    Synthesizer,
     Verdict,
 )
 from models.engines.guard import CallGuard
@@ -38,6 +39,7 @@ from models.engines.vita_memory import VERDICT_EVERY, VitaMemory
 from models.engines.vita_speaking import SpeechLine, VitaVoice
 from models.engines.vita_writing import VitaWriter
 from models.engines.worker import Priority, Worker
+from models.synthesizers.choice import spoken
 from models.vita.checkpoint import TOKENIZER, Checkpoint
 from models.vita.checkpoint import load as load_checkpoint
 from models.vita.network import Vita
@@ -58,6 +60,7 @@ class Weights:
     device: torch.device
     capacity: int
     licence: str
+    synthesizer: Synthesizer | None = None  # for a checkpoint without a speech decoder
 
     @property
     def bytes(self) -> int:
@@ -65,7 +68,12 @@ class Weights:
         return sum(held.values())
 
 
-def load(folder: Path, device: str = "auto", capacity: int = CAPACITY) -> Weights:
+def load(
+    folder: Path,
+    device: str = "auto",
+    capacity: int = CAPACITY,
+    synthesizer: Synthesizer | None = None,
+) -> Weights:
     """Read a released or converted folder; bf16 on CUDA, float32 on the CPU.
 
     Raises models.vita.tensor_files.CheckpointRefused.
@@ -74,10 +82,12 @@ def load(folder: Path, device: str = "auto", capacity: int = CAPACITY) -> Weight
     if place.type == "cpu":  # two instances, each with a thread of its own, share the cores
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
     dtype = torch.bfloat16 if place.type == "cuda" else torch.float32
-    return share(load_checkpoint(folder, dtype, place), capacity)
+    return share(load_checkpoint(folder, dtype, place), capacity, synthesizer)
 
 
-def share(checkpoint: Checkpoint, capacity: int = CAPACITY) -> Weights:
+def share(
+    checkpoint: Checkpoint, capacity: int = CAPACITY, synthesizer: Synthesizer | None = None
+) -> Weights:
     """Weights from a checkpoint in memory. Raises CheckpointRefused where it cannot converse."""
     config = checkpoint.config
     if config.template not in TEMPLATES:
@@ -90,6 +100,7 @@ def share(checkpoint: Checkpoint, capacity: int = CAPACITY) -> Weights:
         device=checkpoint.model.language.model.norm.weight.device,
         capacity=min(capacity, config.language.positions),
         licence=checkpoint.licence,
+        synthesizer=synthesizer,
     )
 
 
@@ -195,7 +206,10 @@ class PytorchStream:
             if options.speak:
                 await self._urgent(self._make_speech)
             steps = self._answer_steps(options)
-            async with aclosing(self._instance.worker.iterate(steps)) as parts:
+            async with (
+                aclosing(self._instance.worker.iterate(steps)) as written,
+                aclosing(self._voiced(written, options)) as parts,
+            ):
                 async for part in parts:
                     yield part
 
@@ -208,6 +222,18 @@ class PytorchStream:
     async def close(self) -> None:
         if self._guard.close():
             self._instance.forget(self)
+
+    async def _voiced(
+        self, written: AsyncIterator[AnswerPart], options: AnswerOptions
+    ) -> AsyncGenerator[AnswerPart, None]:
+        weights = self._instance.weights
+        if not options.speak or weights.model.speech is not None or weights.synthesizer is None:
+            async for part in written:
+                yield part
+            return
+        async with aclosing(spoken(written, weights.synthesizer)) as parts:
+            async for part in parts:
+                yield part
 
     def _answer_steps(self, options: AnswerOptions) -> VitaAnswer:
         weights = self._instance.weights

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.base import AnswerChunk, Samples, SpokenWord
+from models.base import AnswerChunk, Samples
 from models.engines.torch_line import Buffers, GraphedStep
+from models.synthesizers.choice import estimated_words
 from models.vita.cache import LayerCache
 from models.vita.chunker import Chunker
 from models.vita.codec import Codec, CodecStream
@@ -68,17 +69,6 @@ def next_code(logits: Tensor, top_k: int, random: np.random.Generator) -> int:
     scores, codes = logits.double().topk(top_k)
     shares = scores.softmax(-1).cpu().numpy()
     return int(codes[int(random.choice(top_k, p=shares / shares.sum()))])
-
-
-def estimated_words(text: str, start: int, end: int) -> tuple[SpokenWord, ...]:
-    """The words of a spoken chunk over its samples [start, end), in proportion to their letters."""
-    words = text.split()
-    edges = np.cumsum([0, *(len(word) + 1 for word in words)])
-    places = start + (edges * ((end - start) / max(1, edges[-1]))).astype(int)
-    return tuple(
-        SpokenWord(word, int(places[i]), int(places[i + 1]), estimated=True)
-        for i, word in enumerate(words)
-    )
 
 
 @dataclass(slots=True)

@@ -25,7 +25,8 @@ from models.base import (
 from models.engines.pytorch import PytorchInstance, Weights, load
 from models.engines.torch_line import GraphedStep, TokenLine
 from models.engines.vita_memory import VERDICT_EVERY
-from models.engines.vita_speaking import estimated_words, next_code
+from models.engines.vita_speaking import next_code
+from models.synthesizers.choice import estimated_words
 from models.vita.checkpoint import write
 from models.vita.prompt import TEMPLATES
 from models.vita.tensor_files import CheckpointRefused
