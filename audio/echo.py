@@ -21,14 +21,18 @@ from audio.spectra import LINES, STEP, Lines, Recent, Spectra
 
 SMOOTH = 6  # steps over which energies are summed
 YOUNG = 60  # steps of learning until the path alone decides
-DOUBT = 25  # active steps in which a likeness without a known delay is believed
+DOUBT = 18  # active steps in which a likeness without a known delay is believed
 LEFT_VOICE = 0.5  # share of unexplained energy from which it is a voice
 LEFT_YOUNG = 0.75  # the same while the path is young
-ALIKE = 0.5  # likeness from which an unlearned path is echo
+FRESH = 25  # of those, the steps in which a path knows next to nothing
+ALIKE = 0.5  # likeness at a believed delay that is echo while the path is fresh
+ALIKE_STILL = 0.6  # the same while it is young
+ALIKE_ANYWHERE = 0.6  # the same at whichever delay fits best, before one is believed
 SAME = 0.9  # likeness that is echo whatever the path says
 HOLD = 20  # steps for which a voice is held through the echo's louder moments
 CONFIRM = 3  # steps in a row that make a voice
 SURE = 5  # steps in a row that start a hold
+NOISE_MEAN = 3.5  # mean of noise over the least of its smoothed power
 ABOVE_NOISE = 8.0  # power ratio: sound in the microphone
 LATE = 0.1  # share of the echo that comes later than the path reaches
 LATE_FALL = 0.9  # of that, a step (a reverberation of 1.3 s)
@@ -130,19 +134,20 @@ class EchoGuard:
             return 1.0 - max(0.0, self._finder.best)
         echo, left = self._path.explain(sources, spectrum)
         self._late = LATE_FALL * self._late + LATE * np.square(np.abs(echo))
-        known = 2.0 * self._noise + self._late
         weights = 1.0 / (self._usual + 1e-6)
-        unexplained = np.maximum(0.0, np.square(np.abs(left)) - known) @ weights
+        beyond = np.maximum(0.0, np.square(np.abs(left)) - self._late)
+        unexplained = (beyond - NOISE_MEAN * self._noise) @ weights
         self._totals.append((float(unexplained), float(np.square(np.abs(spectrum)) @ weights)))
         top, bottom = np.sum(self._totals, axis=0)
-        return float(min(1.0, top / (bottom + 1e-9)))
+        return float(min(1.0, max(0.0, top) / (bottom + 1e-9)))
 
     def _decide(self, left: float) -> bool:
         alike = self._finder.best
         if self._finder.delay is None:
-            return alike >= (ALIKE if self._finder.active < DOUBT else SAME)
+            return alike >= (ALIKE_ANYWHERE if self._finder.active < DOUBT else SAME)
         if self._path.learned < YOUNG or not self._finder.settled:
-            return left < LEFT_YOUNG or alike >= ALIKE
+            fresh = self._path.learned < FRESH
+            return left < LEFT_YOUNG or alike >= (ALIKE if fresh else ALIKE_STILL)
         return left < LEFT_VOICE or alike >= SAME
 
     def _say(self, echo: bool, likeness: float, sounding: bool) -> None:

@@ -12,7 +12,7 @@ from math import ceil, gcd
 
 import numpy as np
 import numpy.typing as npt
-import soxr  # type: ignore[import-untyped]
+import soxr
 
 from audio.frame import Samples
 

@@ -17,8 +17,8 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import soundfile  # type: ignore[import-untyped]
-import soxr  # type: ignore[import-untyped]
+import soundfile
+import soxr
 
 Samples: TypeAlias = npt.NDArray[np.float32]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from models.base import InstanceFailed, Samples, VoiceActivityDetector
 from models.vad import CONTEXT, WINDOW, SileroModel, find_weights
