@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from models.base import Instance
+from models.engines.choice import engine_for
 from server import gate
 from server.admission import Denied
 from server.config import ServerSettings
@@ -65,10 +66,19 @@ def load_engine(settings: ServerSettings) -> Engine:
     return Engine(tuple(_load_pairs(settings)), lambda: SileroDetector(silero))
 
 
+def _pytorch_options(settings: ServerSettings) -> dict[str, Any]:
+    from models.synthesizers.choice import open_synthesizer
+
+    key = settings.synthesizer_key.get_secret_value()
+    voice = open_synthesizer(settings.synthesizer, settings.synthesizer_voice, key)
+    return {"device": settings.device, "synthesizer": voice}
+
+
 def _load_pairs(settings: ServerSettings) -> Iterator[tuple[Instance, Instance]]:
-    name, kind = ENGINES[settings.engine]
+    chosen = engine_for(settings.model) if settings.engine == "auto" else settings.engine
+    name, kind = ENGINES[chosen]
     engine = import_module(name)
-    options = {"device": settings.device} if settings.engine == "pytorch" else {}
+    options = _pytorch_options(settings) if chosen == "pytorch" else {}
     weights = engine.load(settings.model, **options)  # one copy, however many instances
     licence = getattr(weights, "licence", "")
     if licence:

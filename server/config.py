@@ -81,8 +81,11 @@ class ServerSettings(BaseSettings):
     model: Path = BUNDLED_MODEL
     model_name: str = Field(default="nano", pattern=r"^[\w.-]{1,64}$")
     model_aliases: Names = ("gpt-realtime",)  # other names under which clients may ask for it
-    engine: Literal["embedded", "pytorch", "vllm"] = "embedded"
+    engine: Literal["auto", "embedded", "pytorch", "vllm"] = "auto"  # auto: by the folder
     device: str = "auto"  # for pytorch
+    synthesizer: str = ""  # espeak-ng, or an http address: for checkpoints without a voice
+    synthesizer_voice: str = ""
+    synthesizer_key: SecretStr = SecretStr("")
     api_keys: Secrets = ()
     allowed_origins: Names = ()  # beside the server's own; "*" is every origin
     pairs: int = Field(default=1, ge=1, le=64)

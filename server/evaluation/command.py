@@ -30,7 +30,7 @@ def command(
     json_output: Annotated[Path, typer.Option("--json", help="Where the figures go.")],
     split: Annotated[str, typer.Option(help="Part of the manifest; all for the whole.")] = "dev",
     model: Annotated[Path | None, typer.Option(help="The model's folder.")] = None,
-    engine: Annotated[str | None, typer.Option(help="embedded, pytorch or vllm.")] = None,
+    engine: Annotated[str | None, typer.Option(help="auto, embedded, pytorch or vllm.")] = None,
     system: Annotated[bool, typer.Option(help="Also the full path, at playing speed.")] = True,
     sessions: Annotated[int, typer.Option(min=1, help="Calls at a time for the full path.")] = 4,
     limit: Annotated[int | None, typer.Option(min=1, help="Recordings of each label.")] = None,
