@@ -28,7 +28,7 @@ def test_the_form_changes_nothing(parts: Parts, exact: Bundle) -> None:
     report = compare(parts, exact, QUESTIONS, clips, ["paris.", "it is the capital of france."])
     assert report.holds
     assert report.answers == 5
-    assert report.codes > 50
+    assert report.codes > 10
     assert report.codes_equal == report.codes
     assert report.state_difference < 1e-4
 
