@@ -37,6 +37,7 @@ class Answering:
         self.beside: dict[int, Response] = {}  # answers beside the conversation
         self.num_started = 0
         self.ended_at: float | None = None  # when the last answer fell silent
+        self.delay = 0.0  # seconds from sending to hearing, learned from the client's reports
 
     # -------------------------------------------------------------------------- beginning
 
@@ -59,7 +60,7 @@ class Answering:
             item_id,
             options,
             now,
-            PlayoutClock(SPEAK_RATE, lead=self.settings.lead),
+            PlayoutClock(SPEAK_RATE, lead=self.settings.lead, delay=self.delay),
             segment=segment,
             follows_speech=segment is not None,
             metadata=metadata,
@@ -258,6 +259,7 @@ class Answering:
             del self.beside[response.response_id]
             return
         self.current = None
+        self.delay = response.clock.delay
         self.ended_at = response.clock.end(now)
         self.floor.move_assistant(AssistantStep.END)
 
