@@ -121,11 +121,13 @@ def instruct(
     torch.manual_seed(seed)
     listener = _listener(folder, begin, [])
     listener.tower.encoder.requires_grad_(False)
-    listener.tower.letters.requires_grad_(False)
+    if listener.tower.letters is not None:
+        listener.tower.letters.requires_grad_(False)
     listener.tower.gate.requires_grad_(False)
     material = WrittenMaterial(NanoPrompt.read(tokenizer), seed)
     stage = Stage("instruction", minutes, rate, device, threads)
-    Runner(stage, listener, folder).run(Tuning(listener, material, device).losses, resume)
+    tuning = Tuning(listener, material, device)
+    Runner(stage, listener, folder, tuning.reader).run(tuning.losses, resume)
 
 
 @application.command()
@@ -136,6 +138,7 @@ def listen(
     ),
     minutes: Minutes = 30,
     rate: Rate = 8e-4,
+    written: Annotated[float, typer.Option(help="Share of conversations without sound.")] = 0.3,
     resume: Resume = False,
     device: Device = "cpu",
     threads: Threads = 1,
@@ -155,11 +158,12 @@ def listen(
     listener = Listener.load(folder / f"{mind}.pt")
     listener.take_ears(Listener.load(folder / f"{ears}.pt"))
     ear = Ear(_stores(folder), Strength(), seed)
-    material = SpokenMaterial(NanoPrompt.read(tokenizer), ear, seed)
+    material = SpokenMaterial(NanoPrompt.read(tokenizer), ear, seed, written)
     stage = Stage("listening", minutes, rate, device, threads)
     phones = PhoneTeacher(ear.stores, listener.config.audio.width)
     tuning = Tuning(listener, material, device, phones=phones)
-    Runner(stage, listener, folder, phones).run(tuning.losses, resume)
+    extra = torch.nn.ModuleList([phones, tuning.reader])
+    Runner(stage, listener, folder, extra).run(tuning.losses, resume)
 
 
 @application.command()
@@ -191,6 +195,71 @@ def evaluate(
     console = Console()
     for name, value in report.figures.items():
         console.log(f"{name}: {value:.1%} of {report.counts.get(name, 0)}")
+
+
+@application.command()
+def read(folder: Folder = RUNS) -> None:
+    """Let the teacher's voice read answers aloud, for codec and speech decoder."""
+    from models.training.skills.answers import answers
+    from models.training.speech_data import ReadingPlan, planned_texts, record
+
+    train, held_out = planned_texts(answers(), ReadingPlan())
+    record(train, folder / "readings")
+    record(held_out, folder / "readings-held-out")
+
+
+@application.command()
+def codec(steps: int = 3000, folder: Folder = RUNS) -> None:
+    """Stage 4, codec: sound to codes and back."""
+    from models.training.codec_training import CodecOptions, train
+
+    train(folder / "readings", folder / "codec.pt", CodecOptions(steps=steps))
+
+
+@application.command()
+def speak(steps: int = 5000, folder: Folder = RUNS) -> None:
+    """Stage 5, speech decoder: letters to codes."""
+    from models.training.speech_training import SpeechOptions, train
+
+    paths = (folder / "readings", folder / "codec.pt", folder / "speech.pt")
+    train(*paths, SpeechOptions(steps=steps))
+
+
+@application.command()
+def export(folder: Folder = RUNS, nano: Path = Path("models/nano")) -> None:
+    """Write what embedded instances read: 8-bit networks, tokenizer, configuration."""
+    from models.training.export import export as write
+    from models.training.handover import read_run
+
+    write(read_run(folder, nano), nano)
+
+
+@application.command(name="all")
+def everything(
+    manifest: Path | None = None,
+    corpora: int = 3,
+    hours: Annotated[float, typer.Option(help="Time for stages one to three together.")] = 1.75,
+    device: Device = "cpu",
+    threads: Threads = 1,
+    folder: Folder = RUNS,
+) -> None:
+    """Every stage in order, from nothing to the folder that is served."""
+    tokens()
+    for number in range(1, corpora + 1):
+        synthesise(f"{number:02d}", seed=10 + number, folder=folder)
+    synthesise("evaluation", 300, 120, 77, folder)
+    sounds(manifest, folder=folder)
+    minutes = hours * 60
+    align(minutes * 0.32, device=device, threads=threads, folder=folder)
+    instruct(minutes * 0.25, device=device, threads=threads, folder=folder)
+    if manifest is not None:
+        transcribe(folder=folder)
+    listen(minutes=minutes * 0.43, device=device, threads=threads, folder=folder)
+    evaluate(folder=folder)
+    read(folder)
+    codec(folder=folder)
+    speak(folder=folder)
+    export(folder)
 
 
 def main() -> None:

@@ -64,7 +64,8 @@ def microphone_colour(random: np.random.Generator, decibels: float = 7.0) -> Fea
     tilt = np.float32(random.normal(0, decibels)) * DECIBEL
     places = np.linspace(0, 1, BINS, dtype=np.float32)
     curve = np.interp(places, np.linspace(0, 1, 7), knots) + tilt * (places - 0.5)
-    return curve[None].astype(np.float32)
+    offsets: Features = curve[None].astype(np.float32)
+    return offsets
 
 
 def smear(features: Features, decay: float, wet: float) -> Features:

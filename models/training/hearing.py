@@ -25,14 +25,15 @@ OPEN_WORDS = frozenset(  # after these a question goes on
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A clip as nano hears it. `closed` are spans [start, end) of frames in which a query is
-    certainly unfinished although it is silent; `phones` are (frame, name)."""
+    """A clip as nano hears it: features [frames, 80], voice from `onset` to `end` in frames,
+    and phonemes as (first frame, name)."""
 
     features: Features
     onset: int
     end: int
     clip: Clip
     phones: tuple[tuple[int, str], ...] = ()
+    ends: tuple[int, ...] = ()  # where each word of the text is over, in frames
 
 
 class Ear:
@@ -73,7 +74,9 @@ class Ear:
         phones = (
             () if pause else tuple((lead + round((f - shift) / speed), n) for f, n in clip.phones)
         )
-        return Heard(features, lead + round(onset / speed), lead + round(end / speed), clip, phones)
+        onset, end = lead + round(onset / speed), lead + round(end / speed)
+        starts = () if pause else tuple(lead + round((f - shift) / speed) for f in clip.words)
+        return Heard(features, onset, end, clip, phones, word_ends(clip.text, starts, end))
 
     def _cropped(self, store: int, number: int) -> tuple[Features, int, int]:
         """Without most of the silence that was recorded; real rooms keep some of theirs."""
@@ -124,6 +127,14 @@ class Ear:
         places = (start + np.arange(frames)) % len(features)
         chosen: Features = features[places]
         return chosen
+
+
+def word_ends(text: str, starts: Sequence[int], end: int) -> tuple[int, ...]:
+    """Ends of all words of a text from their starts; none where these do not fit the text."""
+    count = len(text.split())
+    if count == 0 or len(starts) not in (count, count + 1):
+        return ()
+    return (*starts[1:count], end)
 
 
 def stack(heard: Sequence[Heard], device: str) -> tuple[Tensor, Tensor]:

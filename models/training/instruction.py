@@ -20,6 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from models.training.alignment import PhoneTeacher, spelling_loss
 from models.training.hearing import Heard, stack
 from models.training.listener import Listener
+from models.training.reading import WordTeacher
 from models.training.running import Losses
 from models.training.sequences import NOTHING, Sequence, Sound
 from models.training.simulation import Simulated
@@ -34,7 +35,8 @@ class Shares:
     tokens: int = 1_400  # places in a batch, padding included
     state: float = 0.6
     letters: float = 0.5
-    phones: float = 0.3
+    phones: float = 0.2
+    words: float = 0.5
 
 
 def batches(source: Callable[[], Sequence], tokens: int, seed: int) -> Iterator[list[Sequence]]:
@@ -63,6 +65,7 @@ class Tuning:
         phones: PhoneTeacher | None = None,
     ) -> None:
         self.listener, self.device, self.phones = listener, device, phones
+        self.reader = WordTeacher(listener.language)
         self.shares = shares or Shares()
         self._batches = batches(source, self.shares.tokens, seed=3)
 
@@ -71,6 +74,10 @@ class Tuning:
         with sdpa_kernel(SDPBackend.MATH):
             embedded, losses = self._embed(batch)
             hidden = self.listener.language(embedded)
+        words = _padded([one.words for one in batch], NOTHING).to(self.device)
+        read = self.reader.loss(self.listener.language, words)
+        if read is not None:
+            losses["words"] = self.shares.words * read
         for name, weight, wanted in (
             ("answer", 1.0, [one.targets for one in batch]),
             ("state", self.shares.state, [one.states for one in batch]),

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.vita.audio_encoder import EncoderTransformer
 from models.vita.config import (
     AdapterConfig,
     AudioEncoderConfig,
@@ -54,9 +55,12 @@ class Listener(nn.Module):
         self.tower = SpelledTower(config.audio, config.adapter, config.language.width)
         self.language = LanguageModel(config.language)
         self.language.initialise()
-        embed = self.tower.encoder.enc[1].embed[1]
+        transformer = self.tower.encoder.enc[1]
+        assert isinstance(transformer, EncoderTransformer)
         with torch.no_grad():  # the encoder multiplies by the root of its width: start at one
-            embed.weight.fill_(config.audio.width**-0.5)
+            for part in transformer.embed:
+                if isinstance(part, nn.LayerNorm):
+                    part.weight.fill_(config.audio.width**-0.5)
 
     def frames(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Encoder frames [b, t, w], letter scores [b, t, letters], lengths [b]."""

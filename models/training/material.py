@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Many
 from dataclasses import fields
+from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -16,9 +17,11 @@ from models.training.simulation import Simulated, simulate
 from models.training.skills import coffee
 from models.training.skills.exchange import Call, Dialogue, Exchange
 from models.training.skills.negatives import not_meant
-from models.training.skills.registry import dialogue
+from models.training.skills.registry import SINGLE, dialogue
 from models.vita.nano_prompt import NanoPrompt
 
+SKILL_NAMES = {"capitals": "geography", "continents": "geography",
+               "stories": "narration", "explanations": "narration"}  # fmt: skip
 _FIELDS = {each.name for each in fields(Exchange)}
 
 
@@ -33,7 +36,7 @@ def restored(entry: dict[str, Any]) -> Exchange:
 class WrittenMaterial:
     """Endless conversations in which every sound is simulated letters."""
 
-    def __init__(self, prompt: NanoPrompt, seed: int, typed: float = 0.25) -> None:
+    def __init__(self, prompt: NanoPrompt, seed: int, typed: float = 0.5) -> None:
         self._random, self._draw = Random(seed), np.random.default_rng(seed)
         self._writer = Writer(prompt, seed)
         self._typed = typed
@@ -73,6 +76,7 @@ class SpokenMaterial:
         self._written = WrittenMaterial(prompt, seed)
         self._shares = (written, people)
         self._dialogues = _gathered(ear.stores, "dialogues")
+        self._weights = list(accumulate(_weight(entry) for _, entry in self._dialogues))
         self._talk = _gathered(ear.stores, "negatives")
         self._orders = _people(ear.stores, ("order",))
         self._digits = _people(ear.stores, ("digit",))
@@ -90,7 +94,7 @@ class SpokenMaterial:
         return self._conversation()
 
     def _conversation(self) -> Sequence:
-        store, entry = self._random.choice(self._dialogues)
+        store, entry = self._random.choices(self._dialogues, cum_weights=self._weights)[0]
         sequence = self._writer.opening(tuple(entry["tools"]))
         for each in entry["exchanges"]:
             exchange = restored(each)
@@ -134,6 +138,12 @@ def person_exchange(clip: Clip) -> Exchange:
     if clip.kind == "order":
         return Exchange(clip.text, coffee.read_back(coffee.parse_label(clip.text)), "coffee")
     return Exchange(clip.text, f"You said {clip.text}.", "digits", clip.text)
+
+
+def _weight(entry: dict[str, Any]) -> float:
+    """Corpora hold all skills alike; they are drawn by today's shares, single questions first."""
+    skill = SKILL_NAMES.get(entry["exchanges"][0]["skill"], entry["exchanges"][0]["skill"])
+    return SINGLE[skill][1] / len(entry["exchanges"]) if skill in SINGLE else 3.0
 
 
 def _gathered(stores: Many[ClipStore], name: str) -> list[Any]:

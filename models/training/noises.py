@@ -64,7 +64,7 @@ def bursts(random: _Random, count: int) -> Samples:
     """Claps, knocks, coughs: noise or a thud that starts at once and dies away."""
     out = np.zeros(count)
     for _ in range(random.integers(1, 7)):
-        start, length = random.integers(0, count), random.integers(300, 7000)
+        start, length = int(random.integers(0, count)), int(random.integers(300, 7000))
         burst = random.normal(0, 1, length) * np.exp(-np.arange(length) / (length * 0.25))
         pole = random.uniform(0, 0.97)
         burst = lfilter([1.0 - pole], [1.0, -pole], burst) * random.uniform(0.2, 1)

@@ -114,7 +114,8 @@ class Runner:
         while spent < self.stage.minutes * 60:
             losses = losses_of()
             if losses is not None:
-                torch.stack(list(losses.values())).sum().backward()
+                total = torch.stack(list(losses.values())).sum()
+                total.backward()  # type: ignore[no-untyped-call]
                 optimiser.step(spent / (self.stage.minutes * 60), steps)
                 shown = {name: float(loss.detach()) for name, loss in losses.items()}
                 history.take(shown, steps, spent)

@@ -48,14 +48,32 @@ def state_targets(sound: Sound, meant: bool, ids: dict[str, int]) -> list[int]:
     return targets
 
 
+def word_targets(sound: Sound, prompt: NanoPrompt) -> list[int]:
+    """The text token that each vector of a sound completes; most complete none.
+
+    A word's last token stands at the first vector that has heard the word's end and a little more.
+    """
+    scale, text = (4, sound.text) if isinstance(sound, Simulated) else (1, sound.clip.text)
+    targets = [NOTHING] * vector_count(sound)
+    for place, (word, end) in enumerate(zip(text.split(), sound.ends, strict=False)):
+        tokens = prompt.encode(word if place == 0 else f" {word}")
+        last = -(-(end * scale + 4) // 8)
+        for step, token in enumerate(reversed(tokens)):
+            if 0 <= last - step < len(targets):
+                targets[last - step] = token
+    return targets
+
+
 @dataclass(slots=True)
 class Sequence:
     """One conversation. `targets[i]` is what the model should predict after place i; `states[i]`
-    says the same of verdicts, which are counted apart. Sounds stand at `places`."""
+    says the same of verdicts, which are counted apart; `words` are the text tokens that a vector of
+    sound completes. Sounds stand at `places`."""
 
     ids: list[int] = field(default_factory=list)
     targets: list[int] = field(default_factory=list)
     states: list[int] = field(default_factory=list)
+    words: list[int] = field(default_factory=list)
     sounds: list[Sound] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
 
@@ -67,6 +85,7 @@ class Sequence:
         self.ids += ids
         self.targets += [NOTHING] * len(ids)
         self.states += [NOTHING] * len(ids)
+        self.words += [NOTHING] * len(ids)
 
     def predict(self, ids: list[int]) -> None:
         """To be predicted from what stands before."""
@@ -74,12 +93,13 @@ class Sequence:
             self.targets[-1] = token
             self.read([token])
 
-    def hear(self, sound: Sound, states: list[int]) -> None:
+    def hear(self, sound: Sound, states: list[int], words: list[int]) -> None:
         self.sounds.append(sound)
         self.places.append(len(self.ids))
         self.ids += [0] * len(states)
         self.targets += [NOTHING] * len(states)
         self.states += states
+        self.words += words
 
 
 class Writer:
@@ -100,7 +120,7 @@ class Writer:
         ids, prompt = self.prompt.ids, self.prompt
         sequence.read(prompt.user())
         if sound is not None:
-            sequence.hear(sound, state_targets(sound, True, ids))
+            sequence.hear(sound, state_targets(sound, True, ids), word_targets(sound, prompt))
             sequence.states[-1] = ids[QUERY]
             sequence.read([ids[QUERY]])
         else:
@@ -125,7 +145,8 @@ class Writer:
     def refuse(self, sequence: Sequence, sound: Sound) -> None:
         """Sound that is not meant for the assistant."""
         sequence.read(self.prompt.user())
-        sequence.hear(sound, state_targets(sound, False, self.prompt.ids))
+        states = state_targets(sound, False, self.prompt.ids)
+        sequence.hear(sound, states, word_targets(sound, self.prompt))
 
     def _typed(self, text: str) -> str:
         random = self._random

@@ -16,6 +16,9 @@ _CONFUSED = {  # what sounds alike is written alike by a young encoder
 }  # fmt: skip
 
 
+SPACE = ALPHABET.index(" ") + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Simulated:
     """letters [frames, LETTERS], 25 frames a second; voice from `onset` to `end`, in frames."""
@@ -23,14 +26,19 @@ class Simulated:
     letters: npt.NDArray[np.float32]
     onset: int
     end: int
+    text: str = ""
+    ends: tuple[int, ...] = ()  # where each word of the text is over, in frames
 
 
 def simulate(random: np.random.Generator, text: str, error: float = 0.08) -> Simulated:
     """Peaks of letters between blanks, some of them wrong, missing or unsure."""
     frames: list[int] = [0] * int(random.integers(3, 12))
     onset, before = len(frames), 0
+    ends: list[int] = []
     for letter in letter_ids(text):
         kind = random.random()
+        if letter == SPACE:
+            ends.append(len(frames))
         if kind < 0.4 * error:
             continue
         if kind < error:
@@ -42,7 +50,7 @@ def simulate(random: np.random.Generator, text: str, error: float = 0.08) -> Sim
         before = letter
     end = len(frames) + 1
     frames += [0] * int(random.integers(3, 16))
-    return Simulated(_unsure(random, frames), onset, end)
+    return Simulated(_unsure(random, frames), onset, end, text, (*ends, end))
 
 
 def _unsure(random: np.random.Generator, frames: list[int]) -> npt.NDArray[np.float32]:

@@ -69,7 +69,8 @@ class Espeak:
 
     def _take(self, wave: ctypes._Pointer, count: int, events: ctypes._Pointer) -> int:  # type: ignore[type-arg]
         if count > 0 and wave:
-            self._pieces.append(np.ctypeslib.as_array(wave, (count,)).astype(np.float32) / 32768)
+            piece: Samples = np.ctypeslib.as_array(wave, (count,)).astype(np.float32)
+            self._pieces.append(piece / np.float32(32768))
         index = 0
         while events[index].type:
             event = events[index]

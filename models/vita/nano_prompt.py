@@ -55,11 +55,11 @@ class NanoPrompt:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        ids = {name: tokenizer.token_to_id(name) for name in SPECIAL}
-        missing = [name for name, number in ids.items() if number is None]
+        found = {name: tokenizer.token_to_id(name) for name in SPECIAL}
+        self.ids = {name: number for name, number in found.items() if number is not None}
+        missing = [name for name in SPECIAL if name not in self.ids]
         if missing:
             raise ValueError(f"the tokenizer lacks {', '.join(missing)}")
-        self.ids: dict[str, int] = {name: int(number) for name, number in ids.items()}
         self.states = tuple(self.ids[name] for name in (QUERY, NOISE, TEXT, UNFINISHED))
 
     @classmethod

@@ -75,13 +75,13 @@ def _timer(random: Random, held_out: bool, declared: bool) -> tuple[Exchange, st
     if not declared:
         return Exchange(question, NO_TIMER, "functions"), ""
     seconds = count * {"second": 1, "minute": 60, "hour": 3600}[unit]
-    arguments: dict[str, object] = {
+    choices: dict[str, dict[str, object]] = {
         "minutes": {"minutes": seconds // 60 if seconds % 60 == 0 else round(seconds / 60, 2)},
         "seconds": {"seconds": seconds},
         "duration": {"duration": f"{count} {plural}"},
         "amount, unit": {"amount": count, "unit": plural},
-    }[parameter]
-    call = Call(name, json.dumps(arguments))
+    }
+    call = Call(name, json.dumps(choices[parameter]))
     report = f"The timer is set for {spell(count)} {plural}."
     result = pick(random, ("ok", "done", '{"status": "ok"}', '{"ok": true}'))
     exchange = Exchange(question, "", "functions", call=call, result=result, report=report)

@@ -12,25 +12,25 @@ from models.training.skills.exchange import Dialogue, Exchange
 Maker: TypeAlias = Callable[[Random, bool], Exchange]
 
 SINGLE: dict[str, tuple[Maker, float]] = {  # skill: its maker and its share of the questions
-    "sums": (numbers.arithmetic, 16),
-    "counting": (numbers.counting, 3),
-    "digits": (numbers.lone_number, 4),
-    "geography": (geography.geography, 17),
-    "coffee": (coffee.order, 24),
-    "animals": (everyday.animals, 5),
-    "colours": (everyday.colours, 3),
-    "opposites": (everyday.opposites, 4),
-    "spelling": (everyday.spelling, 4),
-    "calendar": (everyday.calendar, 4),
-    "units": (everyday.units, 4),
-    "identity": (talk.identity, 3),
-    "small talk": (talk.small_talk, 4),
-    "stopping": (talk.stop, 4),
-    "outside": (talk.outside, 5),
-    "narration": (narration.narration, 6),
+    "sums": (numbers.arithmetic, 3),
+    "counting": (numbers.counting, 0.5),
+    "digits": (numbers.lone_number, 5),
+    "geography": (geography.geography, 16),
+    "coffee": (coffee.order, 40),
+    "animals": (everyday.animals, 2),
+    "colours": (everyday.colours, 2),
+    "opposites": (everyday.opposites, 2),
+    "spelling": (everyday.spelling, 0.5),
+    "calendar": (everyday.calendar, 0.5),
+    "units": (everyday.units, 0.5),
+    "identity": (talk.identity, 5),
+    "small talk": (talk.small_talk, 6),
+    "stopping": (talk.stop, 6),
+    "outside": (talk.outside, 6),
+    "narration": (narration.narration, 2),
 }
 DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
-    "single": 66, "follow up": 10, "going on": 4, "repeating": 5, "recalling": 5, "functions": 10,
+    "single": 88, "follow up": 5, "going on": 1, "repeating": 1, "recalling": 1, "functions": 4,
 }  # fmt: skip
 _SHORT = tuple(name for name in SINGLE if name not in ("narration", "stopping", "coffee"))
 
@@ -55,6 +55,6 @@ def dialogue(random: Random, held_out: bool = False, most: int = 3) -> Dialogue:
         return narration.repeated(random, exchange(random, names=_SHORT), held_out)
     if kind == "recalling":
         return narration.recalled(random, exchange(random, names=_SHORT), held_out)
-    count = 1 if held_out else random.choice((1, 1, 1, 2, most))
+    count = 1 if held_out else random.choice((1, 1, 1, 1, 1, 1, 2, most))
     tools = (functions.functions(random).tools) if random.random() < 0.15 else ()
     return Dialogue(tuple(exchange(random, held_out) for _ in range(count)), tools)

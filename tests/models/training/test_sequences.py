@@ -10,10 +10,17 @@ import torch
 
 from models.training.augmentation import Strength, surroundings, warp_frequency
 from models.training.clips import Clip
-from models.training.hearing import Heard
+from models.training.hearing import Heard, word_ends
 from models.training.instruction import batches
 from models.training.material import WrittenMaterial, restored
-from models.training.sequences import NOTHING, Sequence, Writer, state_targets, vector_count
+from models.training.sequences import (
+    NOTHING,
+    Sequence,
+    Writer,
+    state_targets,
+    vector_count,
+    word_targets,
+)
 from models.training.simulation import simulate
 from models.training.skills.exchange import Call, Exchange
 from models.vita.audio_encoder import encoder_frames
@@ -87,6 +94,16 @@ def test_calls_and_their_results(prompt: NanoPrompt) -> None:
     assert sequence.ids[sequence.ids.index(prompt.ids["<result>"]) + 1 :][:5] == prompt.encode(
         "09:05"
     )
+
+
+def test_words_stand_where_they_are_over(prompt: NanoPrompt) -> None:
+    features = np.zeros((200, 80), np.float32)
+    spoken = Heard(features, 20, 160, CLIP, ends=word_ends(CLIP.text, (20, 70, 110), 160))
+    targets = word_targets(spoken, prompt)
+    places = [place for place, token in enumerate(targets) if token != NOTHING]
+    assert prompt.decode([targets[place] for place in places]) == "what is that"
+    assert [8 * place + 6 for place in places] == [78, 118, 166]  # ends at 70, 110, 160
+    assert set(word_targets(heard(), prompt)) == {NOTHING}
 
 
 def test_simulated_letters_are_probabilities() -> None:
