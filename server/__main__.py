@@ -15,8 +15,8 @@ COMMANDS = {
     "call": "server.call.command",
     "eval": "server.evaluation.command",
     "replay": "server.replay.command",
-    "inspect": "server.inspection.command",
-    "convert": "server.conversion.command",
+    "inspect": "server.inspection",
+    "convert": "server.conversion",
     "train": "server.training.command",
 }
 
