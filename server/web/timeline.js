@@ -12,14 +12,15 @@ const RIBBON = 30; // pixels between the two threads
 const EDGE = { top: 46, bottom: 34, right: 116, rightNarrow: 50 };
 const NARROW = 620; // pixels
 const CROSSING = 18; // pixels that a swap takes
-const STILL_RATE = 250; // milliseconds between pictures where motion is unwelcome
+const FRAME = 33; // milliseconds between pictures
+const STILL_FRAME = 250; // the same where motion is unwelcome, or nothing moves
+const SHARE = 5; // of the page's time at most one part in so many goes into painting
 const LAG = 0.06; // seconds behind the present: peaks arrive in blocks
 
 export class Timeline {
   #canvas;
   #current;
   #now;
-  #painted = 0;
   #palette = new Palette();
   #still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -38,12 +39,18 @@ export class Timeline {
     new ResizeObserver(() => this.paint()).observe(canvas);
   }
 
+  /** Paints for ever, and leaves slow machines time for the sound and for everything else. */
   run() {
+    let next = 0;
+    let shown = -1;
     const frame = (at) => {
-      const wait = this.#still.matches ? STILL_RATE : 0;
-      if (at - this.#painted >= wait) {
-        this.#painted = at;
+      if (at >= next) {
+        const began = performance.now();
         this.paint();
+        const still = this.#still.matches || this.#now() === shown;
+        shown = this.#now();
+        const cost = performance.now() - began;
+        next = at + Math.max(still ? STILL_FRAME : FRAME, SHARE * cost);
       }
       requestAnimationFrame(frame);
     };
