@@ -302,6 +302,8 @@ def _tensors(content: Any, where: str) -> dict[str, Tensor]:
 def _codec(content: dict[str, Any]) -> CodecConfig:
     try:
         speaker = tuple(int(code) for code in content["global_tokens"])
+        if not all(0 <= code < int(content["n_codes"]) for code in speaker):
+            raise ValueError("global_tokens out of range")
         return CodecConfig(
             codes=int(content["n_codes"]),
             code_width=int(content["upsample_initial_channel"]),
