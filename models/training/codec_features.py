@@ -12,7 +12,7 @@ from models.vita.vocoder import BANDS, FEATURES, FRAMES_PER_CODE, HOP, band_plac
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it asks setuptools for its own version
-    import pyworld  # type: ignore[import-untyped]
+    import pyworld
 
 _PERIOD = 1000 * HOP / SPEAK_RATE  # milliseconds
 _LOWEST, _HIGHEST = 110.0, 350.0  # hertz, of the teacher's voice

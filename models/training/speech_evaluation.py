@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import soxr  # type: ignore[import-untyped]
+import soxr
 import torch
-from pocketsphinx import Decoder  # type: ignore[import-untyped]
+from pocketsphinx import Decoder
 
 from models.base import HEAR_RATE, SPEAK_RATE, Samples, SpokenWord
 from models.vita.cache import growing
