@@ -204,8 +204,8 @@ def read(folder: Folder = RUNS) -> None:
     from models.training.speech_data import ReadingPlan, planned_texts, record
 
     train, held_out = planned_texts(answers(), ReadingPlan())
-    record(train, folder / "readings")
-    record(held_out, folder / "readings-held-out")
+    record(train, folder / "voice" / "train")
+    record(held_out, folder / "voice" / "held-out")
 
 
 @application.command()
@@ -213,7 +213,7 @@ def codec(steps: int = 3000, folder: Folder = RUNS) -> None:
     """Stage 4, codec: sound to codes and back."""
     from models.training.codec_training import CodecOptions, train
 
-    train(folder / "readings", folder / "codec.pt", CodecOptions(steps=steps))
+    train(folder / "voice" / "train", folder / "codec.pt", CodecOptions(steps=steps))
 
 
 @application.command()
@@ -221,8 +221,18 @@ def speak(steps: int = 5000, folder: Folder = RUNS) -> None:
     """Stage 5, speech decoder: letters to codes."""
     from models.training.speech_training import SpeechOptions, train
 
-    paths = (folder / "readings", folder / "codec.pt", folder / "speech.pt")
+    paths = (folder / "voice" / "train", folder / "codec.pt", folder / "speech.pt")
     train(*paths, SpeechOptions(steps=steps))
+
+
+@application.command()
+def score_voice(folder: Folder = RUNS) -> None:
+    """Measure the voice: how well an independent recogniser understands it."""
+    from models.training.speech_scores import as_dict, score
+
+    held_out = folder / "voice" / "held-out"
+    scores = score(held_out, folder / "codec.pt", folder / "speech.pt")
+    Console().log(as_dict(scores))
 
 
 @application.command()

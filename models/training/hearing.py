@@ -14,6 +14,9 @@ from models.training import augmentation
 from models.training.augmentation import Strength
 from models.training.clips import Clip, ClipStore
 
+UNTRIMMED = ("order", "digit", "word")  # recordings that go on after the last word
+_TRAILS = ((8, 35), (30, 120), (120, 450))  # frames
+_TRAIL_SHARES = (0.62, 0.3, 0.08)
 OPEN_WORDS = frozenset(  # after these a question goes on
     (
         "a an the of is are what which how can could i me my for with plus minus times and to in "
@@ -66,7 +69,7 @@ class Ear:
             features, end = augmentation.insert_silence(features, at, frames), end + frames
         features, speed = augmentation.mouth(random, features, self.strength)
         lead = int(random.integers(12, 45))
-        trail = int(random.choice((random.integers(8, 35), random.integers(30, 120))))
+        trail = self._trail()
         features = augmentation.pad(features, lead, trail)
         features = augmentation.surroundings(
             random, features, self.strength, self._background, self._talker
@@ -78,6 +81,11 @@ class Ear:
         starts = () if pause else tuple(lead + round((f - shift) / speed) for f in clip.words)
         return Heard(features, onset, end, clip, phones, word_ends(clip.text, starts, end))
 
+    def _trail(self) -> int:
+        """Frames of quiet behind a clip: short as in a talk, seldom as long as in a recording."""
+        low, high = _TRAILS[int(self.random.choice(len(_TRAILS), p=_TRAIL_SHARES))]
+        return int(self.random.integers(low, high))
+
     def _cropped(self, store: int, number: int) -> tuple[Features, int, int]:
         """Without most of the silence that was recorded; real rooms keep some of theirs."""
         clip = self.stores[store].clips[number]
@@ -85,6 +93,8 @@ class Ear:
         if clip.kind == "noise":
             return self._window(features, 300)
         before, behind = self.random.integers(0, 25, 2)
+        if clip.kind in UNTRIMMED and self.random.random() < 0.3:
+            behind = self.random.integers(25, 450)
         start, stop = max(0, clip.onset - int(before)), min(clip.frames, clip.end + int(behind))
         if clip.kind == "speech":
             return self._window(features, 400)

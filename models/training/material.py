@@ -36,7 +36,7 @@ def restored(entry: dict[str, Any]) -> Exchange:
 class WrittenMaterial:
     """Endless conversations in which every sound is simulated letters."""
 
-    def __init__(self, prompt: NanoPrompt, seed: int, typed: float = 0.5) -> None:
+    def __init__(self, prompt: NanoPrompt, seed: int, typed: float = 0.2) -> None:
         self._random, self._draw = Random(seed), np.random.default_rng(seed)
         self._writer = Writer(prompt, seed)
         self._typed = typed
@@ -54,7 +54,7 @@ class WrittenMaterial:
     def _sound(self, text: str) -> Simulated | None:
         if self._random.random() < self._typed:
             return None
-        return simulate(self._draw, text, float(self._draw.uniform(0.02, 0.2)))
+        return simulate(self._draw, text, float(self._draw.uniform(0.02, 0.14)))
 
     def _refused(self) -> Sequence:
         sequence = self._writer.opening(())

@@ -1,8 +1,8 @@
 """Word teaching: half-way up the language model, sound must already have become words.
 
 At the vector where a word is over, the hidden state after some layers has to name the word's token.
-That is a local task with many answers in every question, so it is learned soon, and the layers above
-then find in sound what they find in typed text. Only training needs it.
+That is a local task with many answers in every question, so it is learned soon, and the layers
+above then find in sound what they find in typed text. Only training needs it.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def test_words_stand_where_they_are_over(prompt: NanoPrompt) -> None:
     targets = word_targets(spoken, prompt)
     places = [place for place, token in enumerate(targets) if token != NOTHING]
     assert prompt.decode([targets[place] for place in places]) == "what is that"
-    assert [8 * place + 6 for place in places] == [78, 118, 166]  # ends at 70, 110, 160
+    assert [8 * place + 6 for place in places] == [86, 126, 174]  # ends at 70, 110, 160
     assert set(word_targets(heard(), prompt)) == {NOTHING}
 
 
