@@ -127,8 +127,8 @@ class PytorchInstance:
         """Raises InstanceFailed, OutOfRoom."""
         if len(self._streams) >= STREAMS:
             raise InstanceFailed(f"all {STREAMS} streams are taken")
-        make = partial(VitaMemory, self.weights.model, self.weights.prompt, self.capacity())
-        stream = PytorchStream(self, await self.run(make, Priority.RUNNING))
+        memory, speech = await self.run(self._make, Priority.RUNNING)
+        stream = PytorchStream(self, memory, speech)
         self._streams.add(stream)
         try:
             await self.read_all(stream.memory.begin(conversation))
@@ -136,6 +136,12 @@ class PytorchInstance:
             await stream.close()
             raise
         return stream
+
+    def _make(self) -> tuple[VitaMemory, SpeechLine | None]:
+        """All that a stream ever allocates; nothing is left for its first answer."""
+        model = self.weights.model
+        memory = VitaMemory(model, self.weights.prompt, self.capacity())
+        return memory, None if model.speech is None else SpeechLine(model.speech)
 
     async def warm_up(self) -> None:
         """Run every network once, so that the first caller does not wait for first touches."""
@@ -173,10 +179,11 @@ class PytorchInstance:
 class PytorchStream:
     """A models.base.Stream: manners and awaiting; what it remembers is its VitaMemory."""
 
-    def __init__(self, instance: PytorchInstance, memory: VitaMemory) -> None:
-        self._instance, self.memory = instance, memory
+    def __init__(
+        self, instance: PytorchInstance, memory: VitaMemory, speech: SpeechLine | None
+    ) -> None:
+        self._instance, self.memory, self._speech = instance, memory, speech
         self._guard = CallGuard()
-        self._speech: SpeechLine | None = None
 
     async def hear(self, chunk: Samples, *, last: bool = False) -> Verdict:
         with self._guard.call("hear"):
@@ -203,8 +210,6 @@ class PytorchStream:
 
     async def answer(self, options: AnswerOptions) -> AsyncGenerator[AnswerPart, None]:
         with self._guard.call("answer"):
-            if options.speak:
-                await self._urgent(self._make_speech)
             steps = self._answer_steps(options)
             async with (
                 aclosing(self._instance.worker.iterate(steps)) as written,
@@ -244,11 +249,6 @@ class PytorchStream:
                 weights.model, weights.prompt, self._speech, weights.model.codec, options.seed
             )
         return VitaAnswer(self._instance.lanes, writer, voice)
-
-    def _make_speech(self) -> None:
-        decoder = self._instance.weights.model.speech
-        if self._speech is None and decoder is not None:
-            self._speech = SpeechLine(decoder)
 
     async def _urgent(self, work: Callable[[], Result]) -> Result:
         return await self._instance.run(work, Priority.HEARING)

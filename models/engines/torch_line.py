@@ -1,7 +1,7 @@
 """models.engines: tokens that a torch decoder has read, in memory that never moves.
 
 Buffers are made once and written in place; rewinding is setting a number back. On CUDA the step of
-one token is a graph, captured at its first use, so that the CPU launches it in one go.
+one token is a graph, captured when a stream opens, so that the CPU launches it in one go.
 """
 
 from __future__ import annotations
@@ -85,6 +85,12 @@ class GraphedStep:
         self._graph: torch.cuda.CUDAGraph | None = None
         self._logits: Tensor | None = None
 
+    def prepare(self) -> None:
+        """Capture now, not in the first answer. What stands in the first slot is lost."""
+        if self._graph is None:
+            self._show(1)
+            self._capture()
+
     def __call__(self, vectors: Tensor, past: int) -> Tensor:
         """Logits [1, vocabulary]; valid until the next call."""
         self._input.copy_(vectors)
@@ -106,12 +112,14 @@ class GraphedStep:
         return self._step(self._input, self._slot, self._buffers.static(self._slot), self._mask)
 
     def _capture(self) -> None:
-        """Every run writes the same slot with the same numbers, so warming up does no harm."""
+        """Every run writes the same slot with the same numbers, so warming up does no harm. Other
+        threads may allocate meanwhile: the other instance is at work."""
         for _ in range(_WARM_UPS):
             self._run()
         torch.cuda.current_stream().synchronize()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+        here = torch.cuda.current_stream()
+        with torch.cuda.graph(graph, stream=here, capture_error_mode="thread_local"):
             self._logits = self._run()
         self._graph = graph
 
@@ -130,6 +138,8 @@ class TokenLine:
         # experts are chosen on the CPU's side of the step, which a graph cannot hold
         graphs = like.is_cuda and config.experts == 0
         self._graphed = GraphedStep(self._step, self.buffers, example) if graphs else None
+        if self._graphed is not None:
+            self._graphed.prepare()
 
     def read(self, vectors: Tensor) -> Tensor:
         """Read [n, width]; gives the logits [vocabulary] after the last. Raises OutOfRoom and

@@ -39,6 +39,8 @@ class SpeechLine:
         self._length = 0
         example = torch.zeros(1, 1, dtype=torch.long, device=like.device)
         self._graphed = GraphedStep(self._step, self.buffers, example) if like.is_cuda else None
+        if self._graphed is not None:
+            self._graphed.prepare()
 
     def begin(self, text: Tensor) -> None:
         """Read text vectors [n, width] of a new chunk."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from audio.features import FilterBank
 from models.base import (
     AnswerChunk,
     AnswerOptions,
@@ -28,6 +29,7 @@ from models.engines.vita_memory import VERDICT_EVERY
 from models.engines.vita_speaking import next_code
 from models.synthesizers.choice import estimated_words
 from models.vita.checkpoint import write
+from models.vita.network import SOUND
 from models.vita.prompt import TEMPLATES
 from models.vita.tensor_files import CheckpointRefused
 from tests.models.vita.released_folder import ANSWER, network, tokenizer, write_released
@@ -109,6 +111,24 @@ async def test_what_was_probed_is_what_would_be_read_afresh(instance: PytorchIns
     assert vectors[0] is not None
     assert vectors[1] is not None
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-4)
+
+
+async def test_the_verdict_is_what_the_whole_prompt_gives(
+    instance: PytorchInstance, weights: Weights
+) -> None:
+    """Against one pass over everything, without any cache."""
+    stream = await instance.open(Conversation((UserText("what is"), AssistantText("Hello"))))
+    sound = noise(9_000)
+    for start in range(0, 9_000, 2_560):
+        verdict = await stream.hear(sound[start : start + 2_560], last=start == 7_680)
+    prompt, model = weights.prompt, weights.model
+    ids = [*prompt.opening(), *prompt.user(), *prompt.encode("what is"), *prompt.closing()]
+    ids += [*prompt.state(False), *prompt.encode("Hello"), *prompt.ending(), *prompt.user()]
+    vectors = model.hear(torch.from_numpy(FilterBank()(sound)))
+    whole = model.splice([*ids, SOUND, *prompt.closing()], [], [vectors])[None]
+    scores = model.language.logits(model.language(whole))[0, -1, list(prompt.states.ids)]
+    wanted = scores.double().softmax(-1).tolist()
+    assert [verdict.query, verdict.noise, verdict.text] == pytest.approx(wanted, abs=1e-6)
 
 
 async def test_every_kind_of_item_is_read(instance: PytorchInstance) -> None:
