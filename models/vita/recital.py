@@ -24,10 +24,11 @@ _SPARE = 40  # codes, beyond that
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How the next code is drawn. `top_k` 1 is the likeliest."""
+    """How the next code is drawn. `top_k` 1 is the likeliest, which is understood less well (see
+    nano's model card)."""
 
-    top_k: int = 1
-    temperature: float = 1.0
+    top_k: int = 2
+    temperature: float = 0.7
     seed: int = 0
 
 
