@@ -116,4 +116,4 @@ def _teach(model: Vita, words: Tokenizer) -> None:
     if model.speech is not None:
         model.speech.out_fnn.bias[model.speech.config.codes :] = -100.0
     if model.codec is not None:  # loud enough to count as sound
-        model.codec.generator.conv_post.bias.fill_(0.5)
+        model.codec.generator.conv_post.get_parameter("bias").fill_(0.5)
