@@ -37,6 +37,7 @@ class Heard:
     clip: Clip
     phones: tuple[tuple[int, str], ...] = ()
     ends: tuple[int, ...] = ()  # where each word of the text is over, in frames
+    whole: bool = True
 
 
 class Ear:
@@ -57,13 +58,17 @@ class Ear:
             if clip.kind in kinds and clip.split == "train"
         ]
 
-    def hear(self, store: int, number: int) -> Heard:
-        """One clip, augmented, with random silence before and behind."""
+    def hear(self, store: int, number: int, *, whole: bool = True) -> Heard:
+        """One clip, augmented, with random silence before and behind; if not whole, its voice is
+        broken off somewhere in the middle."""
         random = self.random
         clip = self.stores[store].clips[number]
         features, onset, end = self._cropped(store, number)
         shift = clip.onset - onset
-        pause = self._pause(clip) if clip.kind == "query" else None
+        pause = self._pause(clip) if clip.kind == "query" and whole else None
+        if not whole:
+            end = onset + max(8, int((end - onset) * random.uniform(0.25, 0.8)))
+            features = features[:end]
         if pause is not None:
             at, frames = pause[0] - shift, pause[1]
             features, end = augmentation.insert_silence(features, at, frames), end + frames
@@ -75,11 +80,18 @@ class Ear:
             random, features, self.strength, self._background, self._talker
         )
         phones = (
-            () if pause else tuple((lead + round((f - shift) / speed), n) for f, n in clip.phones)
+            ()
+            if pause or not whole
+            else tuple((lead + round((f - shift) / speed), n) for f, n in clip.phones)
         )
         onset, end = lead + round(onset / speed), lead + round(end / speed)
-        starts = () if pause else tuple(lead + round((f - shift) / speed) for f in clip.words)
-        return Heard(features, onset, end, clip, phones, word_ends(clip.text, starts, end))
+        starts = (
+            ()
+            if pause or not whole
+            else tuple(lead + round((f - shift) / speed) for f in clip.words)
+        )
+        ends = word_ends(clip.text, starts, end) if whole else ()
+        return Heard(features, onset, end, clip, phones, ends, whole)
 
     def _trail(self) -> int:
         """Frames of quiet behind a clip: short as in a talk, seldom as long as in a recording."""

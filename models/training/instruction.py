@@ -132,7 +132,7 @@ class Tuning:
             return vectors, (lengths + 1) // 2
         heard = [sound for sound in sounds if isinstance(sound, Heard)]
         frames, scores, counts = self.listener.frames(*stack(heard, self.device))
-        spelled = [i for i, one in enumerate(heard) if one.clip.spelling]
+        spelled = [i for i, one in enumerate(heard) if one.clip.spelling and one.whole]
         if spelled and self.shares.letters:
             texts = [heard[i].clip.spelling for i in spelled]
             loss = spelling_loss(scores[spelled], counts[spelled], texts)

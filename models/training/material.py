@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Many
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import accumulate
 from random import Random
 from typing import Any
@@ -18,6 +18,7 @@ from models.training.skills import coffee
 from models.training.skills.exchange import Call, Dialogue, Exchange
 from models.training.skills.negatives import not_meant
 from models.training.skills.registry import SINGLE, dialogue
+from models.training.skills.registry import exchange as single_exchange
 from models.vita.nano_prompt import NanoPrompt
 
 SKILL_NAMES = {"capitals": "geography", "continents": "geography",
@@ -43,12 +44,25 @@ class WrittenMaterial:
 
     def __call__(self) -> Sequence:
         random = self._random
-        if random.random() < 0.16:
+        kind = random.random()
+        if kind < 0.16:
             return self._refused()
+        if kind < 0.24:
+            return self._broken()
         made = dialogue(random)
         sequence = self._writer.opening(made.tools)
         for exchange in made.exchanges:
             self._writer.exchange(sequence, exchange, self._sound(exchange.question))
+        return sequence
+
+    def _broken(self) -> Sequence:
+        """A question without its last words."""
+        words = single_exchange(self._random).question.split()
+        said = " ".join(words[: self._random.randrange(1, max(2, len(words)))])
+        whole = len(words) == 1  # the rare question of one word cannot break off
+        sequence = self._writer.opening(())
+        sound = replace(simulate(self._draw, said), whole=whole)
+        self._writer.leave(sequence, sound)
         return sequence
 
     def _sound(self, text: str) -> Simulated | None:
@@ -91,7 +105,21 @@ class SpokenMaterial:
             return self._person()
         if kind < written + people + 0.14:
             return self._refused()
+        if kind < written + people + 0.24:
+            return self._broken()
         return self._conversation()
+
+    def _broken(self) -> Sequence:
+        """A question that breaks off in the middle."""
+        if self._orders and self._random.random() < 0.25:
+            place = self._random.choice(self._orders)
+        else:
+            store, entry = self._random.choices(self._dialogues, cum_weights=self._weights)[0]
+            place = (store, entry["exchanges"][0]["clip"])
+        sequence = self._writer.opening(())
+        words = self._ear.stores[place[0]].clips[place[1]].text.split()
+        self._writer.leave(sequence, self._ear.hear(*place, whole=len(words) < 3))
+        return sequence
 
     def _conversation(self) -> Sequence:
         store, entry = self._random.choices(self._dialogues, cum_weights=self._weights)[0]

@@ -28,8 +28,8 @@ def vector_count(sound: Sound) -> int:
 def state_targets(sound: Sound, meant: bool, ids: dict[str, int]) -> list[int]:
     """The verdict wanted after each vector of a sound.
 
-    Before the voice: noise. During a query: unfinished. From 100 ms after it: query. What is not
-    meant for the assistant is noise throughout.
+    Before the voice: noise. During a query: unfinished. From 100 ms after it: query, if it is
+    whole. What is not meant for the assistant is noise throughout.
     """
     count = vector_count(sound)
     if not meant:
@@ -41,7 +41,7 @@ def state_targets(sound: Sound, meant: bool, ids: dict[str, int]) -> list[int]:
         now = 8 * vector + 6  # feature frames that this vector has heard
         if now < onset:
             targets.append(ids[NOISE])
-        elif now < end + 2:
+        elif now < end + 2 or not sound.whole:
             targets.append(ids[UNFINISHED] if now > onset + 8 else NOTHING)
         else:
             targets.append(ids[QUERY] if now >= end + SETTLED else NOTHING)
@@ -146,6 +146,12 @@ class Writer:
         """Sound that is not meant for the assistant."""
         sequence.read(self.prompt.user())
         states = state_targets(sound, False, self.prompt.ids)
+        sequence.hear(sound, states, word_targets(sound, self.prompt))
+
+    def leave(self, sequence: Sequence, sound: Sound) -> None:
+        """A query that breaks off: nothing but the verdict is wanted."""
+        sequence.read(self.prompt.user())
+        states = state_targets(sound, True, self.prompt.ids)
         sequence.hear(sound, states, word_targets(sound, self.prompt))
 
     def _typed(self, text: str) -> str:

@@ -28,6 +28,7 @@ class Simulated:
     end: int
     text: str = ""
     ends: tuple[int, ...] = ()  # where each word of the text is over, in frames
+    whole: bool = True
 
 
 def simulate(random: np.random.Generator, text: str, error: float = 0.08) -> Simulated:

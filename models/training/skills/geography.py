@@ -102,7 +102,7 @@ def continent(random: Random, held_out: bool = False, phrasing: Phrasings = CONT
     place = COUNTRIES[country][1]
     question = phrasing.pick(random, held_out).format(c=country)
     answer = sentence(f"{country} is in {place}.")
-    return Exchange(question, answer, "continents", f"in {place.lower()}")
+    return Exchange(question, answer, "continents")
 
 
 def country_of(random: Random, held_out: bool = False) -> Exchange:
