@@ -17,7 +17,6 @@ COMMANDS = {
     "replay": "server.replay.command",
     "inspect": "server.inspection",
     "convert": "server.conversion",
-    "train": "server.training.command",
 }
 
 

@@ -81,7 +81,7 @@ class ServerSettings(BaseSettings):
     model: Path = BUNDLED_MODEL
     model_name: str = Field(default="nano", pattern=r"^[\w.-]{1,64}$")
     model_aliases: Names = ("gpt-realtime",)  # other names under which clients may ask for it
-    engine: Literal["auto", "embedded", "pytorch", "vllm"] = "auto"  # auto: by the folder
+    engine: Literal["auto", "embedded", "pytorch"] = "auto"  # auto: by the folder
     device: str = "auto"  # for pytorch
     synthesizer: str = ""  # espeak-ng, or an http address: for checkpoints without a voice
     synthesizer_voice: str = ""
