@@ -116,7 +116,7 @@ def instruct(
     """Stage 2, instruction tuning: language model and adapter on text and simulated letters."""
     from models.training.instruction import Tuning
     from models.training.material import WrittenMaterial
-    from models.training.running import Runner
+    from models.training.running import Runner, drawn_seed
 
     torch.manual_seed(seed)
     listener = _listener(folder, begin, [])
@@ -124,7 +124,8 @@ def instruct(
     if listener.tower.letters is not None:
         listener.tower.letters.requires_grad_(False)
     listener.tower.gate.requires_grad_(False)
-    material = WrittenMaterial(NanoPrompt.read(tokenizer), seed)
+    drawn = drawn_seed(folder, "instruction", seed, resume)
+    material = WrittenMaterial(NanoPrompt.read(tokenizer), drawn)
     stage = Stage("instruction", minutes, rate, device, threads)
     tuning = Tuning(listener, material, device)
     Runner(stage, listener, folder, tuning.reader).run(tuning.losses, resume)
@@ -152,13 +153,14 @@ def listen(
     from models.training.hearing import Ear
     from models.training.instruction import Tuning
     from models.training.material import SpokenMaterial
-    from models.training.running import Runner
+    from models.training.running import Runner, drawn_seed
 
     torch.manual_seed(seed)
     listener = Listener.load(folder / f"{mind}.pt")
     listener.take_ears(Listener.load(folder / f"{ears}.pt"))
-    ear = Ear(_stores(folder), Strength(), seed)
-    material = SpokenMaterial(NanoPrompt.read(tokenizer), ear, seed, written)
+    drawn = drawn_seed(folder, "listening", seed, resume)
+    ear = Ear(_stores(folder), Strength(), drawn)
+    material = SpokenMaterial(NanoPrompt.read(tokenizer), ear, drawn, written)
     stage = Stage("listening", minutes, rate, device, threads)
     phones = PhoneTeacher(ear.stores, listener.config.audio.width)
     tuning = Tuning(listener, material, device, phones=phones)

@@ -19,7 +19,7 @@ from models.training.augmentation import Strength
 from models.training.clips import ClipStore
 from models.training.hearing import Ear, Heard, stack
 from models.training.listener import Listener, letter_ids
-from models.training.running import Losses, Runner, Stage
+from models.training.running import Losses, Runner, Stage, drawn_seed
 
 FRAME = 4  # feature frames for one encoder frame
 BATCH_FRAMES = 4_500  # feature frames in a batch
@@ -132,6 +132,6 @@ def align(
     listener: Listener, stores: Sequence[ClipStore], folder: Path, stage: Stage, resume: bool
 ) -> None:
     """Train the encoder and its letters; writes `<stage name>.pt` into the folder."""
-    ear = Ear(stores, Strength(), seed=1)
+    ear = Ear(stores, Strength(), drawn_seed(folder, stage.name, 1, resume))
     spelling = Spelling(listener, ear, stage.device)
     Runner(stage, listener, folder, spelling.phones).run(spelling.losses, resume)

@@ -33,6 +33,14 @@ class Stage:
     threads: int = 1
 
 
+def drawn_seed(folder: Path, name: str, seed: int, resume: bool) -> int:
+    """A seed for a stage's material: another one after each stop, so that nothing is drawn twice."""
+    stored = folder / f"{name}.json"
+    if not resume or not stored.exists():
+        return seed
+    return seed + int(json.loads(stored.read_text())[-1]["step"])
+
+
 @dataclass(slots=True)
 class History:
     """Mean losses every few steps, kept beside the checkpoint and plotted."""
