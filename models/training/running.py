@@ -34,7 +34,7 @@ class Stage:
 
 
 def drawn_seed(folder: Path, name: str, seed: int, resume: bool) -> int:
-    """A seed for a stage's material: another one after each stop, so that nothing is drawn twice."""
+    """A seed for material: another one after each stop, so that nothing is drawn twice."""
     stored = folder / f"{name}.json"
     if not resume or not stored.exists():
         return seed
