@@ -8,7 +8,7 @@ from collections.abc import Callable
 from duplex.context import StreamContext, last_turns
 from duplex.conversation import Note
 from duplex.sounds import Sounds
-from models.base import Conversation, Instance, Mark, Stream
+from models.base import Conversation, Instance, Mark, OutOfRoom, Stream
 
 # A stream with less room than this is opened afresh from the last turns.
 LEAST_ROOM = 0.2
@@ -37,15 +37,26 @@ class InformedStream:
         return self._stream
 
     async def agree(self, journal: tuple[Note, ...]) -> bool:
-        """Come to know exactly this journal; True if anything had to be read."""
-        notes = await self._rewind(journal)
+        """Come to know this journal, as much of its end as there is room for; True if anything
+        had to be read. Raises OutOfRoom when not even the last note fits."""
+        notes, kept = await self._rewind(journal), NOTES_KEPT
+        while True:
+            try:
+                await self._read(notes)
+                return bool(notes)
+            except OutOfRoom:
+                kept //= 2
+                if not kept:
+                    raise
+                notes = await self._begin_afresh(journal, kept)
+
+    async def _read(self, notes: tuple[Note, ...]) -> None:
         stream = await self.ready()
         for note in notes:
             before = await stream.mark()
             async with asyncio.timeout(WORK_PATIENCE):
                 await stream.read(self._sounds.resolve(note.content))
             self.context.note(note.key, before)
-        return bool(notes)
 
     async def clean(self) -> None:
         """Forget what was said that does not count."""
@@ -69,8 +80,9 @@ class InformedStream:
 
     async def _rewind(self, journal: tuple[Note, ...]) -> tuple[Note, ...]:
         """Go back to where stream and journal agree; what is to be read from there."""
-        stream = await self.ready()
-        plan = self.context.plan(journal)
+        if self._stream is None:
+            return await self._begin_afresh(journal)
+        stream, plan = self._stream, self.context.plan(journal)
         if plan.is_fresh or stream.room() < LEAST_ROOM * self._instance.capacity():
             return await self._begin_afresh(journal)
         if plan.mark is not None:
@@ -81,8 +93,11 @@ class InformedStream:
             self.context.obey(plan)
         return plan.notes
 
-    async def _begin_afresh(self, journal: tuple[Note, ...]) -> tuple[Note, ...]:
+    async def _begin_afresh(
+        self, journal: tuple[Note, ...], kept: int = NOTES_KEPT
+    ) -> tuple[Note, ...]:
+        """A stream that knows nothing yet is to know the last turns only."""
         await self.close()
-        notes = last_turns(journal, NOTES_KEPT)
-        self.context = StreamContext(base=notes[0].key if notes else None)
+        notes = last_turns(journal, kept)
+        self.context = StreamContext(base=notes[0].key if len(notes) < len(journal) else None)
         return notes

@@ -270,6 +270,29 @@ def test_an_hour_of_turns_keeps_streams_small() -> None:
     run_virtual(main())
 
 
+def test_a_stream_lost_after_many_turns_is_replaced_by_one_that_knows_the_last() -> None:
+    """The whole conversation would not fit into a fresh stream."""
+
+    async def main() -> None:
+        small = replace(SHORT, answers=lambda _: ScriptedAnswer(TEN), capacity=250)
+        async with calling(small) as call:
+            for _ in range(12):
+                await call.speak(1.0)
+                await call.pause(3.5)
+            for instance in call.instances:
+                instance.breaks("lost")
+            await call.speak(0.5)
+            await call.pause(1.0)
+            for instance in call.instances:
+                instance.mended()
+            for _ in range(3):
+                await call.speak(1.0)
+                await call.pause(3.5)
+            assert call.reasons()[-3:] == ["answered"] * 3
+
+    run_virtual(main())
+
+
 def test_measurements_reach_the_observers() -> None:
     async def main() -> None:
         recorder = Recorder()
