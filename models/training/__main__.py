@@ -31,6 +31,7 @@ Tokenizer = Annotated[Path, typer.Option(help="The tokenizer's file.")]
 
 RUNS = Path("runs/nano")
 TOKENIZER = Path("models/nano/tokenizer.json")
+STAGES = Path("models/training/stages")
 
 
 def _stores(folder: Path) -> list[ClipStore]:
@@ -278,6 +279,22 @@ def main() -> None:
     """Entry point."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler()])
     application()
+
+
+@application.command("keep")
+def keep_stages(folder: Folder = RUNS, target: Path = STAGES) -> None:
+    """Write the finished stages as half-precision files that fit into a repository."""
+    from models.training.keeping import keep
+
+    keep(folder, target)
+
+
+@application.command("restore")
+def restore_stages(folder: Folder = RUNS, source: Path = STAGES) -> None:
+    """Write the kept stages back as checkpoints, to go on training from them."""
+    from models.training.keeping import restore
+
+    restore(source, folder)
 
 
 if __name__ == "__main__":
