@@ -22,6 +22,9 @@ from duplex.voice import Edge, VoiceTracker
 
 # Semantic detection hears a little of what came before the voice: onsets are soft.
 PADDING = 0.3
+# After a pause the monitor is asked anew this often, for this long.
+ASK_EVERY = 0.06
+KEEP_ASKING = 0.5
 
 
 class Listening:
@@ -78,6 +81,8 @@ class Listening:
             self._go_on(segment)
         elif edge is Edge.PAUSED:
             self._pause(segment, window.end)
+        elif edge is Edge.QUIET:
+            self._ask_again(segment, window.end)
         self.look(now)
 
     def open(self, start: float, onset: float, now: float, *, is_forced: bool = False) -> Segment:
@@ -101,6 +106,18 @@ class Listening:
         self.floor.move_user(UserStep.PAUSE)
         segment.flushed_at = until
         self.emit(do.FlushHearing(segment.number, until))
+
+    def _ask_again(self, segment: Segment, until: float) -> None:
+        """Right after the voice every moment of silence may finish a query: a whole encoder chunk
+        is too long to wait for the next verdict."""
+        asked, verdict = segment.flushed_at, segment.verdict
+        if asked is None or verdict is None or segment.answer is not None:
+            return
+        if until - segment.last_voiced > KEEP_ASKING or until - asked < ASK_EVERY:
+            return
+        if segment.verdict_until >= asked and not endpointing.is_query(verdict, self.settings):
+            segment.flushed_at = until
+            self.emit(do.FlushHearing(segment.number, until))
 
     def _go_on(self, segment: Segment) -> None:
         """The user goes on inside a segment: what was prepared for its end never was."""

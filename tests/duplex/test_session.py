@@ -111,6 +111,19 @@ def test_an_empty_answer_is_a_stop() -> None:
     assert not stage.all(do.SendAudio)
 
 
+def test_a_verdict_that_ripens_in_the_silence_is_asked_for_before_the_next_chunk() -> None:
+    stage = Scene(verdict=UNFINISHED)
+    stage.hear(1.0, True)
+    stage.hear(0.16, False)
+    asked = len(stage.all(do.FlushHearing))
+    assert asked >= 2
+    stage.verdict = QUERY
+    stage.hear(0.1, False)
+    assert stage.one(do.ResponseStarted)
+    stage.hear(1.0, False)
+    assert len(stage.all(do.FlushHearing)) <= asked + 1
+
+
 # ------------------------------------------------------------------------------ speculation
 
 
