@@ -24,7 +24,9 @@ from duplex import actions, events, settings
 
 Direction = Literal["event", "action", "timer", "note"]
 # Fields that hold what people said; blanked letter by letter unless the operator wants words.
-SPOKEN_FIELDS = frozenset({"text", "words", "heard", "transcript", "arguments", "output"})
+SPOKEN_FIELDS = frozenset(
+    {"text", "words", "heard", "transcript", "arguments", "output", "instructions"}
+)
 
 
 @dataclass(frozen=True, slots=True)

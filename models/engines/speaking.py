@@ -46,7 +46,8 @@ class _Running:
         over is there too, with no length: what was heard must read as what was said."""
         spelling = self.recital.spelling
         count = len(spelling.words) if over else spelling.owner[self.recital.place]
-        at = self.before + len(self.recital.codes)
+        said = self.before + len(self.recital.codes)
+        at = self.spans.get(count, (said, said))[0]  # where the word after them began
         words = []
         for index in reversed(range(self.given, count)):
             start, end = self.spans.get(index, (at, at))

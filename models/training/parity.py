@@ -24,7 +24,7 @@ from models.training.export import Parts
 from models.vita.cache import growing
 from models.vita.letters import Spelling, spell
 from models.vita.nano_prompt import END, SPECIAL
-from models.vita.recital import BOS, PADDING, START, Recital
+from models.vita.recital import BOS, PADDING, START, Choice, Recital
 from models.vita.recital import END as END_OF_SPEECH
 from models.vita.speech_decoder import SpeechDecoder
 
@@ -162,7 +162,7 @@ def _codes_equal(parts: Parts, bundle: Bundle, text: str) -> tuple[int, int]:
 def _reference_codes(speech: SpeechDecoder, spelling: Spelling) -> list[int]:
     ids = torch.tensor([spelling.ids])
     _, flat = speech.prefill(speech.embed_text(ids))
-    recital, code, layers = Recital(spelling), START, growing(flat)
+    recital, code, layers = Recital(spelling, Choice(top_k=1)), START, growing(flat)
     while True:
         place = torch.tensor([1 + ids.shape[1] + len(recital.codes)])
         logits, weights = speech.step(torch.tensor([[code]]), place, layers)
