@@ -109,7 +109,10 @@ def score_interruption(trial: Trial, record: Record) -> Outcome:
 
 def score_overlap(trial: Trial, record: Record) -> Outcome:
     """A sound over an answer that is not meant for the assistant."""
-    cue, placed = next(pair for pair in reversed(record.cues) if not pair[0].expects_answer)
+    sounds = [pair for pair in record.cues if not pair[0].expects_answer]
+    if not sounds:  # the answer was over before the sound's moment came
+        return {"no_answer_to_disturb": True}
+    cue, placed = sounds[-1]
     old = interrupted(placed, record.answers)
     if old is None:
         return {"no_answer_to_disturb": True}
