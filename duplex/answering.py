@@ -7,7 +7,6 @@ answer that is no longer current is dropped.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from audio.playout import PlayoutClock
 from duplex import actions as do
@@ -316,7 +315,7 @@ class Answering:
         return min(times, default=None)
 
     def configure(self, settings: Settings) -> None:
-        self.settings = replace(settings)
+        self.settings = settings
 
 
 def decide(segment: Segment, reason: do.Reason, response_id: int | None = None) -> do.Decide:

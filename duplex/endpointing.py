@@ -46,8 +46,9 @@ def is_query(verdict: Verdict, settings: Settings) -> bool:
     return verdict.query >= settings.query_threshold
 
 
-def is_noise(verdict: Verdict, settings: Settings) -> bool:
-    return verdict.noise >= settings.noise_threshold
+def is_noise(verdict: Verdict | None, settings: Settings) -> bool:
+    """Has it been judged, and as nothing for the assistant?"""
+    return verdict is not None and verdict.noise >= settings.noise_threshold
 
 
 def endpoint_delay(settings: Settings) -> float:

@@ -50,10 +50,6 @@ class Listening:
     def is_manual(self) -> bool:
         return self.settings.turn_detection is TurnDetection.MANUAL
 
-    @property
-    def is_semantic(self) -> bool:
-        return self.settings.turn_detection is TurnDetection.SEMANTIC
-
     # ----------------------------------------------------------------------------- voice
 
     def measure(self, window: VoiceMeasured, now: float) -> None:
@@ -68,7 +64,7 @@ class Listening:
         self._decide_echo(window.end)
         segment = self.segment
         if edge is Edge.ONSET:
-            padding = PADDING if self.is_semantic else self.settings.prefix_padding
+            padding = PADDING if self.settings.is_semantic else self.settings.prefix_padding
             start = max(self.closed_at, window.start - padding, 0.0)
             segment = self.open(start, window.start, now)
         if segment is None:
@@ -169,7 +165,7 @@ class Listening:
             if silence >= endpoint_silence(self.settings):
                 self.close(segment, do.Reason.ABANDONED)
             return
-        if not self.is_semantic:
+        if not self.settings.is_semantic:
             self._look_server(segment, silence, now)
             return
         verdict = segment.verdict if segment.verdict_is_final else None
@@ -210,7 +206,11 @@ class Listening:
 
     def commit(self, segment: Segment, now: float) -> None:
         """The segment is a user turn."""
-        if self.overlap.is_over(segment) and self.settings.interrupt_response and self.is_semantic:
+        if (
+            self.overlap.is_over(segment)
+            and self.settings.interrupt_response
+            and self.settings.is_semantic
+        ):
             self.overlap.take(segment, now)
         self.overlap.announce(segment)
         words = segment.verdict.words if segment.verdict else ""
@@ -252,7 +252,7 @@ class Listening:
     def _due_silence(self, segment: Segment) -> float:
         if segment.voiced < endpointing.LEAST_VOICE:
             return endpoint_silence(self.settings)
-        if not self.is_semantic:
+        if not self.settings.is_semantic:
             is_late = not segment.verdict_is_final
             return endpointing.VERDICT_PATIENCE if is_late else self.settings.silence_duration
         verdict = segment.verdict if segment.verdict_is_final else None
@@ -267,8 +267,6 @@ class Listening:
 
 def endpoint_silence(settings: Settings) -> float:
     """Silence after which a click is given up."""
-    return (
-        endpointing.endpoint_delay(settings)
-        if settings.turn_detection is (TurnDetection.SEMANTIC)
-        else settings.silence_duration
-    )
+    if settings.is_semantic:
+        return endpointing.endpoint_delay(settings)
+    return settings.silence_duration

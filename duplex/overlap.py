@@ -7,7 +7,7 @@ from duplex import endpointing, interruption
 from duplex.answering import Answering, Emit
 from duplex.interruption import Interruption
 from duplex.segment import Segment
-from duplex.settings import Settings, TurnDetection
+from duplex.settings import Settings
 from duplex.states import AssistantState, Floor, UserState
 from models.base import SPEAK_RATE
 
@@ -25,14 +25,6 @@ class Overlap:
         self.answering = answering
         self.emit = emit
         self.settings = Settings()
-
-    @property
-    def _may_interrupt(self) -> bool:
-        return self.settings.interrupt_response
-
-    @property
-    def _is_semantic(self) -> bool:
-        return self.settings.turn_detection is TurnDetection.SEMANTIC
 
     def may_echo(self, segment: Segment | None, now: float) -> bool:
         """Can the microphone hear our own output at all? A user who has the turn is no echo."""
@@ -53,9 +45,9 @@ class Overlap:
         segment.over = response.response_id
         heard = response.clock.heard(now) / SPEAK_RATE
         segment.goes_on = response.follows_speech and heard < interruption.GOING_ON
-        if not self._is_semantic:
+        if not self.settings.is_semantic:
             self.announce(segment)
-            if self._may_interrupt:
+            if self.settings.interrupt_response:
                 self.take(segment, now)
         else:
             self._duck(segment)
@@ -68,7 +60,9 @@ class Overlap:
         return current.response_id == segment.over
 
     def judge(self, segment: Segment, now: float) -> None:
-        if segment.verdict is None or not (self._is_semantic and self._may_interrupt):
+        if segment.verdict is None or not (
+            self.settings.is_semantic and self.settings.interrupt_response
+        ):
             return
         is_paused = self.floor.user is UserState.PAUSED and segment.verdict_is_final
         outcome = interruption.judge_overlap(
@@ -91,7 +85,7 @@ class Overlap:
         """Duck an answer whose sound begins under the user's voice; bring a ducked one back when
         nobody takes the turn in time."""
         is_spoken_over = self.floor.user is UserState.SPEAKING and self.is_over(segment)
-        if is_spoken_over and not self._is_rejected(segment):
+        if is_spoken_over and not endpointing.is_noise(segment.verdict, self.settings):
             self._duck(segment)
         if self.floor.assistant is not AssistantState.DUCKED:
             return
@@ -105,12 +99,14 @@ class Overlap:
     def _duck(self, segment: Segment) -> None:
         """Once a segment: steady noise must not pump the gain."""
         is_sounding = self.floor.assistant is AssistantState.SPEAKING
-        if is_sounding and self._is_semantic and self._may_interrupt and not segment.has_ducked:
+        if (
+            is_sounding
+            and self.settings.is_semantic
+            and self.settings.interrupt_response
+            and not segment.has_ducked
+        ):
             segment.has_ducked = True
             self.answering.duck()
-
-    def _is_rejected(self, segment: Segment) -> bool:
-        return segment.verdict is not None and endpointing.is_noise(segment.verdict, self.settings)
 
     def announce(self, segment: Segment) -> None:
         if not segment.is_announced:

@@ -44,3 +44,8 @@ class Settings:
     lead: float = 0.08  # how far sending runs ahead of playing
     answer: AnswerOptions = field(default_factory=AnswerOptions)
     strict_truncate: bool = False
+
+    @property
+    def is_semantic(self) -> bool:
+        """Does the model's verdict rule the turns?"""
+        return self.turn_detection is TurnDetection.SEMANTIC

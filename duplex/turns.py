@@ -7,7 +7,7 @@ from duplex import endpointing, interruption
 from duplex.answering import Answering, Emit, decide
 from duplex.conversation import Conversation
 from duplex.segment import Segment
-from duplex.settings import Settings, TurnDetection
+from duplex.settings import Settings
 
 
 class Turns:
@@ -28,10 +28,6 @@ class Turns:
         self.num_items += 1
         return f"item_{self.token}_{self.num_items}"
 
-    @property
-    def _is_semantic(self) -> bool:
-        return self.settings.turn_detection is TurnDetection.SEMANTIC
-
     def add(self, segment: Segment, words: str, heard_until: float) -> None:
         before = self.conversation.add_sound(segment.item_id, words)
         self.emit(do.BufferCommitted(segment.item_id, before))
@@ -46,7 +42,7 @@ class Turns:
         if not self.settings.create_response:
             self.drop_speculation(segment)
             self.emit(decide(segment, do.Reason.NOT_REQUESTED))
-        elif not self._is_semantic and self._is_rejected(segment):
+        elif not self.settings.is_semantic and endpointing.is_noise(segment.verdict, self.settings):
             assert segment.verdict is not None
             self.emit(decide(segment, interruption.name_ignored(segment.verdict, False)))
         elif current is not None and current.response_id == segment.answer:
@@ -55,9 +51,6 @@ class Turns:
             self._wait(segment)
         else:
             self.start(segment, now)
-
-    def _is_rejected(self, segment: Segment) -> bool:
-        return segment.verdict is not None and endpointing.is_noise(segment.verdict, self.settings)
 
     def _wait(self, segment: Segment) -> None:
         """The answer that runs may not be interrupted: this turn comes after it."""
@@ -81,7 +74,7 @@ class Turns:
         if segment.flushed_at is None or not segment.verdict_is_final or segment.verdict is None:
             return
         settings = self.settings
-        wanted = self._is_semantic and settings.speculate and settings.create_response
+        wanted = self.settings.is_semantic and settings.speculate and settings.create_response
         if not wanted or self.answering.current is not None or segment.answer is not None:
             return
         if segment.voiced < endpointing.LEAST_VOICE:
