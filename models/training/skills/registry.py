@@ -12,25 +12,25 @@ from models.training.skills.exchange import Dialogue, Exchange
 Maker: TypeAlias = Callable[[Random, bool], Exchange]
 
 SINGLE: dict[str, tuple[Maker, float]] = {  # skill: its maker and its share of the questions
-    "sums": (numbers.arithmetic, 3),
-    "counting": (numbers.counting, 0.5),
-    "digits": (numbers.lone_number, 5),
+    "sums": (numbers.arithmetic, 10),
+    "counting": (numbers.counting, 2),
+    "digits": (numbers.lone_number, 4),
     "geography": (geography.geography, 16),
-    "coffee": (coffee.order, 40),
-    "animals": (everyday.animals, 2),
-    "colours": (everyday.colours, 2),
-    "opposites": (everyday.opposites, 2),
-    "spelling": (everyday.spelling, 0.5),
-    "calendar": (everyday.calendar, 0.5),
-    "units": (everyday.units, 0.5),
-    "identity": (talk.identity, 5),
-    "small talk": (talk.small_talk, 6),
-    "stopping": (talk.stop, 6),
-    "outside": (talk.outside, 6),
-    "narration": (narration.narration, 2),
+    "coffee": (coffee.order, 14),
+    "animals": (everyday.animals, 4),
+    "colours": (everyday.colours, 3),
+    "opposites": (everyday.opposites, 4),
+    "spelling": (everyday.spelling, 3),
+    "calendar": (everyday.calendar, 4),
+    "units": (everyday.units, 4),
+    "identity": (talk.identity, 4),
+    "small talk": (talk.small_talk, 5),
+    "stopping": (talk.stop, 4),
+    "outside": (talk.outside, 5),
+    "narration": (narration.narration, 10),
 }
 DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
-    "single": 88, "follow up": 5, "going on": 1, "repeating": 1, "recalling": 1, "functions": 4,
+    "single": 76, "follow up": 7, "going on": 3, "repeating": 3, "recalling": 4, "functions": 7,
 }  # fmt: skip
 _SHORT = tuple(name for name in SINGLE if name not in ("narration", "stopping", "coffee"))
 
