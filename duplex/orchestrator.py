@@ -2,7 +2,7 @@
 
 It feeds the session and obeys it; all decisions are the session's. Here is only what needs a clock
 and the models: voice activity for each window of the microphone, the monitor's hearing, answers,
-the swap of the two partners' roles, and the sound of the current answer on its way out.
+and the sound of the current answer on its way out. Who plays which role is duplex.roles' affair.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from duplex import actions as do
 from duplex import events as happened
 from duplex.outlet import AnswerOutlet, AnswerSound
 from duplex.pair import Lease
-from duplex.partner import STOP_PATIENCE, Partner, Surroundings
+from duplex.partner import Partner
+from duplex.roles import Roles, Shared
 from duplex.session import Session
 from duplex.settings import Settings
 from duplex.sounds import Sounds
@@ -30,7 +31,6 @@ from models.base import (
     HEAR_RATE,
     AnswerChunk,
     Conversation,
-    Instance,
     Instructions,
     Tool,
     VoiceActivityDetector,
@@ -81,14 +81,9 @@ class Orchestrator:
         self._backlog = 0  # samples in the inbox
         self._measured = 0  # samples judged by the detector
         self._timer: asyncio.TimerHandle | None = None
-        self._tasks: dict[Partner, asyncio.Task[None]] = {}
-        self._owners: dict[int, Partner] = {}
-        self._sides: dict[int, Partner] = {}
         self._segment_start: dict[int, int] = {}
-        first, second = lease.roles
-        self._generator = self._partner(first)
-        self._monitor = self._partner(second)
-        self._group: asyncio.TaskGroup | None = None
+        shared = Shared(self._recording, self._sounds, self._step, self._take_sound, self._measure)
+        self._roles = Roles(lease, shared, lambda: self._conversation, self._replace)
 
     # -------------------------------------------------------------------- what the edge calls
 
@@ -111,8 +106,7 @@ class Orchestrator:
         if Conversation(items, tools) == self._conversation:
             return
         self._conversation = Conversation(items, tools)
-        for partner in (self._generator, self._monitor):
-            partner.renew()
+        self._roles.renew()
 
     def sound_of(self, item_id: str) -> Samples | None:
         """An item's sound: 16 kHz for a user's, 24 kHz for the assistant's; None if not kept."""
@@ -127,10 +121,7 @@ class Orchestrator:
         """Work until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                self._group = group
-                for partner in (self._generator, self._monitor):
-                    self._start(partner)
-                    partner.agree(())
+                self._roles.start(group)
                 # The first record of a trace says how this session takes turns.
                 self._step(happened.SettingsChanged(self.session.settings))
                 while True:
@@ -155,7 +146,7 @@ class Orchestrator:
             start, self._measured = self._measured, self._measured + window
             self._step(self._judge_window(start, self._measured, float(probability)))
         if self.session.listening.segment is not None:
-            self._monitor.hear()
+            self._roles.monitor.hear()
 
     def _judge_window(self, start: int, end: int, probability: float) -> happened.VoiceMeasured:
         sound = self._recording.slice(start, end)
@@ -203,7 +194,7 @@ class Orchestrator:
             case do.BeginHearing():
                 self._begin_hearing(action, now)
             case do.FlushHearing():
-                self._monitor.flush(action.segment, round(action.until * HEAR_RATE))
+                self._roles.monitor.flush(action.segment, round(action.until * HEAR_RATE))
             case do.EndHearing():
                 self._end_hearing(action)
             case do.StartAnswer():
@@ -227,17 +218,18 @@ class Orchestrator:
     def _begin_hearing(self, action: do.BeginHearing, now: float) -> None:
         start = round(action.start * HEAR_RATE)
         self._segment_start = {action.segment: start}
-        self._monitor.begin(action.segment, start, self.session.journal(now))
+        self._roles.monitor.begin(action.segment, start, self.session.journal(now))
 
     def _end_hearing(self, action: do.EndHearing) -> None:
         start = self._segment_start.pop(action.segment, None)
         if action.item_id is not None and start is not None:
             sound = self._recording.slice(start, round(action.until * HEAR_RATE))
             self._sounds.keep_samples(action.item_id, sound)
-        if action.item_id is not None and self._monitor.has_ended(action.segment):
-            self._monitor.keep_answered(action.segment, action.item_id)
+        monitor = self._roles.monitor
+        if action.item_id is not None and monitor.has_ended(action.segment):
+            monitor.keep_answered(action.segment, action.item_id)
         else:
-            self._monitor.end(action.segment, action.item_id)
+            monitor.end(action.segment, action.item_id)
 
     def _start_answer(self, action: do.StartAnswer, now: float) -> None:
         self._voice.open(action.response_id)
@@ -248,57 +240,42 @@ class Orchestrator:
             self._answer_beside(action, now)
             return
         journal = None if action.segment is not None else self.session.journal(now)
-        self._owners[action.response_id] = self._monitor
-        self._monitor.answer(action.response_id, action.options, journal)
+        self._roles.answer(action.response_id, action.options, journal)
         if not action.speculative:
             self._swap(now)
 
     def _answer_beside(self, action: do.StartAnswer, now: float) -> None:
-        """Another context than the conversation's: a stream of its own, gone with the answer."""
         items = action.items
         if items is None:
             notes = self.session.journal(now)
             items = tuple(self._sounds.resolve(note.content) for note in notes)
         opening = Conversation(self._conversation.items + items, self._conversation.tools)
-        partner = self._partner(self._monitor.instance, lambda: opening)
-        self._start(partner)
-        self._owners[action.response_id] = self._sides[action.response_id] = partner
-        partner.answer(action.response_id, action.options, None)
+        self._roles.answer_beside(action.response_id, action.options, opening)
 
     def _swap(self, now: float) -> None:
-        """The monitor is the generator now; the other one catches up and listens."""
-        self._generator, self._monitor = self._monitor, self._generator
+        self._roles.swap()
+        self._catch_up(now)
+
+    def _catch_up(self, now: float) -> None:
+        """Between segments the monitor comes to know the conversation as it stands."""
         if self.session.listening.segment is None:
-            self._monitor.agree(self.session.journal(now))
+            self._roles.monitor.agree(self.session.journal(now))
 
     def _cancel(self, action: do.CancelAnswer) -> None:
         if action.rewind:
             self._voice.close(action.response_id)
-        partner = self._owners.pop(action.response_id, None)
-        if partner is None:
-            return
-        job = partner.job
-        partner.cancel_answer(action.response_id)
-        if action.rewind:
-            partner.go_on()
-        if job is not None:
-            self._loop.call_later(STOP_PATIENCE, self._check_stopped, partner, job)
+        self._roles.cancel(action.response_id, rewind=action.rewind)
 
-    def _check_stopped(self, partner: Partner, job: asyncio.Task[None]) -> None:
-        """An instance that does not stop leaves this session's lease."""
-        if job.done() or partner.job is not job or partner.is_lost or self._group is None:
-            return
-        self._measure("stuck_instances", 1.0)
-        if partner is self._monitor:
+    def _replace(self, partner: Partner) -> None:
+        """A partner that does not stop."""
+        if partner is self._roles.monitor:
             self._replace_monitor(None, self._now)
-        elif partner is self._generator:
-            fresh = self._replaced(partner)
-            self._generator = fresh
+        else:
+            self._roles.replace(partner)
 
     def _replace_monitor(self, segment: int | None, now: float) -> None:
         """Let a fresh stream monitor: hear the open segment again, faster than real time."""
-        fresh = self._replaced(self._monitor)
-        self._monitor = fresh
+        fresh = self._roles.replace(self._roles.monitor)
         open_segment = self.session.listening.segment
         if open_segment is not None:
             start = self._segment_start.get(open_segment.number, self._measured)
@@ -306,55 +283,15 @@ class Orchestrator:
         elif segment is None:
             fresh.agree(self.session.journal(now))
 
-    def _replaced(self, partner: Partner) -> Partner:
-        partner.is_lost = True
-        if partner.job is not None:
-            self._lease.mark_ill(partner.instance)
-            partner.job.add_done_callback(lambda _: self._lease.mark_well(partner.instance))
-        task = self._tasks.pop(partner, None)
-        if task is not None:
-            task.cancel()
-        fresh = self._partner(self._lease.replacement(partner.instance, self._generator.instance))
-        self._start(fresh)
-        return fresh
-
     def _end_response(self, notice: do.ResponseEnded, now: float) -> None:
         turn = self.session.conversation.answer_of(notice.response_id)
         sound = self._voice.close(notice.response_id)
         if turn is not None and len(sound):
             self._sounds.keep_samples(turn.item_id, sound)
-        self._owners.pop(notice.response_id, None)
-        side = self._sides.pop(notice.response_id, None)
-        if side is not None:
-            side.is_lost = True
-            self._tasks.pop(side).cancel()
-        elif self.session.listening.segment is None:
-            self._monitor.agree(self.session.journal(now))
+        if not self._roles.end_answer(notice.response_id):
+            self._catch_up(now)
 
-    # ----------------------------------------------------------------------------- partners
-
-    def _partner(
-        self, instance: Instance, opening: Callable[[], Conversation] | None = None
-    ) -> Partner:
-        partner: Partner
-        around = Surroundings(
-            self._recording,
-            self._sounds,
-            opening or (lambda: self._conversation),
-            lambda event: None if partner.is_lost else self._step(event),
-            lambda response_id, chunk: self._take_sound(partner, response_id, chunk),
-            self._measure,
-        )
-        partner = Partner(instance, around)
-        return partner
-
-    def _start(self, partner: Partner) -> None:
-        assert self._group is not None
-        self._tasks[partner] = self._group.create_task(partner.run(), name="partner")
-
-    def _take_sound(self, partner: Partner, response_id: int, chunk: AnswerChunk) -> None:
-        if partner.is_lost or self._owners.get(response_id) is not partner:
-            return
+    def _take_sound(self, response_id: int, chunk: AnswerChunk) -> None:
         if chunk.text:
             self._step(happened.AnswerTextMade(response_id, chunk.text))
         if chunk.samples is not None and len(chunk.samples):

@@ -19,7 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from models.base import Instance
 from models.engines.choice import engine_for
 from server import gate
-from server.admission import Denied
+from server.admission import RETRY_AFTER, Denied
 from server.config import ServerSettings
 from server.realtime.refusal import Refusal
 from server.service import Engine, Service
@@ -101,7 +101,8 @@ def _add_health(app: FastAPI, service: Service) -> None:
         ready = service.is_ready and left > 0
         state = "ready" if ready else "full" if service.is_ready else "loading"
         body = {"status": state, "sessions": service.admission.taken, "sessions_left": left}
-        return JSONResponse(body, 200 if ready else 503)
+        again = {} if ready else {"Retry-After": str(RETRY_AFTER)}
+        return JSONResponse(body, 200 if ready else 503, again)
 
     @app.get("/metrics")
     async def metrics() -> Response:

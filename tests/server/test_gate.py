@@ -74,6 +74,7 @@ async def test_full_house(house: House) -> None:
         async with httpx.AsyncClient(base_url=f"http://{house.host}") as http:
             ready = await http.get("/readyz")
             assert (ready.status_code, ready.json()["status"]) == (503, "full")
+            assert int(ready.headers["Retry-After"]) > 0
     await house.until_empty()
 
 
