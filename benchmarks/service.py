@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,18 +19,24 @@ _READY_WITHIN = 60.0  # seconds
 
 
 @contextmanager
-def service(url: str | None, *arguments: str, log: Path | None = None) -> Iterator[Line]:
+def service(
+    url: str | None,
+    *arguments: str,
+    log: Path | None = None,
+    command: Sequence[str] = ("server", "serve"),
+) -> Iterator[Line]:
     """The server at `url`, or a fresh one on a free port (then stopped at the end).
 
-    Raises RuntimeError if it does not get ready.
+    `command`: the module that serves, and its first arguments. Raises RuntimeError if it does not
+    get ready.
     """
     if url is not None:
         yield Line(url, os.environ.get("ANTIPHON_KEY"))
         return
     port = free_port()
-    command = [sys.executable, "-m", "server", "serve", "--port", str(port), *arguments]
+    whole = [sys.executable, "-m", *command, "--port", str(port), *arguments]
     output = log.open("w") if log else subprocess.DEVNULL
-    process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(whole, stdout=output, stderr=subprocess.STDOUT)
     try:
         wait_until_ready(f"http://127.0.0.1:{port}/readyz", process)
         yield Line(f"ws://127.0.0.1:{port}/v1/realtime", process=process.pid)
