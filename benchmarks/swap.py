@@ -11,7 +11,9 @@ import json
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
+import httpx
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -52,10 +54,19 @@ async def measure(line: Line, trials: int, progress: Progress, title: str) -> di
     found: list[Turn] = []
     task = progress.add_task(title, total=trials)
     for number in range(trials):
+        await until_ready(line)
         record = await call(line.url, script(Random(number)), key=line.key, model=line.model)
         found += turns(record)
         progress.advance(task)
     return {name: figures([t for t in found if t.label == name]) for name in ("first", "second")}
+
+
+async def until_ready(line: Line) -> None:
+    """Wait until the last call's stuck instances are back in rotation. Raises TimeoutError."""
+    place = urlsplit(line.url).netloc
+    async with asyncio.timeout(4 * _STUCK), httpx.AsyncClient() as client:
+        while not (await client.get(f"http://{place}/readyz")).is_success:  # noqa: ASYNC110  a server tells only when asked
+            await asyncio.sleep(0.1)
 
 
 def figures(found: list[Turn]) -> dict[str, Any]:
