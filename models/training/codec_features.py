@@ -15,12 +15,13 @@ with warnings.catch_warnings():
     import pyworld
 
 _PERIOD = 1000 * HOP / SPEAK_RATE  # milliseconds
-_LOWEST, _HIGHEST = 110.0, 350.0  # hertz, of the teacher's voice
+PITCHES = (110.0, 350.0)  # hertz: the range of the English teacher's voice
 _QUIET = 1e-9  # power floor of the envelope: digital silence has no logarithm
 
 
-def analyse(samples: Samples) -> npt.NDArray[np.float32]:
-    """Samples [n] at 24 kHz -> features [m, FEATURES], m a whole number of codes.
+def analyse(samples: Samples, pitches: tuple[float, float] = PITCHES) -> npt.NDArray[np.float32]:
+    """Samples [n] at 24 kHz -> features [m, FEATURES], m a whole number of codes. `pitches`:
+    the lowest and the highest that the voice may have, in hertz.
 
     Frame k is centred in its HOP samples. Pitch goes on in a straight line where there is no
     voice, so that it has a value everywhere.
@@ -28,9 +29,11 @@ def analyse(samples: Samples) -> npt.NDArray[np.float32]:
     frames = len(samples) // (HOP * FRAMES_PER_CODE) * FRAMES_PER_CODE
     late = np.concatenate((samples[HOP // 2 :], np.zeros(HOP))).astype(np.float64)
     late += np.random.default_rng(0).standard_normal(len(late)) * 1e-5
-    rough, times = pyworld.dio(late, SPEAK_RATE, _LOWEST, _HIGHEST, frame_period=_PERIOD)
+    rough, times = pyworld.dio(late, SPEAK_RATE, *pitches, frame_period=_PERIOD)
     pitch = pyworld.stonemask(late, rough, times, SPEAK_RATE)
-    envelope = pyworld.cheaptrick(late, pitch, times, SPEAK_RATE, f0_floor=_LOWEST, fft_size=1024)
+    envelope = pyworld.cheaptrick(
+        late, pitch, times, SPEAK_RATE, f0_floor=pitches[0], fft_size=1024
+    )
     aperiodicity = pyworld.d4c(late, pitch, times, SPEAK_RATE, fft_size=1024)
     out = np.empty((frames, FEATURES), np.float32)
     places = band_places()

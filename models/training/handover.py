@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from models.engines.bundle import TOKENIZER, BundleConfig
 from models.training.export import Parts
 from models.training.listener import Listener
 from models.training.speech_samples import load_codec
-from models.training.speech_training import NANO_SPEECH
-from models.vita.speech_decoder import SpeechDecoder
+from models.training.speech_training import NANO_SPEECH, load_speech
 
 LISTENING, SPEECH, CODEC = "listening.pt", "speech.pt", "codec.pt"
 
@@ -31,12 +28,6 @@ def read_run(run: Path, tokenizer: Path) -> Parts:
         tower=listener.tower,
         language=listener.language,
         tokenizer=file.read_text(),
-        speech=_speech(run / SPEECH) if speaks else None,
+        speech=load_speech(run / SPEECH) if speaks else None,
         codec=load_codec(run / CODEC).decoder if speaks else None,
     )
-
-
-def _speech(path: Path) -> SpeechDecoder:
-    decoder = SpeechDecoder(NANO_SPEECH)
-    decoder.load_state_dict(torch.load(path, weights_only=True))
-    return decoder.eval()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,9 @@ class Spoken:
     text: str
     features: npt.NDArray[np.float16]
     words: npt.NDArray[np.float32]
+
+
+Reader: TypeAlias = Callable[[Sequence[str]], Iterator[Spoken]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +62,33 @@ def planned_texts(answers: Sequence[str], plan: ReadingPlan) -> tuple[list[str],
     return train, held_out
 
 
-def record(texts: Sequence[str], folder: Path) -> None:
+def english(texts: Sequence[str]) -> Iterator[Spoken]:
+    """The English teacher's readings, analysed."""
+    for reading in read_aloud(texts):
+        features = analyse(reading.samples).astype(np.float16)
+        yield Spoken(reading.text, features, np.array(reading.words, np.float32))
+
+
+def record(texts: Sequence[str], folder: Path, reader: Reader = english) -> None:
     """Have all texts read and analysed; shards that are there already are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(texts), _SHARD)
     for start in track(starts, description=f"reading aloud: {folder.name}"):
         path = folder / f"{start // _SHARD:03d}.npz"
         if not path.exists():
-            _write(path, texts[start : start + _SHARD])
+            _write(path, list(reader(texts[start : start + _SHARD])))
 
 
-def _write(path: Path, texts: Sequence[str]) -> None:
-    spoken = [
-        (reading.text, analyse(reading.samples), np.array(reading.words, np.float32))
-        for reading in read_aloud(texts)
-    ]
+def _write(path: Path, spoken: Sequence[Spoken]) -> None:
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         np.savez(
             file,
-            texts=np.array([text for text, _, _ in spoken]),
-            frames=np.array([len(features) for _, features, _ in spoken]),
-            features=np.concatenate([features for _, features, _ in spoken]).astype(np.float16),
-            counts=np.array([len(words) for _, _, words in spoken]),
-            words=np.concatenate([words for _, _, words in spoken]),
+            texts=np.array([part.text for part in spoken]),
+            frames=np.array([len(part.features) for part in spoken]),
+            features=np.concatenate([part.features for part in spoken]),
+            counts=np.array([len(part.words) for part in spoken]),
+            words=np.concatenate([part.words for part in spoken]),
         )
     partial.replace(path)
 

@@ -18,6 +18,7 @@ from models.vita.chunker import Cuts, chunks_of
 from models.vita.letters import Spelling, spell
 from models.vita.nano_codec import NanoCodec
 
+SPOKEN_WORD = re.compile(r"[a-z']+[1-5]?")  # or a syllable with its tone
 CODE = 0.025  # seconds
 _LEAD = 0.03  # seconds kept before the first word
 _TAIL = 0.15  # seconds of silence kept after the last
@@ -87,7 +88,7 @@ def _cut(spoken: Spoken, word: int, count: int) -> int:
 
 
 def _word_places(letters: str) -> list[tuple[int, int]]:
-    return [match.span() for match in re.finditer(r"[a-z']+", letters)]
+    return [match.span() for match in SPOKEN_WORD.finditer(letters)]
 
 
 def _letters_spoken(

@@ -21,7 +21,7 @@ from models.training.speech_evaluation import (
 )
 from models.training.speech_samples import Sample, codes_of, load_codec, samples_of
 from models.training.speech_teacher import Reading, read_aloud
-from models.training.speech_training import NANO_SPEECH, batch_of
+from models.training.speech_training import NANO_SPEECH, batch_of, load_speech
 from models.vita.nano_codec import NanoCodec
 from models.vita.recital import Recital
 from models.vita.speech_decoder import SpeechDecoder
@@ -45,13 +45,6 @@ class VoiceScores:
     teacher_forced_boundary: float
     spoken_boundary: float
     codes_per_teacher_code: float
-
-
-def load_speech(path: Path) -> SpeechDecoder:
-    """The trained speech decoder. Raises FileNotFoundError."""
-    decoder = SpeechDecoder(NANO_SPEECH)
-    decoder.load_state_dict(torch.load(path, weights_only=True))
-    return decoder.eval()
 
 
 def score(held_out: Path, codec_file: Path, speech_file: Path, most: int = 80) -> VoiceScores:

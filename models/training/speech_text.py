@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from models.vita.mandarin import HAN
+
 WORDS: dict[str, str] = {
     "name": "anna peter maria john emma david laura paul sofia george alice martin julia robert",
     "person": "man woman child teacher doctor farmer baker king queen sailor neighbour friend girl "
@@ -83,6 +85,7 @@ PATTERNS: tuple[str, ...] = (
     "{colour} and {colour} together make {colour}.",
 )
 
+_WORD = re.compile(rf"[a-z']+|[{HAN}]")
 _SLOT = re.compile(r"{(\w+)}")
 
 
@@ -124,7 +127,7 @@ def balanced(sentences: Sequence[str], count: int, seed: int) -> list[str]:
     choose = random.Random(seed)
     queue = list(dict.fromkeys(sentences))
     choose.shuffle(queue)
-    known = [(text, set(re.findall(r"[a-z']+", text.lower()))) for text in queue]
+    known = [(text, set(_WORD.findall(text.lower()))) for text in queue]
     seen: Counter[str] = Counter()
     chosen: list[str] = []
     limit = 1

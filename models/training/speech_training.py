@@ -7,9 +7,10 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
@@ -17,7 +18,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.training.codec_losses import LossCurve, rate_at
-from models.training.speech_data import recorded
+from models.training.speech_data import Spoken, recorded
 from models.training.speech_samples import (
     Sample,
     batches,
@@ -32,6 +33,7 @@ from models.vita.nano_codec import NanoCodec
 from models.vita.speech_decoder import SpeechDecoder
 
 logger = logging.getLogger(__name__)
+Codes: TypeAlias = npt.NDArray[np.int64]
 
 NANO_SPEECH = SpeechDecoderConfig(
     width=256,
@@ -44,6 +46,7 @@ NANO_SPEECH = SpeechDecoderConfig(
     text_vocabulary=len(LETTERS),
     aligner=(1, 0),
 )
+_LETTER_TABLE = "text_embedding.weight"
 _NOTHING = -100  # a place that has no target
 _SPREAD = 1.0  # letters by which the aligner may be off without much loss
 
@@ -54,7 +57,7 @@ class SpeechOptions:
     replaced by a neighbour in the codebook, or by any code: with so many slips in its past, the
     decoder has to look at the letters instead of guessing how such sentences go on."""
 
-    steps: int = 5000
+    steps: int = 9000
     tokens: int = 1800
     rate: float = 1.5e-3
     warm_up: int = 150
@@ -62,8 +65,21 @@ class SpeechOptions:
     confused: float = 0.1
     random: float = 0.25
     half: bool = True  # matrix products in bfloat16: 1.7 times as fast where the processor has it
+    averaged: float = 0.998  # decay of the running mean of the weights, which is what is used
     seed: int = 1
     save_every: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceData:
+    """One teacher's readings (a folder of shards), and the codec that makes codes of them."""
+
+    readings: Path
+    codec: Path
+
+    def coded(self) -> list[tuple[Spoken, Codes]]:
+        codec = load_codec(self.codec)
+        return [(part, codes_of(part, codec)) for part in recorded(self.readings)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +130,18 @@ def speech_losses(decoder: SpeechDecoder, batch: Batch, heard: Tensor) -> dict[s
 class SpeechTraining:
     """One run of the stage; resumes from `<out>.resume`, with other options if so wished."""
 
-    def __init__(self, data: Path, codec: Path, out: Path, options: SpeechOptions) -> None:
+    def __init__(self, voices: Sequence[VoiceData], out: Path, options: SpeechOptions) -> None:
         torch.manual_seed(options.seed)
         self.options, self.out = options, out
         self.choose = random.Random(options.seed)
-        codec_model = load_codec(codec)
-        self.neighbours = _neighbours(codec_model)
-        self.readings = [(part, codes_of(part, codec_model)) for part in recorded(data)]
+        self.neighbours = _neighbours(load_codec(voices[0].codec))
+        self.readings = [reading for voice in voices for reading in voice.coded()]
         self.decoder = SpeechDecoder(NANO_SPEECH)
         self.decoder.initialise()
         self.optimiser = torch.optim.AdamW(
             self.decoder.parameters(), lr=options.rate, betas=(0.9, 0.98), fused=True
         )
+        self.average = _copied(self.decoder.state_dict())
         self.curve = LossCurve()
         self.step = 0
         if self.resume_file.exists():
@@ -172,10 +188,18 @@ class SpeechTraining:
         torch.autograd.backward(losses["codes"] + self.options.alignment * losses["alignment"])
         torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
         self.optimiser.step()
+        self._follow()
         self.step += 1
         values = {name: float(loss.detach()) for name, loss in losses.items()}
         self.curve.add(self.step, values)
         return values
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the running mean; early on it is the mean of all steps so far."""
+        share = max(1 - self.options.averaged, 1 / (self.step + 1))
+        for name, weight in self.decoder.state_dict().items():
+            self.average[name].lerp_(weight, share)
 
     def _heard(self, codes: Tensor) -> Tensor:
         """The codes with slips, such as the decoder makes itself."""
@@ -189,14 +213,14 @@ class SpeechTraining:
     def save(self) -> None:
         """`out` has the weights alone, `<out>.resume` all that going on needs."""
         self.out.parent.mkdir(parents=True, exist_ok=True)
-        weights = self.decoder.state_dict()
         state: dict[str, Any] = {
-            "weights": weights,
+            "weights": self.decoder.state_dict(),
+            "average": self.average,
             "optimiser": self.optimiser.state_dict(),
             "curve": self.curve.points,
             "step": self.step,
         }
-        for path, content in ((self.resume_file, state), (self.out, weights)):
+        for path, content in ((self.resume_file, state), (self.out, self.average)):
             partial = path.with_suffix(".partial")
             torch.save(content, partial)
             partial.replace(path)
@@ -204,10 +228,44 @@ class SpeechTraining:
 
     def _resume(self) -> None:
         state = torch.load(self.resume_file, weights_only=True)
-        self.decoder.load_state_dict(state["weights"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        weights = with_all_letters(state["weights"])
+        self.decoder.load_state_dict(weights)
+        self.average = with_all_letters(state.get("average", _copied(weights)))
+        self._resume_optimiser(state["optimiser"])
         self.curve.points, self.step = state["curve"], state["step"]
         self.choose.seed(self.options.seed + self.step)
+
+    def _resume_optimiser(self, state: dict[str, Any]) -> None:
+        """New letters have no moments yet."""
+        for parameter, moments in zip(
+            self.decoder.parameters(), state["state"].values(), strict=True
+        ):
+            for name in ("exp_avg", "exp_avg_sq"):
+                moments[name] = _filled(moments[name], torch.zeros_like(parameter))
+        self.optimiser.load_state_dict(state)
+
+
+def load_speech(path: Path) -> SpeechDecoder:
+    """The trained speech decoder. Raises FileNotFoundError."""
+    decoder = SpeechDecoder(NANO_SPEECH)
+    decoder.load_state_dict(with_all_letters(torch.load(path, weights_only=True)))
+    return decoder.eval()
+
+
+def with_all_letters(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights that were trained before there were so many letters, with new ones of no meaning."""
+    trained = weights[_LETTER_TABLE]
+    fresh = torch.randn(NANO_SPEECH.text_vocabulary, NANO_SPEECH.width) * float(trained.std())
+    return {**weights, _LETTER_TABLE: _filled(trained, fresh)}
+
+
+def _filled(known: Tensor, whole: Tensor) -> Tensor:
+    """`whole`, its first rows replaced by those that are known."""
+    return torch.cat((known, whole[len(known) :]))
+
+
+def _copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in weights.items()}
 
 
 @torch.no_grad()
@@ -216,6 +274,7 @@ def _neighbours(codec: NanoCodec, count: int = 8) -> Tensor:
     return torch.cdist(codec.codebook, codec.codebook).argsort(1)[:, 1 : count + 1]
 
 
-def train(data: Path, codec: Path, out: Path, options: SpeechOptions | None = None) -> None:
-    """Train the speech decoder on the readings under `data`; weights go to `out`."""
-    SpeechTraining(data, codec, out, options or SpeechOptions()).run()
+def train(voices: Sequence[VoiceData], out: Path, options: SpeechOptions | None = None) -> None:
+    """Train the speech decoder on what the teachers read; weights go to `out`. The voices' codecs
+    share one codebook."""
+    SpeechTraining(voices, out, options or SpeechOptions()).run()

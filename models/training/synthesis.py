@@ -28,7 +28,8 @@ _WORDS_A_MINUTE = 165
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """Sound at 16 kHz; starts of words and of phonemes in seconds (espeak-ng only)."""
+    """Sound at 16 kHz if nothing else was asked for; starts of words and of phonemes in seconds
+    (espeak-ng only)."""
 
     samples: Samples
     words: tuple[float, ...] = ()
@@ -83,8 +84,8 @@ class Espeak:
             index += 1
         return 0
 
-    def speak(self, text: str, voice: Voice) -> Spoken:
-        """Raises RuntimeError if there is no such voice or nothing was said."""
+    def speak(self, text: str, voice: Voice, rate: int = HEAR_RATE) -> Spoken:
+        """At `rate` hertz. Raises RuntimeError if there is no such voice or nothing was said."""
         if self._library.espeak_SetVoiceByName(f"{voice.accent}+{voice.name}".encode()) != 0:
             raise RuntimeError(f"espeak-ng has no voice {voice.accent}+{voice.name}")
         self._library.espeak_SetParameter(_RATE, int(_WORDS_A_MINUTE * voice.speed), 0)
@@ -95,7 +96,7 @@ class Espeak:
         self._library.espeak_Synth(spoken, len(spoken) + 1, 0, 1, 0, _CHARACTERS_UTF8, None, None)
         if not self._pieces:
             raise RuntimeError(f"espeak-ng said nothing for {text!r}")
-        samples = soxr.resample(np.concatenate(self._pieces), self.rate, HEAR_RATE)
+        samples = soxr.resample(np.concatenate(self._pieces), self.rate, rate)
         return Spoken(samples.astype(np.float32), tuple(self._words), tuple(self._phones))
 
 

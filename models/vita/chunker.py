@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_PAUSE = re.compile(r"[,;:.?!…—–][\"'”’)]*$")
-_STOP = re.compile(r"[.?!…][\"'”’)]*$")
+from models.vita.mandarin import HAN
+
+_PAUSE = re.compile(r"[,;:.?!…—–，、；：。？！][\"'”’)）》]*$")
+_STOP = re.compile(r"[.?!…。？！][\"'”’)）》]*$")
+_WORD = re.compile(rf"[{HAN}][^\w\s]*(?=[\w\s])|[^\s{HAN}]+(?=[\s{HAN}])")
+_CHARACTER = re.compile(f"[{HAN}]")
+_LETTERS_PER_CHARACTER = 3  # in the time that it takes to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,8 @@ class SpokenChunk:
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """How long spoken chunks are. Letters are those of the text as written, spaces included."""
+    """How long spoken chunks are. Letters are those of the text as written, spaces included; a
+    Chinese character counts as half a word and as three letters."""
 
     first_words: int = 5  # the first chunk ends here at the latest: sound must start at once
     clause_letters: int = 40  # a comma ends a chunk from here on
@@ -29,7 +35,7 @@ class Cuts:
 class Chunker:
     """Takes an answer's text as it is generated and gives spoken chunks as soon as they end.
 
-    A cut falls only between words, so "3.5" and "1,000" stay whole.
+    A cut falls only between words, so "3.5" and "1,000" stay whole, or between characters.
     """
 
     def __init__(self, cuts: Cuts | None = None) -> None:
@@ -54,17 +60,20 @@ class Chunker:
 
     def _end(self) -> int | None:
         """Where the first chunk of the pending text ends; None while that is open."""
-        for count, word in enumerate(re.finditer(r"\S+(?=\s)", self._pending), start=1):
+        count = 0.0
+        for word in _WORD.finditer(self._pending):
+            count += 0.5 if _CHARACTER.match(word.group()) else 1.0
             if self._ends_here(self._pending[: word.end()].lstrip(), count):
                 return word.end()
         return None
 
-    def _ends_here(self, text: str, words: int) -> bool:
+    def _ends_here(self, text: str, words: float) -> bool:
         if self._given == 0:
             return words >= self._cuts.first_words or (words > 1 and bool(_PAUSE.search(text)))
-        if len(text) >= self._cuts.most_letters or _STOP.search(text):
+        letters = len(text) + (_LETTERS_PER_CHARACTER - 1) * len(_CHARACTER.findall(text))
+        if letters >= self._cuts.most_letters or _STOP.search(text):
             return True
-        return len(text) >= self._cuts.clause_letters and bool(_PAUSE.search(text))
+        return letters >= self._cuts.clause_letters and bool(_PAUSE.search(text))
 
     def _take(self, end: int) -> SpokenChunk:
         chunk = SpokenChunk(self._pending[:end], self._inside)

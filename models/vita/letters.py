@@ -6,7 +6,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-LETTERS = " abcdefghijklmnopqrstuvwxyz',.?!"  # the id of a letter is its place here
+from models.vita import mandarin
+
+TONES = "12345"  # the end of a Chinese syllable
+_PLAIN = " abcdefghijklmnopqrstuvwxyz',.?!"
+LETTERS = _PLAIN + TONES  # the id of a letter is its place here
 
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
@@ -31,7 +35,7 @@ _NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """A spoken chunk as letters.
+    """A spoken chunk as letters: English as it is spelled, Chinese in pinyin with tones.
 
     `letters[i]` is spoken as a part of `words[owner[i]]`; a pause or a space belongs to the word
     before it. `words` are those of the text as it is shown ("27"), not as it is spoken.
@@ -48,20 +52,29 @@ class Spelling:
 
 
 def spell(text: str, inside: bool = False) -> Spelling:
-    """Letters of one spoken chunk. One that goes on inside a sentence begins with a space: its
-    melody goes on too. No letters where nothing can be spoken."""
-    words = text.split()
+    """Letters of one spoken chunk; a character is a word where there are Chinese ones. A chunk
+    that goes on inside a sentence begins with a space: its melody goes on too. No letters where
+    nothing can be spoken."""
+    words = _words(text)
     letters = " " if inside else ""
     owner = [0] * len(letters)
-    for index, word in enumerate(words):
-        spoken = spoken_form(word)
+    for index, (_, spoken) in enumerate(words):
         if not spoken.strip(",.?!"):  # a lone dash is a pause after the word before it
             spoken = spoken[:1] if letters and letters[-1] not in " ,.?!" else ""
         else:
-            spoken = (" " if letters.strip() else "") + spoken.lstrip(",.?!")
+            glue = " " if letters.strip() and letters[-1] not in TONES else ""
+            spoken = glue + spoken.lstrip(",.?!")
         letters += spoken
         owner += [index] * (len(letters) - len(owner))
-    return Spelling(letters if letters.strip() else "", tuple(owner), tuple(words))
+    shown = tuple(word for word, _ in words)
+    return Spelling(letters if letters.strip() else "", tuple(owner), shown)
+
+
+def _words(text: str) -> list[tuple[str, str]]:
+    """Each word as it is shown and as it is said."""
+    if not mandarin.written_in_chinese(text):
+        return [(word, spoken_form(word)) for word in text.split()]
+    return [(word, _kept(said.lower(), LETTERS)) for word, said in mandarin.readings(text)]
 
 
 def spoken_form(word: str) -> str:
@@ -71,8 +84,12 @@ def spoken_form(word: str) -> str:
     word = _NUMBER.sub(lambda match: f" {number_words(match.group())} ", word)
     for sign, name in _SIGNS.items():
         word = word.replace(sign, name)
-    word = word.replace("-", " ")
-    kept = "".join(letter for letter in word if letter in LETTERS)
+    return _kept(word.replace("-", " "), _PLAIN)
+
+
+def _kept(word: str, alphabet: str) -> str:
+    """Only letters of the alphabet, and only the first of several marks."""
+    kept = "".join(letter for letter in word if letter in alphabet)
     kept = re.sub(r"\s+", " ", kept).strip()
     kept = re.sub(r"\s*([,.?!])[,.?!\s]*(?=$|\s)", r"\1", kept)
     return re.sub(r"\s([,.?!])", r"\1", kept)

@@ -12,8 +12,16 @@ pytest.importorskip("pyworld")
 from models.training.codec_training import CodecOptions, CodecTraining
 from models.training.speech_data import ReadingPlan, Spoken, planned_texts
 from models.training.speech_samples import CODE, batches, codes_of, load_codec, samples_of
-from models.training.speech_training import NANO_SPEECH, SpeechOptions, SpeechTraining, batch_of
-from models.vita.nano_codec import CODES
+from models.training.speech_training import (
+    NANO_SPEECH,
+    SpeechOptions,
+    SpeechTraining,
+    VoiceData,
+    batch_of,
+    load_speech,
+)
+from models.vita.letters import TONES
+from models.vita.nano_codec import CODES, NanoCodec
 from models.vita.vocoder import FEATURES, FRAMES_PER_CODE
 
 TEXT = "The little fox ran over the hill, and then it slept."
@@ -108,11 +116,33 @@ def test_both_stages_learn_and_resume(tmp_path: Path) -> None:
     assert codes_of(reading(), load_codec(codec)).max() < CODES
 
     budget = SpeechOptions(steps=12, tokens=300, warm_up=1, rate=3e-3, half=False)
-    voice = SpeechTraining(data, codec, speech, budget)
+    voices = [VoiceData(data, codec)]
+    voice = SpeechTraining(voices, speech, budget)
     voice.run()
     curve = [point["codes"] for _, point in voice.curve.points]
     assert np.mean(curve[-4:]) < np.mean(curve[:4])
-    again = SpeechTraining(data, codec, speech, budget)
+    again = SpeechTraining(voices, speech, budget)
     assert again.step == 12
     for name, value in voice.decoder.state_dict().items():
         torch.testing.assert_close(again.decoder.state_dict()[name], value)
+    mean = load_speech(speech).state_dict()
+    assert any((mean[name] != value).any() for name, value in voice.decoder.state_dict().items())
+
+
+def test_training_goes_on_with_more_letters(tmp_path: Path) -> None:
+    """Weights from before there were tones: known letters keep what they mean."""
+    data, codec, speech = tmp_path / "data", tmp_path / "codec.pt", tmp_path / "speech.pt"
+    write(data, [reading()])
+    torch.save(NanoCodec().state_dict(), codec)
+    budget = SpeechOptions(steps=1, tokens=300, half=False)
+    SpeechTraining([VoiceData(data, codec)], speech, budget).run()
+    state, table = torch.load(speech.with_suffix(".resume")), "text_embedding.weight"
+    known = state["weights"][table][: -len(TONES)].clone()
+    for weights in (state["weights"], state["average"]):
+        weights[table] = weights[table][: -len(TONES)]
+    torch.save(state, speech.with_suffix(".resume"))
+    torch.save(state["weights"], speech)
+    again = SpeechTraining([VoiceData(data, codec)], speech, SpeechOptions(steps=2, half=False))
+    torch.testing.assert_close(again.decoder.state_dict()[table][: -len(TONES)], known)
+    again.run()
+    assert load_speech(speech).text_embedding.weight.shape[0] == NANO_SPEECH.text_vocabulary

@@ -16,6 +16,9 @@ LONG = "word " * 60
         ("The capital of Italy is Rome.", ["The capital of Italy is", " Rome."]),
         ("Yes, of course. It is on now.", ["Yes, of course.", " It is on now."]),
         ("That is 3.5 and 1,000 more than", ["That is 3.5 and 1,000", " more than"]),
+        ("法国的首都是巴黎。它很大。", ["法国的首都是巴黎。", "它很大。"]),
+        ("你好，有什么可以帮您？", ["你好，有什么可以帮您？"]),
+        ("从前有一只小狐狸住在森林的边上。", ["从前有一只小狐狸住在", "森林的边上。"]),
         ("", []),
         ("  \n", []),
     ],
@@ -33,7 +36,7 @@ def test_no_chunk_is_far_longer_than_the_limit() -> None:
     assert max(len(chunk.text) for chunk in chunks_of(LONG)) <= Cuts().most_letters + 6
 
 
-@given(st.lists(st.text(" abc1.,!?\n", max_size=12), max_size=30))
+@given(st.lists(st.text(" abc1.,!?\n你好，。", max_size=12), max_size=30))
 def test_portions_do_not_matter_and_nothing_is_lost(portions: list[str]) -> None:
     chunker = Chunker()
     given_so_far: list[SpokenChunk] = []

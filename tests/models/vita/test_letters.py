@@ -15,7 +15,7 @@ from models.vita.letters import LETTERS, number_words, spell
         ("Zürich’s 50% “ok”", "zurich's fifty percent ok"),
         ("At 9:30, Oslo.", "at nine thirty, oslo."),
         ("... — !", ""),
-        ("你好", ""),
+        ("Только", ""),
         ("", ""),
     ],
 )
