@@ -23,6 +23,7 @@ from models.training.listener import Listener
 from models.training.reading import WordTeacher
 from models.training.running import Losses
 from models.training.sequences import NOTHING, Sequence, Sound
+from models.training.sight import pixels_of
 from models.training.simulation import Simulated
 
 POOL = 192  # sequences that are sorted by length before they are cut into batches
@@ -96,7 +97,19 @@ class Tuning:
         rows, columns, vectors, losses = self._sounds(batch)
         if vectors is not None:
             embedded = embedded.index_put((rows, columns), vectors)
-        return embedded, losses
+        return self._shown(batch, embedded), losses
+
+    def _shown(self, batch: Many[Sequence], embedded: Tensor) -> Tensor:
+        """With the pictures in their places."""
+        eyes, config = self.listener.eyes, self.listener.config.vision
+        places = [(row, place) for row, one in enumerate(batch) for place in one.shown]
+        if eyes is None or config is None or not places:
+            return embedded
+        pixels = pixels_of([scene for one in batch for scene in one.pictures], config.image)
+        vectors = eyes(pixels.to(self.device, torch.bfloat16))
+        rows = torch.tensor([[row] * config.tokens for row, _ in places])
+        columns = torch.tensor([list(range(at, at + config.tokens)) for _, at in places])
+        return embedded.index_put((rows.to(self.device), columns.to(self.device)), vectors)
 
     def _sounds(self, batch: Many[Sequence]) -> tuple[Tensor, Tensor, Tensor | None, Losses]:
         found = [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,16 @@ from models.vita.config import (
     AudioEncoderConfig,
     LanguageModelConfig,
     StateTokens,
+    VisionConfig,
     VitaConfig,
 )
 from models.vita.language_model import LanguageModel
 from models.vita.spelled_tower import SpelledTower
+from models.vita.vision import Projector, VisionTower
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz'"  # letter ids are places here plus one; 0 is the blank
 LETTERS = len(ALPHABET) + 1
+EYES = VisionConfig(width=128, layers=4, heads=4, feed_forward=512, image=64, patch=8)
 
 
 def nano_config() -> VitaConfig:
@@ -38,6 +43,7 @@ def nano_config() -> VitaConfig:
         ),
         states=StateTokens(query=2, noise=3, text=4, unfinished=5),
         template="nano",
+        vision=EYES,
     )  # fmt: skip
 
 
@@ -46,8 +52,22 @@ def letter_ids(text: str) -> list[int]:
     return [ALPHABET.index(letter) + 1 for letter in text.lower() if letter in ALPHABET]
 
 
+class Eyes(nn.Module):
+    """Normalised pixels [n, 3, side, side] -> [n, tokens, language width]."""
+
+    def __init__(self, config: VisionConfig, language_width: int) -> None:
+        super().__init__()
+        self.vision = VisionTower(config)
+        self.projector = Projector(config, language_width)
+        self.vision.initialise()
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        out: Tensor = self.projector(self.vision(pixels))
+        return out
+
+
 class Listener(nn.Module):
-    """tower: sound to vectors; language: vectors to answers."""
+    """tower: sound to vectors; eyes: a picture to vectors; language: vectors to answers."""
 
     def __init__(self, config: VitaConfig) -> None:
         super().__init__()
@@ -55,6 +75,7 @@ class Listener(nn.Module):
         self.tower = SpelledTower(config.audio, config.adapter, config.language.width)
         self.language = LanguageModel(config.language)
         self.language.initialise()
+        self.eyes = Eyes(config.vision, config.language.width) if config.vision else None
         transformer = self.tower.encoder.enc[1]
         assert isinstance(transformer, EncoderTransformer)
         with torch.no_grad():  # the encoder multiplies by the root of its width: start at one
@@ -77,6 +98,11 @@ class Listener(nn.Module):
         self.tower.encoder.load_state_dict(other.tower.encoder.state_dict())
         assert self.tower.letters is not None and other.tower.letters is not None
         self.tower.letters.load_state_dict(other.tower.letters.state_dict())
+
+    def take_eyes(self, other: Listener) -> None:
+        """A copy of another listener's eyes, whether this one had any or not."""
+        self.config = replace(self.config, vision=other.config.vision)
+        self.eyes = deepcopy(other.eyes)
 
     def save(self, path: Path, **more: Any) -> None:
         """Weights in full precision and the configuration, written at once or not at all."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -90,6 +92,16 @@ def pixel_shuffle(x: Tensor, factor: int) -> Tensor:
     return x.transpose(1, 2)
 
 
+def waves(grid: int, width: int) -> Tensor:
+    """[grid * grid, width]: sines and cosines of each patch's row and column, a half each."""
+    steps = torch.arange(width // 4) / (width // 4)
+    angles = torch.arange(grid)[:, None] * math.pi * 2 ** (-4.0 * steps)  # [grid, width / 4]
+    line = torch.cat((angles.sin(), angles.cos()), 1)
+    rows = line[:, None].expand(grid, grid, -1)
+    columns = line[None].expand(grid, grid, -1)
+    return torch.cat((rows, columns), 2).reshape(grid * grid, width)
+
+
 class VisionTower(nn.Module):
     """Normalised pixels [n, 3, side, side] -> [n, tokens, projector width]."""
 
@@ -99,14 +111,30 @@ class VisionTower(nn.Module):
         self.embeddings = VisionEmbeddings(config)
         self.encoder = VisionLayers(config)
 
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """Waves as positions and whole branches, with which a tower of few layers learns from
+        nothing; loaded weights replace them."""
+        config, embeddings = self.config, self.embeddings
+        embeddings.class_embedding.mul_(0.02)
+        embeddings.position_embedding[:, :1].zero_()
+        embeddings.position_embedding[0, 1:] = waves(config.grid, config.width)
+        for name, scale in self.encoder.named_parameters():
+            if name.endswith(("ls1", "ls2")):
+                scale.fill_(1.0)
+
     def hidden(self, pixels: Tensor) -> Tensor:
         """The last layer's output, class vector included; there is no final norm."""
         out: Tensor = self.encoder(self.embeddings(pixels))
         return out
 
     def forward(self, pixels: Tensor) -> Tensor:
+        return self.folded(self.hidden(pixels))
+
+    def folded(self, hidden: Tensor) -> Tensor:
+        """The last layer's output without its class vector, scaled, neighbours folded together."""
         config = self.config
-        patches = self.hidden(pixels)[:, 1:] * config.feature_scale
+        patches = hidden[:, 1:] * config.feature_scale
         square = patches.view(patches.shape[0], config.grid, config.grid, config.width)
         return pixel_shuffle(square, config.shuffle).flatten(1, 2)
 
