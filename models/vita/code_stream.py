@@ -22,7 +22,7 @@ Decode: TypeAlias = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 
 class CodeStream:
     """One answer's sound. At speed 1 code k is the samples [k, k + 1) * SAMPLES_PER_CODE, else they
-    begin at `sample_of(k)`; it comes out once RIGHT more codes are known (one more at other speeds).
+    begin at `sample_of(k)`; it comes out once RIGHT more codes are known (one more at others).
     Any portions give the same samples."""
 
     def __init__(self, decode: Decode, seed: int = 0, speed: float = 1.0) -> None:
