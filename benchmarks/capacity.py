@@ -13,13 +13,14 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.driver import Line, play
-from benchmarks.duplex import RESULTS, Tally
+from benchmarks.duplex import RESULTS
 from benchmarks.machine import header
 from benchmarks.material import Material
 from benchmarks.percentiles import distribution, percentile
 from benchmarks.plots import plot_curve
 from benchmarks.scene import SCENES, Trial, build, read_scene
 from benchmarks.service import service
+from benchmarks.tally import Tally
 
 BUDGET = 0.3  # seconds: the 95th percentile of response latency
 _SCENE = SCENES / "turn-taking-spoken.toml"

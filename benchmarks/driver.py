@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from benchmarks.scene import Trial
 from server.call.caller import Caller
@@ -12,6 +13,11 @@ from server.call.conversation import CallFailed
 from server.call.record import Record
 
 Judge = Callable[[Trial, Record, Caller], Awaitable[None]]
+
+_AT_ONCE = 4  # reference calls; any server takes so many
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,17 @@ async def play(
         for number in range(sessions):
             group.create_task(one_line(number * 0.37))
     return failures
+
+
+async def together(jobs: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """The results of calls that are made afterwards, some at a time, in their order."""
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(job: Coroutine[Any, Any, Result]) -> Result:
+        async with places:
+            return await job
+
+    return list(await asyncio.gather(*(one(job) for job in jobs)))
 
 
 async def _play_one(line: Line, trial: Trial, judge: Judge) -> None:

@@ -6,7 +6,6 @@ need neither data nor a synthesiser. Ends with code 1 and says which bound is br
 
 from __future__ import annotations
 
-import asyncio
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +14,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
-from benchmarks.duplex import measure
 from benchmarks.material import Material
+from benchmarks.performance import disorders, perform
 from benchmarks.results import table
 from benchmarks.scene import build, read_scenes
-from benchmarks.service import service
 
 SCENES = Path(__file__).parent / "gate_scenes"
 BOUNDS = Path(__file__).parent / "gate.toml"
@@ -61,8 +58,7 @@ def broken(bounds: list[Bound], scenes: Mapping[str, Any]) -> list[str]:
         elif not bound.least <= rate <= bound.most:
             span = f"{bound.least:.2f} to {bound.most:.2f}"
             found.append(f"{bound.scene}: {bound.figure} is {rate:.2f}, allowed is {span}")
-    failures = {name: one["failed_calls"] for name, one in scenes.items() if one["failed_calls"]}
-    return found + [f"{name}: call {call}" for name, calls in failures.items() for call in calls]
+    return found + disorders(scenes)
 
 
 def main(
@@ -71,13 +67,9 @@ def main(
 ) -> None:
     """Play the small scenes and compare their rates with the committed bounds."""
     console = Console()
-    scenes: dict[str, Any] = {}
-    with service(url) as line, Progress(console=console) as progress:
-        for scene in read_scenes(SCENES):
-            trials = build(scene, Material(None, "dev"))
-            scenes[scene.name] = asyncio.run(
-                measure(line, trials, progress, title=scene.name, sessions=sessions)
-            )
+    material = Material(None, "dev")
+    plans = [(scene.name, build(scene, material)) for scene in read_scenes(SCENES)]
+    scenes = perform(plans, console, sessions=sessions, url=url)
     console.print(table(scenes))
     found = broken(read_bounds(), scenes)
     for text in found:

@@ -7,15 +7,17 @@ whose answer is truncated there; so the caller's own clock is the truth, not the
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.driver import Line
+from benchmarks.driver import Line, together
 from benchmarks.scene import Trial
 from server.call.caller import Caller
 from server.call.conversation import CallFailed
 from server.call.record import Record
 from server.call.timeline import RATE
+
+_BEFORE_THE_ANSWER = 8.0  # seconds that a question and its answer's beginning may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +44,29 @@ class Cuts:
         if cut is None or cut.item_id is None:
             self.uncut += 1
             return
-        name = trial.script.cues[0].clip.name
+        name = trial.question
         kept = transcript(await caller.retrieve(cut.item_id))
         played = round(sum(len(piece.samples) for piece in cut.played) * 1000 / RATE)
         self.trials.setdefault(name, trial)
         self.found[name].append(Cut(name, trial.group, played, kept))
 
     async def judge(self, line: Line) -> list[dict[str, Any]]:
-        """One outcome for each trial. The reference calls run one after the other."""
+        """One outcome for each trial, from one undisturbed call for each question."""
         outcomes: list[dict[str, Any]] = [{"was_cut": False}] * self.uncut
-        for name, cuts in self.found.items():
-            script = self.trials[name].script
-            alone = replace(script, cues=script.cues[:1], length=None)
-            async with Caller(line.url, alone, key=line.key, model=line.model) as caller:
-                record = await caller.run()
-                outcomes += await self._compare(caller, record, cuts)
+        for found in await together(self._judge(line, name) for name in self.found):
+            outcomes += found
         return outcomes
+
+    async def _judge(self, line: Line, name: str) -> list[dict[str, Any]]:
+        cuts = self.found[name]
+        longest = max(cut.played_ms for cut in cuts) / 1000
+        alone = self.trials[name].alone(longest + _BEFORE_THE_ANSWER)
+        try:
+            async with Caller(line.url, alone, key=line.key, model=line.model) as caller:
+                return await self._compare(caller, await caller.run(), cuts)
+        except CallFailed as failure:
+            lost = {"was_cut": True, "no_reference": True, "why": str(failure)}
+            return [{"group": cut.manner} | lost for cut in cuts]
 
     async def _compare(
         self, caller: Caller, record: Record, cuts: list[Cut]

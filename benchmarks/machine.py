@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from server.config import ServerSettings
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,10 +34,26 @@ def commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
+def model() -> str:
+    """The first letters of a digest of the model's files: which weights were measured."""
+    digest = hashlib.sha256()
+    folder = ServerSettings().model
+    for path in sorted(folder.glob("*.onnx")) + sorted(folder.glob("*.npy")):
+        digest.update(path.name.encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return f"{ServerSettings().model_name} {digest.hexdigest()[:12]}"
+
+
 def header(**more: Any) -> dict[str, Any]:
     """What stands at the top of every result."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"machine": machine(), "commit": commit(), "measured_at": now, **more}
+    return {
+        "machine": machine(),
+        "commit": commit(),
+        "model": model(),
+        "measured_at": now,
+        **more,
+    }
 
 
 def _processor() -> str:

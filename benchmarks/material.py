@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,8 +32,8 @@ class Material:
 
     def __init__(self, folder: Path | None, split: str) -> None:
         self.split = split
-        found = read_manifest(folder / "MANIFEST.tsv") if folder else []
-        self._recordings = [one for one in found if split in (one.split, "all")]
+        self._all = read_manifest(folder / "MANIFEST.tsv") if folder else []
+        self._recordings = [one for one in self._all if split in (one.split, "all")]
 
     def recordings(
         self, labels: tuple[str, ...], tags: tuple[str, ...] = (), seconds: float = np.inf
@@ -52,8 +53,8 @@ class Material:
         return found
 
     def room(self) -> Samples | None:
-        """The impulse response of a room, [n] at 24 kHz; None without one."""
-        found = [one for one in self._recordings if one.label == "rir"]
+        """The impulse response of a room, of any split, [n] at 24 kHz; None without one."""
+        found = [one for one in self._all if one.label == "rir"]
         return load(found[0]).samples if found else None
 
 
@@ -74,10 +75,11 @@ def load(recording: Recording) -> Clip:
 # ------------------------------------------------------------------------------------ speech
 
 
-def voices() -> list[Voice]:
-    """Voices that no training has heard, as far as their engines are installed."""
+def voices(*, timed: bool = False) -> list[Voice]:
+    """Voices that no training has heard, as far as their engines are installed; `timed`: only
+    those that say where their words begin."""
     found = []
-    if shutil.which("flite"):
+    if shutil.which("flite") and not timed:
         found += [Voice("flite", name) for name in RESERVED_FLITE]
     if shutil.which("espeak-ng"):
         found += [Voice("espeak", name, "en-us") for name in RESERVED_VARIANTS[:4]]
@@ -86,11 +88,19 @@ def voices() -> list[Voice]:
 
 @lru_cache(maxsize=256)
 def spoken(text: str, voice: Voice) -> Clip:
-    """A sentence in this voice, at the level of close speech, with a little room round it."""
-    samples = resample(speak(text, voice).samples, HEAR_RATE, RATE)
+    """A sentence in this voice, at the level of close speech, with a little room round it. A bar
+    in the text is a place where somebody might stop to think; it is not heard."""
+    before, bar, _ = text.partition("|")
+    plain = " ".join(text.replace("|", " ").split())
+    said = speak(plain, voice)
+    samples = resample(said.samples, HEAR_RATE, RATE)
     quiet = np.zeros(RATE // 10, dtype=np.float32)
     padded = np.concatenate((quiet, at_level(samples, _SPEECH_LEVEL), quiet))
-    return Clip.of(f"{text} [{voice.speaker}]", padded)
+    clip = Clip.of(f"{plain} [{voice.speaker}]", padded)
+    place = len(before.split())
+    if not bar or place >= len(said.words):
+        return clip
+    return replace(clip, breaks=(softest(padded, said.words[place] + 0.1),))
 
 
 # ---------------------------------------------------------------------------- pure treatments
@@ -134,6 +144,31 @@ def stretched(clip: Clip, gap: Span, seconds: float) -> tuple[Clip, Span]:
     shift = wanted / RATE
     moved = Span(voiced.start, voiced.end + shift) if voiced else None
     return Clip(clip.name, samples, moved), pause
+
+
+def softest(samples: Samples, moment: float, reach: float = 0.04) -> float:
+    """The softest moment of [n] near `moment`, in seconds: words are cut apart there."""
+    step = RATE // 200
+    first = max(0, round((moment - reach) * RATE))
+    part = samples[first : round((moment + reach) * RATE)]
+    count = len(part) // step
+    if not count:
+        return moment
+    power = np.mean(part[: count * step].reshape(count, step).astype(np.float64) ** 2, axis=1)
+    return (first + (int(np.argmin(power)) + 0.5) * step) / RATE
+
+
+def broken_off(clip: Clip, moment: float, seconds: float) -> tuple[Clip, Span]:
+    """The clip with silence of `seconds` put in at `moment`, and the pause; its edges are soft."""
+    at, edge = round(moment * RATE), round(0.005 * RATE)
+    before, after = clip.samples[:at].copy(), clip.samples[at:].copy()
+    fade = np.linspace(1, 0, edge, dtype=np.float32)
+    before[-edge:] *= fade[-len(before[-edge:]) :]
+    after[:edge] *= fade[::-1][: len(after[:edge])]
+    silence = np.zeros(round(seconds * RATE), dtype=np.float32)
+    return Clip.of(clip.name, np.concatenate((before, silence, after))), Span(
+        moment, moment + seconds
+    )
 
 
 def in_room(clip: Clip, response: Samples) -> Clip:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from benchmarks.scene import Trial
-from benchmarks.takeover import Word, after, take_over
+from benchmarks.takeover import Word, after, backchannel_take_over, take_over
 from server.call.latency import Turn, interrupted, turns
 from server.call.record import Answer, Record
 from server.call.timeline import RATE, Placed
@@ -18,7 +18,7 @@ Outcome: TypeAlias = dict[str, Figure]
 DISTURBED = 0.6  # seconds at reduced gain from which a listener is disturbed
 AFTER_PAUSE = 1.0  # seconds after a pause in which sound still counts as talking into it
 _SECONDS_A_WORD = 0.33
-_JUST_STARTED = 0.1  # seconds of an answer that no interruption can be measured on
+_NEAR = 0.25  # seconds by which two ways to find a voice's edges may differ
 
 
 def words_of(answer: Answer) -> list[Word]:
@@ -93,7 +93,12 @@ def score_interruption(trial: Trial, record: Record) -> Outcome:
     turn = _turn_of(record, "interruption")
     if not turn.over_answer:
         return {"no_answer_to_interrupt": True}
-    words = after(all_words(record), turn.last_voiced)
+    # The benchmark crops the output at the end of the interruption; what is left of the old answer
+    # there is no word of a new one.
+    placed = next(placed for cue, placed in record.cues if cue.label == "interruption")
+    old = interrupted(placed, record.answers)
+    new = [word for answer in record.answers if answer is not old for word in words_of(answer)]
+    words = after(sorted(new, key=lambda word: word.start), turn.last_voiced)
     taken = take_over(words, turn.last_voiced)
     return {
         "no_answer_to_interrupt": False,
@@ -102,6 +107,8 @@ def score_interruption(trial: Trial, record: Record) -> Outcome:
         "takeover": taken.taken,
         "takeover_latency": taken.latency,
         "stop": turn.stop,
+        "stopped_while_user_speaks": turn.stop is not None
+        and turn.first_voiced + turn.stop < turn.last_voiced,
         "duck": turn.duck,
         "interruption": turn.interruption,
     }
@@ -150,6 +157,40 @@ def score_silence(trial: Trial, record: Record) -> Outcome:
     return {"false_answer": bool(spoken), "seconds": record.seconds, "clip": placed.clip.name}
 
 
+def score_listening(trial: Trial, record: Record) -> Outcome:
+    """Somebody speaks for long, to nobody here: Full-Duplex-Bench's backchannel axis.
+
+    Its distance from when people put in a "mhm" is 1 by its definition where none was heard.
+    """
+    segments = [a.audible for a in record.answers if a.audible is not None]
+    taken, backchannels = backchannel_take_over(segments, all_words(record))
+    return {
+        "false_answer": bool(segments),
+        "takeover": taken,
+        "backchannels_per_second": backchannels / record.seconds,
+        "seconds": record.seconds,
+    }
+
+
+def score_stall(trial: Trial, record: Record) -> Outcome:
+    """The line was dead for a while: the answer comes soon after it lives again, to all of the
+    question."""
+    turn = _turn_of(record, "query")
+    stall = trial.script.stall
+    assert stall is not None
+    alive = max(turn.last_voiced, stall.at + stall.seconds)
+    heard = [event.event for event in record.events("antiphon.decision")]
+    spans = [(event["audio_start_ms"] / 1000, event["audio_end_ms"] / 1000) for event in heard]
+    return {
+        "answered": turn.answered,
+        "caught_up": None if turn.response is None else turn.last_voiced + turn.response - alive,
+        "nothing_dropped": any(
+            abs(start - turn.first_voiced) < _NEAR and abs(end - turn.last_voiced) < _NEAR
+            for start, end in spans
+        ),
+    }
+
+
 def score_echo(trial: Trial, record: Record) -> Outcome:
     """The answer comes back to the microphone: the assistant must not stop for itself."""
     spoken = [answer for answer in record.answers if answer.audible is not None]
@@ -182,6 +223,8 @@ _RULES: dict[str, Callable[[Trial, Record], Outcome]] = {
     "interruption": score_interruption,
     "overlap": score_overlap,
     "silence": score_silence,
+    "listening": score_listening,
+    "stall": score_stall,
     "stop": score_stop,
     "echo": score_echo,
     "endpoint": score_endpoint,

@@ -10,7 +10,9 @@ from rich.table import Table
 
 from benchmarks.percentiles import distribution, rate
 
-_NO_LATENCY = frozenset({"difference", "seconds", "error", "lost_samples"})
+_NO_LATENCY = frozenset(
+    {"difference", "seconds", "error", "lost_samples", "backchannels_per_second"}
+)
 
 
 def summarise(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -36,7 +38,8 @@ def _figures(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if all(isinstance(value, bool) for value in values):
             figures[name] = rate(values)
         elif name in _NO_LATENCY:
-            figures[name] = {"count": len(values), "mean": sum(values) / len(values)}
+            mean, worst = sum(values) / len(values), max(values, key=abs)
+            figures[name] = {"count": len(values), "mean": mean, "worst": worst}
         else:
             figures[name] = distribution(values)
     return figures

@@ -6,7 +6,7 @@ gain, within one step of the 16-bit wire.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from audio.frame import SPEAK_RATE, Samples, to_samples
 from audio.gain import Ducker
 from audio.pcm import FULL_SCALE, quantise
-from benchmarks.driver import Line
+from benchmarks.driver import Line, together
 from benchmarks.scene import Trial
 from server.call.caller import Caller, call
 from server.call.record import Answer, Record
@@ -24,13 +24,15 @@ Steps = npt.NDArray[np.int32]  # [n], 16-bit values
 
 _APART = to_samples(0.2, SPEAK_RATE)  # differences further apart belong to two ducks
 _RAMP = to_samples(0.01, SPEAK_RATE)
+_BEFORE_THE_ANSWER = 8.0  # seconds that a question and its answer's beginning may take
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """`ducks`: first and last changed sample of each; `error`: largest distance from the reference
-    at the ducking gain, in 16-bit steps; `lost`: samples missing (below zero: too many). A call
-    that was hung up has its answer as far as it came; there only too many can be seen."""
+    at the ducking gain, in 16-bit steps; `lost`: samples missing (below zero: too many). An answer
+    that was stopped, or hung up on, is compared as far as it came; there only too many samples at
+    its end can be seen, but one lost or doubled before it shifts all that follows."""
 
     ducks: tuple[tuple[int, int], ...]
     error: int
@@ -107,17 +109,20 @@ class Resumes:
 
     async def judge(self, line: Line) -> list[dict[str, Any]]:
         """One outcome for each disturbed answer."""
+        trials = {trial.question: trial for trial, _ in self.found}
+        calls = [self._reference(line, trial) for trial in trials.values()]
+        self.references = dict(zip(trials, await together(calls), strict=True))
         outcomes = []
         for trial, answer in self.found:
-            name = trial.script.cues[0].clip.name
-            if name not in self.references:
-                self.references[name] = await self._reference(line, trial)
-            reference, is_whole = self.references[name], answer.done is not None
+            name = trial.question
+            reference, is_whole = self.references[name], answer.status == "completed"
             found = compare(reference, answer.received, is_whole=is_whole)
             outcomes.append(
                 {
                     "bit_equal_outside_the_duck": found.is_equal,
                     "ducked_once_or_never": len(found.ducks) <= 1,
+                    "ducked_ever": bool(found.ducks),
+                    "stopped": answer.status == "cancelled",
                     "error": float(found.error),
                     "lost_samples": float(found.lost),
                 }
@@ -125,7 +130,9 @@ class Resumes:
         return outcomes
 
     async def _reference(self, line: Line, trial: Trial) -> Samples:
-        alone = replace(trial.script, cues=trial.script.cues[:1], length=None)
+        same = [a for other, a in self.found if other.question == trial.question]
+        longest = max(len(answer.received) for answer in same) / SPEAK_RATE
+        alone = trial.alone(longest + _BEFORE_THE_ANSWER)
         record = await call(line.url, alone, key=line.key, model=line.model)
         spoken = [answer.received for answer in record.answers if answer.audible is not None]
         return spoken[0] if spoken else np.zeros(0, dtype=np.float32)

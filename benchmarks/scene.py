@@ -14,6 +14,7 @@ from benchmarks.material import (
     Material,
     MissingMaterial,
     at_level,
+    broken_off,
     cropped,
     in_room,
     load,
@@ -38,7 +39,8 @@ class Sound:
     `clips`: names in tests/data/audio; `labels` (and `tags`): recordings of a manifest; `texts`:
     a list in sentences.toml, synthesised. `at`, or `after` (a range of seconds after the first
     audible sample of the answer), places it. `level`: dBFS of its loud part; `pauses`: lengths to
-    which its longest gap is stretched; `seconds`: cut to this.
+    which its longest gap is stretched (of synthesised speech: of a pause where the text has a
+    bar); `seconds`: cut to this.
     """
 
     role: str
@@ -58,14 +60,21 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A scene as its file describes it. `score` names the rule, `trials` the default number."""
+    """A scene as its file describes it. `score` names the rule, `trials` the default number.
+
+    `typed`: a list in sentences.toml with which the call begins, in writing: where the first
+    question is not what is tested, no trial is lost to one that was misheard. `linger`: see
+    Script. Each of `sessions` (settings of the session) is played with the same sounds.
+    """
 
     name: str
     about: str
     score: str
     trials: int
     sounds: tuple[Sound, ...]
+    typed: str = ""
     length: float | None = None
+    linger: float | None = None
     patience: float = 5.0
     settle: float = 1.0
     echo_gain: tuple[float, ...] = ()
@@ -88,12 +97,22 @@ class Trial:
     group: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def question(self) -> str:
+        """What the call begins with; the same question gets the same answer."""
+        return self.script.typed or self.script.cues[0].clip.name
+
+    def alone(self, limit: float) -> Script:
+        """The question with nothing on top of its answer, hung up on after `limit` seconds."""
+        cues = () if self.script.typed else self.script.cues[:1]
+        return replace(self.script, cues=cues, length=None, linger=None, limit=limit)
+
 
 def read_scene(path: Path) -> Scene:
     """Raises ValueError naming the file and what is wrong in it."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-        sounds = tuple(Sound(**_frozen(sound)) for sound in data.pop("sound"))
+        sounds = tuple(Sound(**_frozen(sound)) for sound in data.pop("sound", []))
         stall = Stall(**data.pop("stall")) if "stall" in data else None
         sessions = tuple(data.pop("sessions", [{}]))
         return Scene(name=path.stem, sounds=sounds, stall=stall, sessions=sessions, **_frozen(data))
@@ -119,28 +138,41 @@ def build(
     random = Random(f"{scene.name} {seed}")
     count = scene.trials if limit is None else min(limit, scene.trials)
     choices = [_clips(sound, material, Random(f"{seed} {sound.role}")) for sound in scene.sounds]
-    return [_trial(scene, number, choices, material, random) for number in range(count)]
+    typed = sentences(scene.typed) if scene.typed else []
+    random.shuffle(typed)
+    trials: list[Trial] = []
+    drawn: list[Clip] = []
+    for number in range(count):
+        if number % len(scene.sessions) == 0:
+            drawn = [next(clips) for clips in choices]
+        trials.append(_trial(scene, number, drawn, _turn(tuple(typed), number), material, random))
+    return trials
 
 
 def _trial(
     scene: Scene,
     number: int,
-    choices: list[Iterator[Clip]],
+    drawn: list[Clip],
+    typed: str | None,
     material: Material,
     random: Random,
 ) -> Trial:
     cues, pause, group = [], None, ""
-    for sound, clips in zip(scene.sounds, choices, strict=True):
-        clip = _treated(next(clips), sound, number, material)
+    for sound, raw in zip(scene.sounds, drawn, strict=True):
+        clip = _treated(raw, sound, number, material)
         if sound.pauses:
-            clip, pause, group = _paused(clip, clips, sound, number)
+            wanted = sound.pauses[number % len(sound.pauses)]
+            clip, pause = _paused(clip, wanted)
+            group = f"{wanted} s"
         after = None if sound.after is None else random.uniform(*sound.after)
         cues.append(Cue(clip, sound.at, after, sound.role, sound.answer))
     manner = _turn(scene.manners, number) or "plain"
     session = _turn(scene.sessions, number) or {}
     script = Script(
         cues=tuple(cues),
+        typed=typed,
         length=scene.length,
+        linger=scene.linger,
         patience=scene.patience,
         settle=scene.settle,
         echo=_echo(scene, number, random),
@@ -153,17 +185,23 @@ def _trial(
 
 def _clips(sound: Sound, material: Material, random: Random) -> Iterator[Clip]:
     """Clips for a sound without end, in an order of their own."""
-    if sound.clips:
-        return (load_clip(_COMMITTED / f"{name}.flac") for name in itertools.cycle(sound.clips))
     if sound.texts:
-        pairs = list(itertools.product(sentences(sound.texts), voices()))
+        pairs = list(itertools.product(sentences(sound.texts), voices(timed=bool(sound.pauses))))
         if not pairs:
             raise MissingMaterial("no synthesiser: install espeak-ng or flite")
         random.shuffle(pairs)
         return (spoken(text, voice) for text, voice in itertools.cycle(pairs))
+    committed = [load_clip(_COMMITTED / f"{name}.flac") for name in sound.clips]
+    if not sound.labels:
+        return itertools.cycle(committed)
     found = material.recordings(sound.labels, sound.tags, sound.longest)
     random.shuffle(found)
-    return (load(recording) for recording in itertools.cycle(found))
+    recorded = (load(recording) for recording in itertools.cycle(found))
+    if sound.pauses:
+        return (clip for clip in recorded if longest_gap(clip) is not None)
+    if not committed:
+        return recorded
+    return itertools.chain.from_iterable(zip(itertools.cycle(committed), recorded, strict=False))
 
 
 def _treated(clip: Clip, sound: Sound, number: int, material: Material) -> Clip:
@@ -176,16 +214,13 @@ def _treated(clip: Clip, sound: Sound, number: int, material: Material) -> Clip:
     return clip if level is None else replace(clip, samples=at_level(clip.samples, level))
 
 
-def _paused(clip: Clip, more: Iterator[Clip], sound: Sound, number: int) -> tuple[Clip, Span, str]:
-    """The next clip that has a gap, with that gap stretched."""
-    for _ in range(1000):
-        gap = longest_gap(clip)
-        if gap is not None:
-            wanted = sound.pauses[number % len(sound.pauses)]
-            clip, pause = stretched(clip, gap, wanted)
-            return clip, pause, f"{wanted} s"
-        clip = next(more)
-    raise MissingMaterial("no clip with a gap to stretch")
+def _paused(clip: Clip, wanted: float) -> tuple[Clip, Span]:
+    """The clip with its longest gap stretched, or broken off where its text has a bar."""
+    if clip.breaks:
+        return broken_off(clip, clip.breaks[0], wanted)
+    gap = longest_gap(clip)
+    assert gap is not None  # others are not drawn
+    return stretched(clip, gap, wanted)
 
 
 def _echo(scene: Scene, number: int, random: Random) -> Echo | None:

@@ -50,7 +50,8 @@ class Caller:
         except OSError as error:
             raise CallFailed(f"no server at {self._url}: {error}") from error
         await self._send([self.call.opening()])
-        await self._wait_for("session.updated")
+        session = (await self._wait_for("session.updated")).get("session", {})
+        self.call.session_id = str(session.get("id", ""))
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -49,6 +49,8 @@ class Call:
         self._last_sound = 0.0  # end of what either side has said, known so far
         self._answered_since = 0.0
         self._acknowledged = 0.0
+        self._has_typed = False
+        self.session_id = ""
         for cue in list(self._waiting):
             if cue.at is not None:
                 self._place(cue, cue.at)
@@ -79,6 +81,9 @@ class Call:
         """All frames that are full by `now`."""
         messages: list[Message] = []
         self._follow(now)
+        if self.script.typed is not None and not self._has_typed:
+            self._has_typed = True
+            messages += _question(self.script.typed)
         while self.deadline <= now + _CLOCK_SKEW:
             self._keep_time(now - self.deadline)
             messages.append(self._append())
@@ -190,18 +195,33 @@ class Call:
         if self._running or self.speaker.queued(now) > 0:
             return False
         if not self._placed:
-            return True
+            return self.script.typed is None or now >= self._last_sound + self._wait(0.0)
         cue, placed = self._placed[-1]
-        expected = cue.expects_answer and self._answered_since < placed.voiced.start
-        wait = self.script.patience if expected else self.script.settle
+        wait = self._wait(placed.voiced.start) if cue.expects_answer else self.script.settle
         return now >= self._last_sound + wait and now >= placed.voiced.end
+
+    def _wait(self, asked: float) -> float:
+        """How long to wait once a question was asked: less when it has been answered."""
+        return self.script.patience if self._answered_since <= asked else self.script.settle
 
     def done(self, now: float) -> bool:
         """Whether the caller hangs up now."""
         if self.script.length is not None:
             return now >= self.script.length
+        if self.script.linger is not None and self._placed and not self._waiting:
+            return now >= self._measured_until(self.script.linger)
         pending = any(cue.after_answer is None for cue in self._waiting)
         return now >= self.script.limit or (not pending and self._quiet(now))
+
+    def _measured_until(self, linger: float) -> float:
+        """When all that the last cue can bring about has been heard."""
+        cue, placed = self._placed[-1]
+        end = placed.voiced.end
+        if not cue.expects_answer:
+            return end + linger
+        if self._answered_since <= placed.voiced.start:
+            return end + self.script.patience
+        return max(end, self._answered_since) + linger
 
     def record(self, now: float) -> Record:
         """All that happened, once the call is over."""
@@ -216,11 +236,19 @@ class Call:
             underrun_seconds=self.speaker.underrun_seconds,
             user=np.concatenate(self._sent) if self._sent else EMPTY,
             assistant=self.speaker.read(0, frames),
+            session_id=self.session_id,
         )
 
 
 _PCM = {"type": "audio/pcm", "rate": RATE}
 _AUDIO: Message = {"input": {"format": _PCM}, "output": {"format": _PCM}}
+
+
+def _question(text: str) -> list[Message]:
+    """A typed question and the request to answer it."""
+    content = [{"type": "input_text", "text": text}]
+    item = {"type": "message", "role": "user", "content": content}
+    return [{"type": "conversation.item.create", "item": item}, {"type": "response.create"}]
 
 
 def _joined(base: Message, more: Message) -> Message:

@@ -80,6 +80,7 @@ class Record:
     assistant: Samples = field(
         default_factory=lambda: EMPTY
     )  # [n] at 24 kHz, as played, same clock
+    session_id: str = ""  # as the server names it, and its trace
 
     def events(self, *types: str) -> list[Happening]:
         """Happenings of these types, in order."""

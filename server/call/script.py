@@ -50,11 +50,16 @@ class Manners:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """All seconds. `length`: hang up then; None: when the last answer is finished. `patience`:
-    how long an answer is waited for; `settle`: quiet after which a conversation is over."""
+    """All seconds. `typed`: a question with which the call begins, in writing. `length`: hang up
+    then; None: when the last answer is finished. `linger`: hang up so long after the last cue (or,
+    where it is answered, after the answer's first audible sample), whoever is speaking then.
+    `patience`: how long an answer is waited for; `settle`: quiet after which a conversation is
+    over."""
 
     cues: tuple[Cue, ...] = ()
+    typed: str | None = None
     length: float | None = None
+    linger: float | None = None
     patience: float = 8.0
     settle: float = 1.0
     limit: float = 180.0

@@ -22,11 +22,15 @@ _ROOM_LEVEL = 10 ** (-72 / 20)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """A recording, [n] at 24 kHz, and where it is voiced (seconds; None: silent throughout)."""
+    """A recording, [n] at 24 kHz, and where it is voiced (seconds; None: silent throughout).
+
+    `breaks`: moments between two words, in seconds, where somebody might stop to think.
+    """
 
     name: str
     samples: Samples
     voiced: Span | None
+    breaks: tuple[float, ...] = ()
 
     @property
     def seconds(self) -> float:

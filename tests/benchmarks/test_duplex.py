@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.driver import Line
-from benchmarks.duplex import measure, write
 from benchmarks.gate import SCENES
 from benchmarks.material import Material
 from benchmarks.results import table
 from benchmarks.scene import Scene, build, read_scenes
-from models.engines.script import NOISE, QUERY, Script, ScriptedAnswer, Segment
+from benchmarks.store import merge, read_trials
+from benchmarks.tally import measure, settle
+from models.engines.script import NOISE, QUERY, Script, ScriptedAnswer
 from models.engines.scripted import ScriptedInstance
 from models.vad import SileroDetector, SileroModel
 from server.config import ServerSettings
@@ -33,54 +34,61 @@ def engine(verdict: Any) -> Engine:
     return Engine((pair,), lambda: SileroDetector(silero))
 
 
-def first_is_a_query(segment: Segment) -> Any:
-    return QUERY if segment.number == 0 and segment.samples.size > 16_000 else NOISE
-
-
 def scene(name: str, **changes: Any) -> Scene:
     found = next(scene for scene in read_scenes(SCENES) if scene.name == name)
     return dataclasses.replace(found, **changes)
 
 
-async def played(chosen: Scene, verdict: Any, count: int = 1) -> dict[str, Any]:
+async def played(
+    chosen: Scene, verdict: Any, count: int = 1, traces: Path | None = None
+) -> dict[str, Any]:
     trials = build(chosen, Material(None, "dev"), limit=count)
-    async with serving(ServerSettings(), engine(verdict)) as url:
+    settings = ServerSettings(trace_directory=traces)
+    async with serving(settings, engine(verdict)) as url:
         with Progress(console=Console(quiet=True)) as progress:
             return await measure(Line(url), trials, progress, title=chosen.name, sessions=count)
 
 
 async def test_an_interruption_is_played_scored_and_written(tmp_path: Path) -> None:
-    result = await played(scene("interruption"), lambda _: QUERY)
+    result = await played(scene("interruption"), lambda _: QUERY, traces=tmp_path / "traces")
     figures = result["figures"]
     assert result["failed_calls"] == []
     assert figures["missed"]["hits"] == 0
     assert figures["answered"]["hits"] == 1
     assert 0 < figures["stop"]["p50_ms"] < 3000
-    assert sum(result["reasons"].values()) == 1  # the second answer is hung up on
+    settle(result, tmp_path / "traces")
+    accounts = result["accounts"]
+    assert accounts["sessions"] == accounts["segments"] == 1
+    assert accounts["pending_at_hang_up"] == 1  # the second answer is hung up on
+    assert accounts["unbalanced"] == accounts["replayed_otherwise"] == []
     scenes = {"interruption": result, "other": {"skipped": "no data"}}
-    write({"scenes": scenes}, tmp_path / "duplex.json")
-    assert (
-        json.loads((tmp_path / "duplex.json").read_text())["scenes"]["interruption"]["trials"] == 1
-    )
-    assert (tmp_path / "duplex-latency.png").is_file()
-    assert (tmp_path / "duplex-rates.png").is_file()
+    path = tmp_path / "duplex-1.json"
+    merge(path, 1, {"commit": "a"}, scenes)
+    merge(path, 1, {"commit": "b"}, {"other": {"skipped": "no data"}})
+    kept = json.loads(path.read_text())["scenes"]
+    assert kept["interruption"]["trials"] == 1
+    assert [kept[name]["origin"]["commit"] for name in ("interruption", "other")] == ["a", "b"]
+    (trial,) = read_trials(tmp_path / "duplex-1-trials.jsonl")
+    assert trial["scene"] == "interruption"
+    assert (tmp_path / "duplex-1-stop.png").is_file()
+    assert (tmp_path / "duplex-1-rates.png").is_file()
     assert table(scenes).row_count == len(figures) + 1
 
 
 async def test_a_cough_leaves_every_sample_as_it_was() -> None:
-    coughs = scene("sounds-over-answer", score="resume", length=5.5)
-    result = await played(coughs, first_is_a_query)
+    coughs = scene("sounds-over-answer", score="resume")
+    result = await played(coughs, lambda _: NOISE)
     assert result["trials"] == 1
     outcome = result["outcomes"][0]
     assert outcome["bit_equal_outside_the_duck"] is True, outcome
 
 
 async def test_the_history_holds_what_was_heard_whatever_the_client_says() -> None:
-    manners = ("plain", "truncates", "acknowledges")
-    cuts = scene("interruption", score="history", length=8.0, manners=manners)
+    cuts = scene("heard-history")
+    manners = set(cuts.manners)
     result = await played(cuts, lambda _: QUERY, count=3)
     assert result["trials"] == 3
     assert result["figures"]["was_cut"]["hits"] == 3
-    assert set(result["groups"]) == set(manners)
+    assert set(result["groups"]) == manners
     for outcome in result["outcomes"]:
         assert outcome["within_one_word"] is True, outcome

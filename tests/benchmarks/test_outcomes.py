@@ -9,7 +9,7 @@ import pytest
 from benchmarks.outcomes import Outcome, ducked_seconds, reasons, score, words_of
 from benchmarks.scene import Trial
 from server.call.record import Record
-from server.call.script import Script
+from server.call.script import Script, Stall
 from server.call.voiced import Span
 from tests.benchmarks.calls import answer, cue, record
 
@@ -19,8 +19,10 @@ COUGH = cue("noise", 4.0, 4.3, expects=False)
 DUCK = [(4.1, True), (4.4, False)]
 
 
-def judged(rule: str, call: Record, pause: Span | None = None) -> Outcome:
-    return score(Trial("test", 0, Script(), rule, pause), call)
+def judged(
+    rule: str, call: Record, pause: Span | None = None, script: Script | None = None
+) -> Outcome:
+    return score(Trial("test", 0, script or Script(), rule, pause), call)
 
 
 def ducks(*changes: tuple[float, bool]) -> list[tuple[float, dict[str, Any]]]:
@@ -76,6 +78,14 @@ def test_interruption() -> None:
     assert outcome["interruption"] == pytest.approx(0.3)
     assert outcome["takeover_latency"] == pytest.approx(0.3)
     assert outcome["duck"] == pytest.approx(0.1)
+    assert outcome["stopped_while_user_speaks"] is True
+
+
+def test_what_is_left_of_the_old_answer_is_no_reply() -> None:
+    answers = [answer("a", 2.2, 5.1, cut=True, words=40), answer("b", 5.3, 7.0, words=6)]
+    outcome = judged("interruption", record([QUERY, INTERRUPTION], answers))
+    assert outcome["takeover_latency"] == pytest.approx(0.3)
+    assert outcome["stopped_while_user_speaks"] is False
 
 
 def test_an_interruption_that_is_not_heard_is_missed() -> None:
@@ -128,6 +138,33 @@ def test_stop_silence_and_echo() -> None:
     whole = judged("echo", record([QUERY], [answer("a", 2.2, 9.0)]))
     assert (whole["self_interruption"], whole["self_answer"]) == (False, False)
     assert judged("echo", record([QUERY], talked))["self_interruption"] is True
+
+
+@pytest.mark.parametrize(
+    ("answers", "takeover", "backchannels"),
+    [
+        ([], False, 0),
+        ([answer("a", 3.0, 3.4, words=1)], False, 1),
+        ([answer("a", 3.0, 5.0, words=6)], True, 1),
+        ([answer("a", 3.0, 6.5, words=9)], True, 0),  # formally speaking: the search ends
+    ],
+)
+def test_listening(answers: list[Any], takeover: bool, backchannels: int) -> None:
+    outcome = judged("listening", record([cue("side-talk", 1.0, 9.0)], answers, seconds=10.0))
+    assert outcome["takeover"] is takeover
+    assert outcome["backchannels_per_second"] == pytest.approx(backchannels / 10)
+
+
+def test_a_stall_counts_from_the_moment_the_line_lives_again() -> None:
+    script = Script(stall=Stall(1.5, 2.0))
+    decided = {"type": "antiphon.decision", "audio_start_ms": 980, "audio_end_ms": 2050}
+    call = record([QUERY], [answer("a", 3.9, 5.0)], events=[(5.0, decided)])
+    outcome = judged("stall", call, script=script)
+    assert outcome["caught_up"] == pytest.approx(0.4)
+    assert outcome["nothing_dropped"] is True
+    short = {"type": "antiphon.decision", "audio_start_ms": 980, "audio_end_ms": 1500}
+    lost = record([QUERY], [], events=[(5.0, short)])
+    assert judged("stall", lost, script=script)["nothing_dropped"] is False
 
 
 @pytest.mark.parametrize(

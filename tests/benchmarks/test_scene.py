@@ -13,8 +13,10 @@ from benchmarks.material import (
     Material,
     MissingMaterial,
     at_level,
+    broken_off,
     in_room,
     longest_gap,
+    softest,
     stretched,
 )
 from benchmarks.outcomes import _RULES
@@ -49,7 +51,10 @@ def test_every_scene_file_is_sound() -> None:
     for scene in scenes:
         assert scene.about and scene.trials > 0
         assert scene.score in _RULES or scene.score in _JUDGED_AFTERWARDS
-        assert all(sound.labels or sentences(sound.texts) for sound in scene.sounds)
+        assert not scene.typed or sentences(scene.typed)
+        assert scene.sounds or scene.typed
+        for sound in scene.sounds:
+            assert sound.labels or sound.clips or sentences(sound.texts)
 
 
 def test_trials_are_the_same_for_the_same_seed_and_of_one_split(data: Path) -> None:
@@ -93,6 +98,45 @@ def test_a_stretched_gap_is_the_room_and_nothing_else_changes() -> None:
     assert longest_gap(Clip.of("whole", beep(1.0))) is None
 
 
+def test_a_word_is_not_torn_where_speech_is_broken_off() -> None:
+    clip = gapped()
+    moment = softest(clip.samples, 0.52)
+    assert 0.5 <= moment <= 0.56
+    longer, pause = broken_off(clip, moment, 1.0)
+    assert pause.seconds == pytest.approx(1.0)
+    assert len(longer.samples) == len(clip.samples) + RATE
+    middle = longer.samples[round(pause.start * RATE) : round(pause.end * RATE)]
+    assert not middle.any()
+    kept = round(0.49 * RATE)
+    assert np.array_equal(longer.samples[:kept], clip.samples[:kept])
+    assert longer.voiced is not None
+    assert longer.voiced.end == pytest.approx(2.2, abs=0.03)
+
+
+def test_each_setting_is_played_with_the_same_sounds(data: Path) -> None:
+    scene = next(scene for scene in read_scenes() if scene.name == "eagerness")
+    trials = build(scene, Material(data, "dev"), limit=9)
+    names = [trial.script.cues[0].clip.name for trial in trials]
+    assert names[0] == names[1] == names[2] != names[3]
+    assert [trial.group for trial in trials[:4]] == [
+        "eagerness low",
+        "eagerness medium",
+        "eagerness high",
+        "eagerness low",
+    ]
+
+
+def test_a_typed_question_needs_no_sound_of_its_own() -> None:
+    scene = next(scene for scene in read_scenes() if scene.name == "echo")
+    trials = build(scene, Material(None, "dev"), limit=3)
+    assert len({trial.question for trial in trials}) == 3
+    for trial in trials:
+        assert trial.question in sentences("long")
+        assert trial.script.echo is not None
+        assert trial.alone(4.0).cues == ()
+        assert trial.alone(4.0).limit == 4.0
+
+
 def test_levels_and_rooms() -> None:
     sound = beep(0.5)
     for level in (-43.0, -20.0):
@@ -124,7 +168,7 @@ def test_a_misspelt_scene_is_named(tmp_path: Path) -> None:
 def test_spoken_scenes_need_no_data() -> None:
     scene = next(scene for scene in read_scenes() if scene.name == "interruption")
     trial = build(scene, Material(None, "dev"), limit=1)[0]
-    question, interruption = trial.script.cues
-    assert question.clip.seconds > 0.5
+    (interruption,) = trial.script.cues
+    assert interruption.clip.seconds > 0.5
     assert interruption.after_answer is not None
     assert 1.0 <= interruption.after_answer <= 3.0

@@ -199,3 +199,32 @@ def test_session_fields_of_the_script_join_our_own() -> None:
     assert session["audio"]["input"]["turn_detection"] == {"type": "server_vad"}
     assert session["audio"]["input"]["format"]["rate"] == RATE
     assert "antiphon" not in session
+
+
+def test_a_typed_question_begins_the_call_and_linger_ends_it() -> None:
+    cough = Cue(clip(0, 0.2, 0), after_answer=0.5, label="noise", expects_answer=False)
+    script = Script(cues=(cough,), typed="tell me a story", linger=1.0)
+    events = [*answer("r1", 0.3, 30.0), (30.0, done("r1"))]
+    _, record, sent = play(script, events)
+    assert [message["type"] for _, message in sent[:2]] == [
+        "conversation.item.create",
+        "response.create",
+    ]
+    assert sent[0][1]["item"]["content"] == [{"type": "input_text", "text": "tell me a story"}]
+    assert record.seconds == pytest.approx(0.3 + 0.5 + 0.2 + 1.0, abs=0.05)
+    unanswered = play(Script(cues=(cough,), typed="tell me a story", patience=2.0), [])[1]
+    assert unanswered.seconds == pytest.approx(2.0, abs=0.05)
+    assert unanswered.cues == ()
+
+
+@pytest.mark.parametrize(
+    ("events", "seconds"),
+    [
+        ([], 1.7 + 3.0),  # nobody answers: patience
+        ([*answer("r1", 2.0, 9.0)], 2.0 + 1.2),  # so long after the first audible sample
+        ([*answer("r1", 1.2, 9.0)], 1.7 + 1.2),  # too early: the query is still spoken to its end
+    ],
+)
+def test_linger_counts_from_the_answer(events: list[tuple[float, Event]], seconds: float) -> None:
+    _, record, _ = play(Script(cues=(QUESTION,), linger=1.2, patience=3.0), events)
+    assert record.seconds == pytest.approx(seconds, abs=0.05)
