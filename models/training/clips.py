@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from audio.features import BINS, STEP, Features, FilterBank
 from audio.frame import Samples
+from models.training.pinyin import spelled
 from models.training.synthesis import Spoken
 
 FRAME_SECONDS = 0.01
@@ -43,8 +44,8 @@ class Clip:
 
     @property
     def spelling(self) -> str:
-        """The words that its letters should spell; empty where they are not known."""
-        return self.guessed if self.kind in UNWRITTEN else self.text
+        """What its letters should spell; empty where that is not known."""
+        return spelled(self.guessed if self.kind in UNWRITTEN else self.text)
 
 
 def voiced_span(features: Features) -> tuple[int, int]:

@@ -12,11 +12,14 @@ from typing import Any
 from rich.progress import track
 
 from models.training.clips import ClipWriter
+from models.training.pinyin import is_chinese, toned
 from models.training.skills.exchange import Dialogue
-from models.training.skills.negatives import BACKCHANNELS, not_meant
-from models.training.skills.registry import dialogue
+from models.training.skills.images import spoken_questions
+from models.training.skills.mandarin.negatives import BACKCHANNELS as CHINESE_BACKCHANNELS
+from models.training.skills.negatives import BACKCHANNELS
+from models.training.skills.registry import dialogue, not_meant
 from models.training.synthesis import speak
-from models.training.voices import Voice, evaluation_voice, training_voice
+from models.training.voices import Voice, evaluation_voice, mandarin_voice, training_voice
 
 logger = logging.getLogger(__name__)
 
@@ -24,26 +27,49 @@ LONGEST_TEXT = 160  # letters; longer statements are cut at a word
 
 
 def synthesise(
-    folder: Path, dialogues: int, negatives: int, seed: int, held_out: bool = False
+    folder: Path,
+    dialogues: int,
+    negatives: int,
+    seed: int,
+    held_out: bool = False,
+    chinese: float = 0.0,
 ) -> None:
-    """Write a corpus: clips, dialogues that name their clips, and numbers of negative clips."""
+    """Write a corpus: clips, dialogues that name their clips, and numbers of negative clips.
+
+    `chinese` is the share in Chinese.
+    """
     random = Random(seed)
     writer = ClipWriter(folder)
     kept = []
     for _ in track(range(dialogues), "questions"):
-        made = dialogue(random, held_out and random.random() < 0.5)
-        kept.append(_spoken_dialogue(writer, made, _voice(random, held_out)))
-    refused = [
-        _say(writer, _shortened(not_meant(random)), _voice(random, held_out))
-        for _ in track(range(negatives), "talk")
-    ]
+        made = dialogue(random, held_out and random.random() < 0.5, chinese=chinese)
+        voice = _voice(random, held_out, made.exchanges[0].question)
+        kept.append(_spoken_dialogue(writer, made, voice))
+    refused = []
+    for _ in track(range(negatives), "talk"):
+        text = _shortened(not_meant(random, chinese))
+        refused.append(_say(writer, text, _voice(random, held_out, text)))
     writer.close(
         dialogues=[made for made in kept if made is not None],
         negatives=[number for number in refused if number is not None],
     )
 
 
-def _voice(random: Random, held_out: bool) -> Voice:
+def ask(folder: Path, voices: int, seed: int, held_out: bool = False) -> None:
+    """Write a corpus of the questions about pictures, each in so many voices; which picture is
+    shown is drawn when one is used."""
+    random, writer = Random(seed), ClipWriter(folder)
+    numbers = [
+        _say(writer, text, _voice(random, held_out, text), "query")
+        for text in track(spoken_questions(held_out) * voices, "questions about pictures")
+    ]
+    writer.close(pictures=[number for number in numbers if number is not None])
+
+
+def _voice(random: Random, held_out: bool, text: str) -> Voice:
+    """One that can say the text."""
+    if is_chinese(text):
+        return mandarin_voice(random, held_out)
     return evaluation_voice(random) if held_out else training_voice(random)
 
 
@@ -51,11 +77,16 @@ def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT].rsplit(" ", 1)[0]
 
 
+def _written(text: str) -> str:
+    """As the synthesiser reads it: Chinese in pinyin."""
+    return toned(text) if is_chinese(text) else text
+
+
 def _say(writer: ClipWriter, text: str, voice: Voice, kind: str = "talk") -> int | None:
-    if text in BACKCHANNELS:
+    if text in BACKCHANNELS or text in CHINESE_BACKCHANNELS:
         kind = "backchannel"
     try:
-        return writer.add(speak(text, voice), text, kind, voice.speaker)
+        return writer.add(speak(_written(text), voice), text, kind, voice.speaker)
     except (RuntimeError, ValueError, subprocess.CalledProcessError) as error:
         logger.warning("%s could not say %r: %s", voice.speaker, text, error)
         return None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,10 +17,11 @@ from models.training import augmentation
 from models.training.clips import Clip, ClipStore
 from models.training.listener import ALPHABET, Listener
 from models.training.material import person_exchange, restored
-from models.training.scoring import SlotScore, answered, digit_of
+from models.training.pinyin import is_chinese, words_of
+from models.training.scoring import SlotScore, Verdicts, answered, digit_of
 from models.training.skills.coffee import parse_label, slots_of
 from models.training.skills.exchange import Exchange
-from models.vita.nano_prompt import CALL, END, NanoPrompt
+from models.vita.nano_prompt import CALL, END, SLOW, NanoPrompt
 
 STATES = ("query", "noise", "text", "unfinished")
 ANSWER_TOKENS = 44  # enough for all but stories, of which the beginning is compared
@@ -35,6 +35,7 @@ class Report:
     figures: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     misses: list[tuple[str, str, str]] = field(default_factory=list)
+    states: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
     def put(self, name: str, right: int, count: int) -> None:
         if count:
@@ -50,6 +51,7 @@ class Examiner:
     def __init__(self, listener: Listener, prompt: NanoPrompt) -> None:
         self.listener, self.prompt = listener.eval().float(), prompt
         self.report = Report()
+        self.verdicts: defaultdict[str, Verdicts] = defaultdict(Verdicts)
 
     @torch.no_grad()
     def hear(self, features: Features) -> tuple[Tensor, str]:
@@ -86,29 +88,47 @@ class Examiner:
         return self.prompt.decode(ids), None
 
     def dialogues(self, store: ClipStore, most: int) -> None:
-        """Spoken questions in reserved voices."""
+        """Spoken questions in reserved voices; the same questions typed, for their state."""
         right: Counter[str] = Counter()
         asked: Counter[str] = Counter()
-        states: Counter[str] = Counter()
         for entry in store.extra["dialogues"][:most]:
             history = self.prompt.opening_of("", entry["tools"])
             for each in entry["exchanges"]:
                 exchange = restored(each)
-                vectors, letters = self.hear(quiet_around(store.features(each["clip"])))
-                scores, ids = self.ask(history, vectors)
                 if not exchange.cut:
-                    ok = answered(exchange, *self.said(ids))
-                    right[exchange.skill] += ok
-                    asked[exchange.skill] += 1
-                    states[STATES[int(np.argmax(scores))]] += 1
-                    if not ok:
-                        heard = f"{exchange.question} [{letters}]"
-                        self.report.misses.append((exchange.skill, heard, str(self.said(ids))))
+                    language = language_of(exchange.question)
+                    name = f"{language} {exchange.skill}"
+                    ok = self._spoken(exchange, store.features(each["clip"]), history)
+                    self._typed_state(history, exchange.question)
+                    asked[name] += 1
+                    asked[language] += 1
+                    right[name] += ok
+                    right[language] += ok
                 history += self._typed(exchange)
-        for skill, count in asked.items():
-            self.report.put(f"right {skill}", right[skill], count)
-        self.report.put("right", right.total(), asked.total())
-        self.report.put("query recall reserved", states["query"], states.total())
+        for name, count in asked.items():
+            self.report.put(f"right {name}", right[name], count)
+
+    def _spoken(self, exchange: Exchange, features: Features, history: list[int]) -> bool:
+        vectors, letters = self.hear(quiet_around(features))
+        scores, ids = self.ask(history, vectors)
+        self._judge(language_of(exchange.question), "query", scores)
+        slow = ids[:1] == [self.prompt.ids[SLOW]]
+        right = answered(exchange, *self.said(ids)) and slow == exchange.slow
+        if not right:
+            heard = f"{exchange.question} [{letters}]"
+            self.report.misses.append((exchange.skill, heard, str(self.said(ids))))
+        return right
+
+    def _judge(self, language: str, wanted: str, scores: list[float]) -> str:
+        """Count a verdict; gives it."""
+        given = STATES[int(np.argmax(scores))]
+        self.verdicts[language].add(wanted, given)
+        return given
+
+    def _typed_state(self, history: list[int], question: str) -> None:
+        ids = torch.tensor([self.prompt.typed(question)])
+        scores, _ = self.ask(history, self.listener.language.embed(ids), 0)
+        self._judge(language_of(question), "text", scores)
 
     def _typed(self, exchange: Exchange) -> list[int]:
         prompt = self.prompt
@@ -118,22 +138,21 @@ class Examiner:
     def unfinished(self, store: ClipStore, most: int) -> None:
         """Questions cut in the middle, with 0.2 s of quiet behind."""
         numbers = [e["exchanges"][0]["clip"] for e in store.extra["dialogues"]][: 2 * most]
-        chosen = [n for n in numbers if len(store.clips[n].text.split()) > 4][:most]
-        hits = 0
+        chosen = [n for n in numbers if len(words_of(store.clips[n].text)) > 4][:most]
         for number in chosen:
             clip = store.clips[number]
             cut = clip.onset + (clip.end - clip.onset) // 2
-            scores, _ = self.ask(
-                [], self.hear(quiet_around(store.features(number)[:cut], 20))[0], 0
-            )
-            hits += STATES[int(np.argmax(scores))] == "unfinished"
-        self.report.put("unfinished recall", hits, len(chosen))
+            vectors, _ = self.hear(quiet_around(store.features(number)[:cut], 20))
+            self._judge(language_of(clip.text), "unfinished", self.ask([], vectors, 0)[0])
 
     def talk(self, store: ClipStore, most: int) -> None:
         """Reserved voices that say what is not meant for nano."""
-        numbers = store.extra["negatives"][:most]
-        taken = [self._taken(quiet_around(store.features(n)), store.clips[n].text) for n in numbers]
-        self.report.put("false query reserved talk", sum(taken), len(taken))
+        for number in store.extra["negatives"][:most]:
+            text = store.clips[number].text
+            vectors, _ = self.hear(quiet_around(store.features(number)))
+            scores, _ = self.ask([], vectors, 0)
+            if self._judge(language_of(text), "noise", scores) == "query":
+                self.report.misses.append(("false query", text, f"{scores[0]:.2f}"))
 
     def _taken(self, features: Features, name: str) -> bool:
         scores, _ = self.ask([], self.hear(features)[0], 0)
@@ -193,32 +212,26 @@ def collapse(ids: list[int]) -> str:
     return "".join(ALPHABET[letter - 1] for letter in kept)
 
 
+def language_of(text: str) -> str:
+    return "Chinese" if is_chinese(text) else "English"
+
+
 def examine(
-    listener: Listener, prompt: NanoPrompt, reserved: ClipStore, sounds: ClipStore | None, most: int
+    listener: Listener,
+    prompt: NanoPrompt,
+    reserved: Iterable[ClipStore],
+    sounds: ClipStore | None,
+    most: int,
 ) -> Report:
     """All measurements; `most` dialogues and clips of each kind in reserved voices."""
     examiner = Examiner(listener, prompt)
-    examiner.dialogues(reserved, most)
-    examiner.unfinished(reserved, most)
-    examiner.talk(reserved, most)
+    for store in reserved:
+        examiner.dialogues(store, most)
+        examiner.unfinished(store, most)
+        examiner.talk(store, most)
     if sounds is not None:
         examiner.people(sounds, "dev")
+    examiner.report.states = {
+        language: verdicts.figures() for language, verdicts in examiner.verdicts.items()
+    }
     return examiner.report
-
-
-def words_wrong(spelled: Iterable[tuple[str, str]]) -> float:
-    """Word error rate of (wanted, spelled) pairs."""
-    errors = total = 0
-    for wanted, given in spelled:
-        errors += _distance(wanted.lower().split(), given.split())
-        total += len(wanted.split())
-    return errors / max(1, total)
-
-
-def _distance(one: list[Any], other: list[Any]) -> int:
-    row = list(range(len(other) + 1))
-    for i, left in enumerate(one, 1):
-        before, row[0] = row[0], i
-        for j, right in enumerate(other, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (left != right))
-    return row[-1]

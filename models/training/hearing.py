@@ -13,6 +13,7 @@ from audio.features import BINS, Features
 from models.training import augmentation
 from models.training.augmentation import Strength
 from models.training.clips import Clip, ClipStore
+from models.training.pinyin import words_of
 
 UNTRIMMED = ("order", "digit", "word")  # recordings that go on after the last word
 _TRAILS = ((8, 35), (30, 120), (120, 450))  # frames
@@ -21,7 +22,7 @@ OPEN_WORDS = frozenset(  # after these a question goes on
     (
         "a an the of is are what which how can could i me my for with plus minus times and to in "
         "do does you tell have get make like on from who where many much that's what's please set "
-        "turn"
+        "turn 的 是 加 减 乘 在 请 我 给 杯 和 有 诉 知 讲 个 什"
     ).split()
 )
 
@@ -119,7 +120,7 @@ class Ear:
 
     def _pause(self, clip: Clip) -> tuple[int, int] | None:
         """Sometimes a hesitation after a word that cannot be the last."""
-        words = clip.text.lower().split()
+        words = words_of(clip.text.lower())
         if len(words) < 3 or len(clip.words) < len(words) or self.random.random() > 0.3:
             return None
         places = [i for i in range(1, len(words)) if words[i - 1] in OPEN_WORDS]
@@ -153,7 +154,7 @@ class Ear:
 
 def word_ends(text: str, starts: Sequence[int], end: int) -> tuple[int, ...]:
     """Ends of all words of a text from their starts; none where these do not fit the text."""
-    count = len(text.split())
+    count = len(words_of(text))
     if count == 0 or len(starts) not in (count, count + 1):
         return ()
     return (*starts[1:count], end)

@@ -22,7 +22,7 @@ from models.training.hearing import Heard, stack
 from models.training.listener import Listener
 from models.training.reading import WordTeacher
 from models.training.running import Losses
-from models.training.sequences import NOTHING, Sequence, Sound
+from models.training.sequences import NOTHING, Sequence, Sound, answer_weights
 from models.training.sight import pixels_of
 from models.training.simulation import Simulated
 
@@ -79,16 +79,30 @@ class Tuning:
         read = self.reader.loss(self.listener.language, words)
         if read is not None:
             losses["words"] = self.shares.words * read
-        for name, weight, wanted in (
-            ("answer", 1.0, [one.targets for one in batch]),
-            ("state", self.shares.state, [one.states for one in batch]),
+        shares = [answer_weights(one.targets) for one in batch]
+        for name, weight, wanted, counts in (
+            ("answer", 1.0, [one.targets for one in batch], shares),
+            ("state", self.shares.state, [one.states for one in batch], None),
         ):
-            target = _padded(wanted, NOTHING).to(self.device)
-            chosen = target != NOTHING
-            if bool(chosen.any()):
-                logits = self.listener.language.logits(hidden[chosen]).float()
-                losses[name] = weight * functional.cross_entropy(logits, target[chosen])
+            loss = self._predicted(hidden, wanted, counts)
+            if loss is not None:
+                losses[name] = weight * loss
         return losses
+
+    def _predicted(
+        self, hidden: Tensor, wanted: Many[Many[int]], counts: Many[Many[float]] | None
+    ) -> Tensor | None:
+        """Cross-entropy at the places that ask for a prediction, each as `counts` says."""
+        target = _padded(wanted, NOTHING).to(self.device)
+        chosen = target != NOTHING
+        if not bool(chosen.any()):
+            return None
+        logits = self.listener.language.logits(hidden[chosen]).float()
+        if counts is None:
+            return functional.cross_entropy(logits, target[chosen])
+        each = functional.cross_entropy(logits, target[chosen], reduction="none")
+        share = _padded(counts, 0.0).to(self.device)[chosen]
+        return (each * share).sum() / share.sum()
 
     def _embed(self, batch: Many[Sequence]) -> tuple[Tensor, Losses]:
         """Vectors [b, n, w] of a batch, with the sounds in their places."""
@@ -157,7 +171,7 @@ class Tuning:
         return vectors, lengths
 
 
-def _padded(rows: Many[Many[int]], value: int) -> Tensor:
+def _padded(rows: Many[Many[float]], value: float) -> Tensor:
     longest = max(len(row) for row in rows)
     return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from models.training.clips import Clip, ClipStore
 from models.training.hearing import Ear
-from models.training.sequences import Sequence, Writer
+from models.training.pictured import PicturedMaterial
+from models.training.pinyin import is_chinese, parted, words_of
+from models.training.sequences import Sequence, Sound, Writer
 from models.training.simulation import Simulated, simulate
 from models.training.skills import coffee
 from models.training.skills.exchange import Call, Dialogue, Exchange
-from models.training.skills.negatives import not_meant
-from models.training.skills.registry import SINGLE, dialogue
-from models.training.skills.registry import exchange as single_exchange
+from models.training.skills.registry import CHINESE, SINGLE, dialogue, not_meant
 from models.vita.nano_prompt import NanoPrompt
 
 SKILL_NAMES = {"capitals": "geography", "continents": "geography",
@@ -35,37 +35,51 @@ def restored(entry: dict[str, Any]) -> Exchange:
 
 
 class WrittenMaterial:
-    """Endless conversations in which every sound is simulated letters."""
+    """Endless conversations in which every sound is simulated letters; `chinese` is a share."""
 
-    def __init__(self, prompt: NanoPrompt, seed: int, typed: float = 0.2) -> None:
+    def __init__(
+        self,
+        prompt: NanoPrompt,
+        seed: int,
+        typed: float = 0.35,
+        pictures: float = 0.0,
+        chinese: float = CHINESE,
+    ) -> None:
+        self._chinese = chinese
         self._random, self._draw = Random(seed), np.random.default_rng(seed)
         self._writer = Writer(prompt, seed)
-        self._typed = typed
+        self._typed, self._pictures = typed, pictures
+        self._pictured = PicturedMaterial(
+            self._writer, self._random, self.sound, lambda: None, chinese
+        )
 
     def __call__(self) -> Sequence:
         random = self._random
+        if random.random() < self._pictures:
+            return self._pictured()
         kind = random.random()
-        if kind < 0.16:
+        if kind < 0.1:
             return self._refused()
-        if kind < 0.24:
+        if kind < 0.16:
             return self._broken()
-        made = dialogue(random)
+        made = dialogue(random, chinese=self._chinese)
         sequence = self._writer.opening(made.tools)
         for exchange in made.exchanges:
-            self._writer.exchange(sequence, exchange, self._sound(exchange.question))
+            self._writer.exchange(sequence, exchange, self.sound(exchange.question))
         return sequence
 
     def _broken(self) -> Sequence:
         """A question without its last words."""
-        words = single_exchange(self._random).question.split()
-        said = " ".join(words[: self._random.randrange(1, max(2, len(words)))])
-        whole = len(words) == 1  # the rare question of one word cannot break off
+        question = dialogue(self._random, chinese=self._chinese).exchanges[0].question
+        said = parted(question, self._random.random())
+        whole = said == question  # the rare question of one word cannot break off
         sequence = self._writer.opening(())
         sound = replace(simulate(self._draw, said), whole=whole)
         self._writer.leave(sequence, sound)
         return sequence
 
-    def _sound(self, text: str) -> Simulated | None:
+    def sound(self, text: str) -> Simulated | None:
+        """A text as letters, or None: it is typed."""
         if self._random.random() < self._typed:
             return None
         return simulate(self._draw, text, float(self._draw.uniform(0.02, 0.14)))
@@ -73,9 +87,10 @@ class WrittenMaterial:
     def _refused(self) -> Sequence:
         sequence = self._writer.opening(())
         if self._random.random() < 0.3:
-            first = dialogue(self._random).exchanges[0]
+            first = dialogue(self._random, chinese=self._chinese).exchanges[0]
             self._writer.exchange(sequence, first, None)
-        self._writer.refuse(sequence, simulate(self._draw, not_meant(self._random)))
+        words = not_meant(self._random, self._chinese)
+        self._writer.refuse(sequence, simulate(self._draw, words))
         return sequence
 
 
@@ -83,14 +98,23 @@ class SpokenMaterial:
     """Endless conversations from corpora and recordings, mixed with written ones."""
 
     def __init__(
-        self, prompt: NanoPrompt, ear: Ear, seed: int, written: float = 0.3, people: float = 0.17
+        self,
+        prompt: NanoPrompt,
+        ear: Ear,
+        seed: int,
+        written: float = 0.3,
+        people: float = 0.17,
+        pictures: float = 0.0,
     ) -> None:
         self._random, self._ear = Random(seed), ear
         self._writer = Writer(prompt, seed)
         self._written = WrittenMaterial(prompt, seed)
-        self._shares = (written, people)
+        self._shares, self._pictures = (written, people), pictures
+        self._questions = _gathered(ear.stores, "pictures")
+        said = self._written.sound
+        self._pictured = PicturedMaterial(self._writer, self._random, said, self._question)
         self._dialogues = _gathered(ear.stores, "dialogues")
-        self._weights = list(accumulate(_weight(entry) for _, entry in self._dialogues))
+        self._weights = list(accumulate(_balanced([entry for _, entry in self._dialogues])))
         self._talk = _gathered(ear.stores, "negatives")
         self._orders = _people(ear.stores, ("order",))
         self._digits = _people(ear.stores, ("digit",))
@@ -98,6 +122,8 @@ class SpokenMaterial:
         self._speech = _people(ear.stores, ("speech", "word"))
 
     def __call__(self) -> Sequence:
+        if self._random.random() < self._pictures:
+            return self._pictured()
         kind, (written, people) = self._random.random(), self._shares
         if kind < written:
             return self._written()
@@ -109,6 +135,13 @@ class SpokenMaterial:
             return self._broken()
         return self._conversation()
 
+    def _question(self) -> tuple[str, Sound] | None:
+        """A question about a picture."""
+        if not self._questions:
+            return None
+        store, number = self._random.choice(self._questions)
+        return self._ear.stores[store].clips[number].text, self._ear.hear(store, number)
+
     def _broken(self) -> Sequence:
         """A question that breaks off in the middle."""
         if self._orders and self._random.random() < 0.25:
@@ -117,7 +150,7 @@ class SpokenMaterial:
             store, entry = self._random.choices(self._dialogues, cum_weights=self._weights)[0]
             place = (store, entry["exchanges"][0]["clip"])
         sequence = self._writer.opening(())
-        words = self._ear.stores[place[0]].clips[place[1]].text.split()
+        words = words_of(self._ear.stores[place[0]].clips[place[1]].text)
         self._writer.leave(sequence, self._ear.hear(*place, whole=len(words) < 3))
         return sequence
 
@@ -172,6 +205,18 @@ def _weight(entry: dict[str, Any]) -> float:
     """Corpora hold all skills alike; they are drawn by today's shares, single questions first."""
     skill = SKILL_NAMES.get(entry["exchanges"][0]["skill"], entry["exchanges"][0]["skill"])
     return SINGLE[skill][1] / len(entry["exchanges"]) if skill in SINGLE else 3.0
+
+
+def _balanced(entries: Many[dict[str, Any]]) -> list[float]:
+    """Their weights, so that Chinese has its share whatever the sizes of the corpora are."""
+    weights = [_weight(entry) for entry in entries]
+    foreign = [is_chinese(entry["exchanges"][0]["question"]) for entry in entries]
+    total = sum(weights)
+    ours = sum(weight for weight, chinese in zip(weights, foreign, strict=True) if chinese)
+    if not 0 < ours < total:
+        return weights
+    factor = CHINESE / (1 - CHINESE) * (total - ours) / ours
+    return [w * factor if chinese else w for w, chinese in zip(weights, foreign, strict=True)]
 
 
 def _gathered(stores: Many[ClipStore], name: str) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ KINDS = {  # manifest label: kind of clip
     "conversation": "speech", "noise": "noise", "music": "noise", "babble": "noise",
     "residual_echo": "echo", "near_end_speech_over_echo": "speech",
 }  # fmt: skip
+NOBODY = "-"  # the speaker of a recording in which nobody speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,21 @@ def read_manifest(manifest: Path) -> Iterator[Recording]:
             )  # fmt: skip
 
 
+def speakers_apart(recordings: Iterable[Recording]) -> list[Recording]:
+    """Without training recordings of speakers who are also in another split."""
+    every = list(recordings)
+    kept_back = {each.speaker for each in every if each.split != "train"} - {NOBODY}
+    return [each for each in every if each.split != "train" or each.speaker not in kept_back]
+
+
 def gather(folder: Path, manifest: Path | None, made_noises: int = 300, seed: int = 0) -> None:
     """Write a folder of clips: noises made by rule and, with a manifest, real recordings."""
     writer, random = ClipWriter(folder), np.random.default_rng(seed)
     for _ in track(range(made_noises), "noises"):
         sound = noise(random, float(random.uniform(1.5, 5)))
         writer.add_samples(sound, "", "noise", "made")
-    for recording in track(list(read_manifest(manifest)) if manifest else [], "recordings"):
+    named = speakers_apart(read_manifest(manifest)) if manifest else []
+    for recording in track(named, "recordings"):
         if recording.label in KINDS:
             _store(writer, recording)
     writer.close()

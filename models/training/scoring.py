@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models.training.skills.coffee import Slots, slots_of
 from models.training.skills.exchange import Exchange
@@ -15,8 +16,8 @@ _DIGIT_WORDS = {spell(number): number for number in range(10)}
 
 
 def normalised(text: str) -> str:
-    """Lower-case words with single spaces; signs are left out."""
-    return " ".join(re.findall(r"[a-z']+", text.lower()))
+    """Lower-case words and Chinese characters with single spaces; signs are left out."""
+    return " ".join(re.findall(r"[a-z']+|[\u4e00-\u9fff]", text.lower()))
 
 
 def answered(exchange: Exchange, answer: str, call: tuple[str, str] | None = None) -> bool:
@@ -70,6 +71,30 @@ class SlotScore:
             self.orders + 1, self.exact + (given == wanted), self.hits + hits,
             self.given + len(given), self.wanted + len(wanted),
         )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """State tokens that were wanted and given."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, wanted: str, given: str) -> None:
+        self.counts[wanted, given] += 1
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        """For each state that was wanted: precision, recall, F1, how often, and what was given."""
+        return {name: self._of(name) for name in dict.fromkeys(pair[0] for pair in self.counts)}
+
+    def _of(self, state: str) -> dict[str, float]:
+        hits = self.counts[state, state]
+        wanted = sum(n for (one, _), n in self.counts.items() if one == state)
+        given = sum(n for (_, one), n in self.counts.items() if one == state)
+        confused = {f"as {b}": n / wanted for (a, b), n in self.counts.items() if a == state != b}
+        return {
+            "precision": hits / max(1, given), "recall": hits / max(1, wanted),
+            "f1": 2 * hits / max(1, wanted + given), "count": wanted, **confused,
+        }  # fmt: skip
 
 
 def score_orders(pairs: Iterable[tuple[str, Slots]]) -> SlotScore:

@@ -8,8 +8,11 @@ from typing import TypeAlias
 
 from models.base import FunctionCall
 from models.training.hearing import Heard
+from models.training.listener import EYES
+from models.training.pinyin import is_chinese, piece_texts
 from models.training.simulation import Simulated
 from models.training.skills.exchange import Exchange
+from models.training.skills.scene import Scene
 from models.vita.nano_prompt import NOISE, QUERY, TEXT, UNFINISHED, NanoPrompt
 
 Sound: TypeAlias = Heard | Simulated
@@ -55,8 +58,8 @@ def word_targets(sound: Sound, prompt: NanoPrompt) -> list[int]:
     """
     scale, text = (4, sound.text) if isinstance(sound, Simulated) else (1, sound.clip.text)
     targets = [NOTHING] * vector_count(sound)
-    for place, (word, end) in enumerate(zip(text.split(), sound.ends, strict=False)):
-        tokens = prompt.encode(word if place == 0 else f" {word}")
+    for piece, end in zip(piece_texts(text), sound.ends, strict=False):
+        tokens = prompt.encode(piece)
         last = -(-(end * scale + 4) // 8)
         for step, token in enumerate(reversed(tokens)):
             if 0 <= last - step < len(targets):
@@ -64,11 +67,25 @@ def word_targets(sound: Sound, prompt: NanoPrompt) -> list[int]:
     return targets
 
 
+def answer_weights(targets: list[int]) -> list[float]:
+    """How much each prediction counts: an answer of n tokens as root n ones of a single token, or
+    stories would drown the few tokens that make a sum right."""
+    weights = [0.0] * len(targets)
+    start = 0
+    for place, target in enumerate([*targets, NOTHING]):
+        if target != NOTHING:
+            continue
+        for each in range(start, place):
+            weights[each] = (place - start) ** -0.5
+        start = place + 1
+    return weights
+
+
 @dataclass(slots=True)
 class Sequence:
     """One conversation. `targets[i]` is what the model should predict after place i; `states[i]`
     says the same of verdicts, which are counted apart; `words` are the text tokens that a vector of
-    sound completes. Sounds stand at `places`."""
+    sound completes. Sounds stand at `places`, pictures at `shown`."""
 
     ids: list[int] = field(default_factory=list)
     targets: list[int] = field(default_factory=list)
@@ -76,6 +93,8 @@ class Sequence:
     words: list[int] = field(default_factory=list)
     sounds: list[Sound] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
+    pictures: list[Scene] = field(default_factory=list)
+    shown: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -101,6 +120,11 @@ class Sequence:
         self.states += states
         self.words += words
 
+    def see(self, picture: Scene, vectors: int) -> None:
+        self.pictures.append(picture)
+        self.shown.append(len(self.ids))
+        self.read([0] * vectors)
+
 
 class Writer:
     """Writes exchanges into sequences as nano's prompt has them."""
@@ -119,6 +143,7 @@ class Writer:
         """One turn of the user and its answer; typed where there is no sound."""
         ids, prompt = self.prompt.ids, self.prompt
         sequence.read(prompt.user())
+        self.show(sequence, exchange.scenes)
         if sound is not None:
             sequence.hear(sound, state_targets(sound, True, ids), word_targets(sound, prompt))
             sequence.states[-1] = ids[QUERY]
@@ -130,11 +155,17 @@ class Writer:
         if exchange.cut:
             sequence.read(prompt.answer(exchange.answer, cut=True))
         elif exchange.call is None:
-            sequence.predict(prompt.answer(exchange.answer))
+            sequence.predict(prompt.answer(exchange.answer, slow=exchange.slow))
         else:
             self._call(
                 sequence, exchange, FunctionCall(exchange.call.name, exchange.call.arguments)
             )
+
+    def show(self, sequence: Sequence, scenes: tuple[Scene, ...]) -> None:
+        """Pictures inside an open turn."""
+        for scene in scenes:
+            sequence.read(self.prompt.image())
+            sequence.see(scene, EYES.tokens)
 
     def _call(self, sequence: Sequence, exchange: Exchange, call: FunctionCall) -> None:
         sequence.predict(self.prompt.call(call))
@@ -142,9 +173,10 @@ class Writer:
         sequence.predict(self.prompt.state(False))
         sequence.predict(self.prompt.answer(exchange.report))
 
-    def refuse(self, sequence: Sequence, sound: Sound) -> None:
+    def refuse(self, sequence: Sequence, sound: Sound, scenes: tuple[Scene, ...] = ()) -> None:
         """Sound that is not meant for the assistant."""
         sequence.read(self.prompt.user())
+        self.show(sequence, scenes)
         states = state_targets(sound, False, self.prompt.ids)
         sequence.hear(sound, states, word_targets(sound, self.prompt))
 
@@ -156,6 +188,8 @@ class Writer:
 
     def _typed(self, text: str) -> str:
         random = self._random
+        if is_chinese(text):
+            return text + random.choice(("", "？", "。", "？"))
         if random.random() < 0.6:
             text = text[:1].upper() + text[1:]
         return text + random.choice(("", "?", ".", "?"))
@@ -166,4 +200,5 @@ _INSTRUCTIONS = (
     "Be kind and short.", "You are Nano.", "Answer the user's questions.",
     "You are the voice of a coffee bar. Take orders and read them back.",
     "Speak English. Keep answers short and clear.", "You help people at home.",
+    "你是一个语音助手。", "请用中文回答。",
 )  # fmt: skip

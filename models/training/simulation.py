@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.training.listener import ALPHABET, LETTERS, letter_ids
+from models.training.pinyin import spelled
 
 _CONFUSED = {  # what sounds alike is written alike by a young encoder
     "a": "eiou", "e": "aiu", "i": "eay", "o": "aue", "u": "oae", "y": "ie", "b": "pdv", "p": "bt",
@@ -32,11 +33,12 @@ class Simulated:
 
 
 def simulate(random: np.random.Generator, text: str, error: float = 0.08) -> Simulated:
-    """Peaks of letters between blanks, some of them wrong, missing or unsure."""
+    """Peaks of letters between blanks, some of them wrong, missing or unsure. Chinese is spelled in
+    pinyin without tones."""
     frames: list[int] = [0] * int(random.integers(3, 12))
     onset, before = len(frames), 0
     ends: list[int] = []
-    for letter in letter_ids(text):
+    for letter in letter_ids(spelled(text)):
         kind = random.random()
         if letter == SPACE:
             ends.append(len(frames))

@@ -26,6 +26,9 @@ ACCENTS = (
 )  # fmt: skip
 
 
+MANDARIN = "cmn-latn-pinyin"  # the espeak-ng voice that reads pinyin with tones
+
+
 @dataclass(frozen=True, slots=True)
 class Voice:
     """One way to speak. `speed` 1 is the engine's own; `pitch` 0 to 1 within its range."""
@@ -81,3 +84,15 @@ def evaluation_voice(random: Random) -> Voice:
         "espeak", pick(random, RESERVED_VARIANTS), pick(random, ("en-us", "en")),
         random.uniform(0.8, 1.2), random.uniform(0.3, 0.7),
     )  # fmt: skip
+
+
+def mandarin_voice(random: Random, held_out: bool = False) -> Voice:
+    """A random Chinese voice: only espeak-ng has any, so "reserved" means an unseen variant."""
+    return Voice(
+        "espeak",
+        pick(random, RESERVED_VARIANTS if held_out else TRAIN_VARIANTS),
+        MANDARIN,
+        random.uniform(0.8, 1.2) if held_out else random.uniform(0.7, 1.3),
+        random.uniform(0.3, 0.7) if held_out else random.uniform(0.1, 0.9),
+        random.uniform(0.3, 0.8),
+    )

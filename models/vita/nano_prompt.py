@@ -6,6 +6,7 @@ One turn is `<user>`, then text or vectors, then a state token, the answer and `
     <user> [sound vectors] <1> answer <end>
     <user> typed words <3> answer <end>
     <user> [sound vectors] <1> words that were heard <cut> <end>
+    <user> [sound vectors] <1> <slow> an answer to be spoken slowly <end>
     <user> [sound vectors] <1> <call> name {json} <end> <result> output <3> answer <end>
 
 The state token follows the sound directly, so the step after each chunk is the verdict. Nothing
@@ -36,9 +37,10 @@ CALL: Final = "<call>"
 RESULT: Final = "<result>"
 CUT: Final = "<cut>"
 IMAGE: Final = "<image>"
+SLOW: Final = "<slow>"
 SPECIAL: Final = (
-    PAD, END, QUERY, NOISE, TEXT, UNFINISHED, USER, SYSTEM, TOOL, CALL, RESULT, CUT, IMAGE,
-    "<spare0>", "<spare1>", "<spare2>",
+    PAD, END, QUERY, NOISE, TEXT, UNFINISHED, USER, SYSTEM, TOOL, CALL, RESULT, CUT, IMAGE, SLOW,
+    "<spare1>", "<spare2>",
 )  # fmt: skip
 INSTRUCTION_TOKENS: Final = 48  # longer instructions are cut: nano cannot follow them anyway
 RESULT_TOKENS: Final = 64
@@ -105,9 +107,10 @@ class NanoPrompt:
         """The state token with which an answer begins."""
         return [self.ids[QUERY if spoken else TEXT]]
 
-    def answer(self, text: str, *, cut: bool = False) -> list[int]:
-        """What the assistant said, after the state token."""
-        return [*self.encode(text), *([self.ids[CUT]] if cut else []), self.ids[END]]
+    def answer(self, text: str, *, cut: bool = False, slow: bool = False) -> list[int]:
+        """What the assistant said, after the state token; `slow`: what it is to say slowly."""
+        before, behind = [self.ids[SLOW]] if slow else [], [self.ids[CUT]] if cut else []
+        return [*before, *self.encode(text), *behind, self.ids[END]]
 
     def call(self, call: FunctionCall) -> list[int]:
         """A function call, after the state token."""

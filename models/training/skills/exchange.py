@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
+from models.training.skills.scene import Scene
+
 Value = TypeVar("Value")
 
 
@@ -34,6 +36,8 @@ class Exchange:
     result: str = ""  # what the called function gives back; asked to be put into words
     report: str = ""  # the answer to that result
     cut: bool = False
+    slow: bool = False  # to be spoken slowly
+    scenes: tuple[Scene, ...] = ()  # shown before the question, which is about the last
 
 
 @dataclass(frozen=True, slots=True)

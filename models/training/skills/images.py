@@ -76,37 +76,34 @@ def picture(random: Random, held_out: bool = False, chinese: bool = False) -> Ex
 
 def about(seen: Scene, random: Random, held_out: bool = False, chinese: bool = False) -> Exchange:
     """A question about one picture."""
-    kinds = ("shape", "colour", "count", "seen") if seen.shape else ("digit", "colour", "seen")
-    kind = pick(random, kinds)
+    kind = pick(random, _kinds(seen))
     if chinese:
         answer, key = _chinese(seen, kind)
         return Exchange(_ASKED[kind].pick(random, held_out), answer, SKILL, key, scenes=(seen,))
-    question = _ENGLISH[kind].pick(random, held_out).format(n=_noun(seen), s=f"{seen.shape}s")
+    question = _worded(_ENGLISH[kind].pick(random, held_out), seen)
     answer, key = _english(seen, kind)
     return Exchange(question, answer, SKILL, key, scenes=(seen,))
 
 
 def spoken_questions(held_out: bool = False) -> list[str]:
-    """Every English question, for the voices to say."""
-    plain = []
-    for phrasings in _ENGLISH.values():
+    """Every question, for the voices to say: English, then Chinese."""
+    found: dict[str, None] = {}
+    for phrasings in (*_ENGLISH.values(), *_ASKED.values()):
         for text in phrasings.evaluation if held_out else phrasings.train:
-            nouns = (*SHAPES, "number") if "{n}" in text else SHAPES
-            plain += sorted({text.format(n=noun, s=f"{noun}s") for noun in nouns})
-    return plain
+            for noun in (*SHAPES, "number") if "{n}" in text else SHAPES:
+                found.setdefault(text.format(n=noun, s=f"{noun}s"))
+    return list(found)
 
 
 def fitting(question: str, random: Random, held_out: bool = False) -> Exchange:
-    """A picture for a question of `spoken_questions`, and its answer."""
-    for _ in range(10_000):
+    """A picture for one of `spoken_questions`, and the answer. Raises ValueError for another."""
+    chinese = not question.isascii()
+    for _ in range(2_000):
         seen = scene(random, held_out)
-        for kind, phrasings in _ENGLISH.items():
-            if not _suits(seen, kind):
-                continue
-            for text in (*phrasings.train, *phrasings.evaluation):
-                if text.format(n=_noun(seen), s=f"{seen.shape}s") == question:
-                    answer, key = _english(seen, kind)
-                    return Exchange(question, answer, SKILL, key, scenes=(seen,))
+        for kind in _kinds(seen):
+            if question in _wordings(seen, kind, chinese):
+                answer, key = (_chinese if chinese else _english)(seen, kind)
+                return Exchange(question, answer, SKILL, key, scenes=(seen,))
     raise ValueError(f"no picture fits {question!r}")
 
 
@@ -117,12 +114,18 @@ def unseen(random: Random, held_out: bool = False) -> Exchange:
     return Exchange(question, BLIND, SKILL)
 
 
-def _suits(seen: Scene, kind: str) -> bool:
-    return kind not in (("digit",) if seen.shape else ("shape", "count"))
+def _kinds(seen: Scene) -> tuple[str, ...]:
+    """What can be asked about a picture."""
+    return ("shape", "colour", "count", "seen") if seen.shape else ("digit", "colour", "seen")
 
 
-def _noun(seen: Scene) -> str:
-    return seen.shape or "number"
+def _wordings(seen: Scene, kind: str, chinese: bool) -> list[str]:
+    phrasings = (_ASKED if chinese else _ENGLISH)[kind]
+    return [_worded(text, seen) for text in (*phrasings.train, *phrasings.evaluation)]
+
+
+def _worded(text: str, seen: Scene) -> str:
+    return text.format(n=seen.shape or "number", s=f"{seen.shape}s")
 
 
 def _plural(seen: Scene) -> str:

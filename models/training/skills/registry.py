@@ -6,13 +6,25 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeAlias
 
-from models.training.skills import coffee, everyday, functions, geography, narration, numbers, talk
+from models.training.skills import (
+    coffee,
+    everyday,
+    functions,
+    geography,
+    narration,
+    negatives,
+    numbers,
+    slower,
+    talk,
+)
 from models.training.skills.exchange import Dialogue, Exchange
+from models.training.skills.mandarin import negatives as mandarin_negatives
+from models.training.skills.mandarin import registry as mandarin
 
 Maker: TypeAlias = Callable[[Random, bool], Exchange]
 
 SINGLE: dict[str, tuple[Maker, float]] = {  # skill: its maker and its share of the questions
-    "sums": (numbers.arithmetic, 10),
+    "sums": (numbers.arithmetic, 18),
     "counting": (numbers.counting, 2),
     "digits": (numbers.lone_number, 4),
     "geography": (geography.geography, 16),
@@ -27,12 +39,21 @@ SINGLE: dict[str, tuple[Maker, float]] = {  # skill: its maker and its share of 
     "small talk": (talk.small_talk, 5),
     "stopping": (talk.stop, 4),
     "outside": (talk.outside, 5),
-    "narration": (narration.narration, 10),
+    "narration": (narration.narration, 7),
 }
 DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
     "single": 76, "follow up": 7, "going on": 3, "repeating": 3, "recalling": 4, "functions": 7,
+    "slower": 4,
 }  # fmt: skip
+CHINESE = 0.27  # share of dialogues in Chinese
 _SHORT = tuple(name for name in SINGLE if name not in ("narration", "stopping", "coffee"))
+
+
+def not_meant(random: Random, chinese: float = CHINESE) -> str:
+    """Words that are no query, that share of them in Chinese."""
+    if random.random() < chinese:
+        return mandarin_negatives.not_meant(random)
+    return negatives.not_meant(random)
 
 
 def exchange(random: Random, held_out: bool = False, names: tuple[str, ...] = ()) -> Exchange:
@@ -42,8 +63,15 @@ def exchange(random: Random, held_out: bool = False, names: tuple[str, ...] = ()
     return SINGLE[name][0](random, held_out)
 
 
-def dialogue(random: Random, held_out: bool = False, most: int = 3) -> Dialogue:
-    """One to `most` exchanges; those of the last one are held out if asked for."""
+def dialogue(
+    random: Random, held_out: bool = False, most: int = 3, chinese: float = CHINESE
+) -> Dialogue:
+    """One to `most` exchanges; those of the last one are held out if asked for.
+
+    `chinese` is the share of dialogues in Chinese.
+    """
+    if random.random() < chinese:
+        return mandarin.dialogue(random, held_out)
     kind = random.choices(tuple(DIALOGUES), tuple(DIALOGUES.values()))[0]
     if kind == "functions":
         return functions.functions(random, held_out)
@@ -55,6 +83,9 @@ def dialogue(random: Random, held_out: bool = False, most: int = 3) -> Dialogue:
         return narration.repeated(random, exchange(random, names=_SHORT), held_out)
     if kind == "recalling":
         return narration.recalled(random, exchange(random, names=_SHORT), held_out)
+    if kind == "slower":
+        before = exchange(random, names=_SHORT) if random.random() < 0.85 else None
+        return slower.slower(random, before, held_out)
     count = 1 if held_out else random.choice((1, 1, 1, 1, 1, 1, 2, most))
     tools = (functions.functions(random).tools) if random.random() < 0.15 else ()
     return Dialogue(tuple(exchange(random, held_out) for _ in range(count)), tools)

@@ -24,7 +24,7 @@ _IDENTITY: tuple[tuple[str, str], ...] = (
     ("can you hear me|are you listening|are you there|do you hear me",
      "Yes, I can hear you."),
     ("what languages do you speak|do you speak english|which language do you speak",
-     "I speak English."),
+     "I speak English and Chinese."),
 )  # fmt: skip
 _SMALL_TALK: tuple[tuple[str, str], ...] = (
     ("hello|hi|hello there|good morning|good evening|hi there|hey nano",
@@ -47,8 +47,6 @@ _SMALL_TALK: tuple[tuple[str, str], ...] = (
     ("i love you|do you love me|do you like me", "That is kind of you. I like talking with you."),
     ("you are great|well done|good job|that was good", "Thank you. I am glad to help."),
     ("sing a song|can you sing|please sing for me", "I cannot sing, but I can tell you a story."),
-    ("speak slower|slower please|can you speak more slowly|please talk slower",
-     "All right. I will speak more slowly."),
 )  # fmt: skip
 _STOPS = (
     "stop", "wait", "never mind", "stop it", "please stop", "be quiet", "hold on", "wait a moment",

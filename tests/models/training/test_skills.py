@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from models.training.pinyin import is_chinese
 from models.training.scoring import answered, digit_of, score_orders
 from models.training.skills import (
     coffee,
@@ -90,7 +91,8 @@ def test_answers_can_be_spoken() -> None:
     for _ in range(600):
         for exchange in registry.dialogue(random).exchanges:
             for said in (exchange.answer, exchange.report):
-                assert re.fullmatch(r"[A-Za-z' ,.?]*", said), said
+                signs = r"[\u4e00-\u9fff，。？]*" if is_chinese(said) else r"[A-Za-z' ,.?]*"
+                assert re.fullmatch(signs, said), said
 
 
 def test_calls_only_for_declared_tools() -> None:

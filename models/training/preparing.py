@@ -1,0 +1,60 @@
+"""Commands that make what is learned from: tokenizer, corpora, sounds, readings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from models.training.clips import ClipStore
+from models.training.listener import Listener
+from models.training.options import RUNS, Folder, Seed
+
+
+def tokens(path: Path = Path("models/nano/tokenizer.json"), seed: Seed = 0) -> None:
+    """Train the tokenizer."""
+    from models.training.tokens import train_tokenizer
+
+    train_tokenizer(path, seed)
+
+
+def synthesise(
+    name: str,
+    dialogues: int = 2600,
+    negatives: int = 1500,
+    seed: Seed = 11,
+    folder: Folder = RUNS,
+    chinese: Annotated[float, typer.Option(help="Share in Chinese.")] = 0.0,
+) -> None:
+    """Speak a corpus in training voices; the name "evaluation" uses the reserved ones."""
+    from models.training.corpus import synthesise as make
+
+    held_out = name.startswith("evaluation")
+    target = folder / name if held_out else folder / "corpus" / name
+    make(target, dialogues, negatives, seed, held_out, chinese)
+
+
+def ask(name: str, voices: int = 6, seed: Seed = 12, folder: Folder = RUNS) -> None:
+    """Speak the questions about pictures; a name with "evaluation" uses the reserved voices."""
+    from models.training.corpus import ask as make
+
+    held_out = name.startswith("evaluation")
+    make(folder / name if held_out else folder / "corpus" / name, voices, seed, held_out)
+
+
+def sounds(manifest: Path | None = None, made: int = 300, folder: Folder = RUNS) -> None:
+    """Gather noises made by rule and, with a manifest, real recordings."""
+    from models.training.recordings import gather
+
+    gather(folder / "sounds", manifest, made)
+
+
+def transcribe(checkpoint: str = "alignment", folder: Folder = RUNS) -> None:
+    """Guess the words of recorded orders, of which only the slots are known."""
+    from models.training.transcribing import transcribe as guess
+
+    torch.set_num_threads(1)
+    sounds = folder / "sounds"
+    guess(Listener.load(folder / f"{checkpoint}.pt"), ClipStore.open(sounds), sounds)

@@ -1,0 +1,1 @@
+"""The same skills in Chinese: questions and answers in characters, spoken through pinyin."""

@@ -1,0 +1,54 @@
+"""All Chinese skills with their shares, and dialogues drawn from them."""
+
+from __future__ import annotations
+
+from random import Random
+
+from models.training.skills.exchange import Dialogue, Exchange
+from models.training.skills.mandarin import coffee, everyday, geography, narration, numbers, talk
+
+SINGLE = {  # skill: its maker and its share of the questions
+    "sums": (numbers.arithmetic, 14),
+    "counting": (numbers.counting, 3),
+    "digits": (numbers.lone_number, 3),
+    "geography": (geography.geography, 14),
+    "coffee": (coffee.order, 10),
+    "animals": (everyday.animals, 4),
+    "colours": (everyday.colours, 4),
+    "opposites": (everyday.opposites, 5),
+    "calendar": (everyday.calendar, 5),
+    "identity": (talk.identity, 4),
+    "small talk": (talk.small_talk, 5),
+    "stopping": (talk.stop, 4),
+    "outside": (talk.outside, 5),
+    "narration": (narration.narration, 7),
+}
+DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
+    "single": 78, "follow up": 7, "going on": 4, "repeating": 3, "recalling": 3, "slower": 5,
+}  # fmt: skip
+_SHORT = tuple(name for name in SINGLE if name not in ("narration", "stopping"))
+
+
+def exchange(random: Random, held_out: bool = False, names: tuple[str, ...] = ()) -> Exchange:
+    """One question of any skill, or of the skills named."""
+    chosen = names or tuple(SINGLE)
+    name = random.choices(chosen, [SINGLE[each][1] for each in chosen])[0]
+    return SINGLE[name][0](random, held_out)
+
+
+def dialogue(random: Random, held_out: bool = False) -> Dialogue:
+    """One to three exchanges; those of the last one are held out if asked for."""
+    kind = random.choices(tuple(DIALOGUES), tuple(DIALOGUES.values()))[0]
+    if kind == "follow up":
+        return geography.follow_up(random, held_out)
+    if kind == "going on":
+        return narration.resumed(random, held_out)
+    before = exchange(random, names=_SHORT)
+    if kind == "repeating":
+        return narration.repeated(random, before, held_out)
+    if kind == "recalling":
+        return narration.recalled(random, before, held_out)
+    if kind == "slower":
+        return narration.slower(random, before if random.random() < 0.85 else None, held_out)
+    count = 1 if held_out else random.choice((1, 1, 1, 1, 1, 1, 2, 3))
+    return Dialogue(tuple(exchange(random, held_out) for _ in range(count)))
