@@ -20,6 +20,7 @@ from duplex.conversation import Heard, Note
 from duplex.informed import WORK_PATIENCE, InformedStream
 from duplex.sounds import Sounds
 from models.base import (
+    HEAR_AHEAD,
     HEAR_CHUNK,
     HEAR_RATE,
     AnswerChunk,
@@ -56,6 +57,12 @@ class _Hearing:
     tokens_before: int = 0  # of the same turn, from segments before this one
     is_ended: bool = False
     item_id: str | None = None  # what it has become, once that is known
+
+    def ready(self, recorded: int) -> int:
+        """As far as the stream can encode whole chunks: a piece that ends with a chunk would have
+        to wait for the next one before the encoder sees beyond it."""
+        whole = max(0, recorded - self.start - HEAR_AHEAD) // HEAR_CHUNK
+        return self.start + whole * HEAR_CHUNK + HEAR_AHEAD if whole else self.start
 
 
 @dataclass(slots=True)
@@ -239,11 +246,11 @@ class Partner:
         hearing = self._hearing
         if hearing is None or hearing.is_ended:
             return
-        ready = (self._around.recording.end - hearing.fed) // HEAR_CHUNK * HEAR_CHUNK
-        if ready:
-            piece = min(ready, LONGEST_PIECE)
-            await self._take(hearing, hearing.fed + piece, last=False)
-            if ready > piece:
+        ready = hearing.ready(self._around.recording.end)
+        if ready > hearing.fed:
+            until = min(ready, hearing.fed + LONGEST_PIECE)
+            await self._take(hearing, until, last=False)
+            if ready > until:
                 self.hear()
 
     async def _flush(self, segment: int, until: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ Samples: TypeAlias = npt.NDArray[np.float32]  # [n], mono, -1..1
 HEAR_RATE = 16_000  # samples a second that models hear
 SPEAK_RATE = 24_000  # samples a second that models speak
 HEAR_CHUNK = 2_560  # samples of one encoder chunk (160 ms): one verdict each
+HEAR_AHEAD = 720  # samples beyond a chunk that its encoding looks at (45 ms, as nano's does)
 
 
 class InstanceFailed(Exception):
@@ -235,6 +236,21 @@ class Instance(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Restarting(Protocol):
+    """An instance whose engine is a process of its own, which may die and is started again."""
+
+    @property
+    def is_up(self) -> bool:
+        """Is its own engine there?"""
+        ...
+
+
+def is_up(instance: Instance) -> bool:
+    """An instance in this process always is."""
+    return instance.is_up if isinstance(instance, Restarting) else True
 
 
 class VoiceActivityDetector(Protocol):

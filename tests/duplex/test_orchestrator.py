@@ -13,8 +13,17 @@ from duplex.orchestrator import InputOverrun
 from duplex.outlet import AnswerSound
 from duplex.settings import Settings, TurnDetection
 from duplex.trace import Measured
-from models.base import HEAR_RATE, AnswerOptions, AssistantText, FunctionCall, UserSound, UserText
-from models.engines.script import NOISE, QUERY, Script, ScriptedAnswer, timed
+from models.base import (
+    HEAR_AHEAD,
+    HEAR_CHUNK,
+    HEAR_RATE,
+    AnswerOptions,
+    AssistantText,
+    FunctionCall,
+    UserSound,
+    UserText,
+)
+from models.engines.script import NOISE, QUERY, UNFINISHED, Script, ScriptedAnswer, timed
 from tests.duplex.call import Recorder, calling
 from tests.duplex.virtual import run_virtual
 
@@ -36,6 +45,32 @@ def test_a_question_is_answered_in_sound_and_the_roles_swap() -> None:
             assert len(call.all(do.ShowSwap)) == 1
             spoke = [i for i in call.instances if "answer" in i.streams[0].record.names()]
             assert len(spoke) == 1
+
+    run_virtual(main())
+
+
+def test_each_chunk_is_fed_with_what_its_encoding_looks_at() -> None:
+    async def main() -> None:
+        recorder = Recorder()
+        unfinished = Script(verdict=lambda _: UNFINISHED)
+        async with calling(unfinished, observers=(recorder,)) as call:
+            await call.pause(0.3)
+            await call.speak(0.7)
+            await call.pause(0.3)  # a flush in between, at no chunk's end
+            await call.speak(0.7)
+            heard = next(i for i in call.instances if i.streams[0].record.values("hear"))
+            fed, positions = 0, []
+            for size, last in heard.streams[0].record.values("hear"):
+                fed += size
+                positions += [] if last else [fed]
+            assert len(positions) >= 8
+            assert {at % HEAR_CHUNK for at in positions} == {HEAR_AHEAD}
+            lags = [
+                record.now - record.payload.until
+                for record in recorder.records
+                if isinstance(record.payload, happened.VerdictGiven) and not record.payload.flushed
+            ]
+            assert max(lags[2:]) < HEAR_AHEAD / HEAR_RATE + 0.025
 
     run_virtual(main())
 
