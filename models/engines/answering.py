@@ -1,16 +1,45 @@
-"""models.engines: one answer of an embedded stream in single steps: a token or a code each."""
+"""models.engines: one answer of a stream in single steps: a token or a code each."""
 
 from __future__ import annotations
 
-from models.base import AnswerChunk, AnswerOptions, AnswerPart
-from models.engines.bundle import Bundle
-from models.engines.language import DecoderCache
-from models.engines.memory import Memory
-from models.engines.speaking import Voice, speech_cache
-from models.engines.worker import Priority
-from models.engines.writing import Writer
+from collections.abc import Sequence
+from typing import Protocol
 
-CODES_A_TOKEN = 3  # steps of speech for each of text, once there is sound
+from models.base import AnswerChunk, AnswerPart, FunctionCall
+from models.engines.worker import Priority
+
+CODES_A_TOKEN = 4  # steps of speech for each of text, once there is sound
+
+
+class Writer(Protocol):
+    """Decodes the words of one answer; `done` at its end, `call` if it was a call."""
+
+    done: bool
+    call: FunctionCall | None
+
+    def step(self) -> str:
+        """Read one token: what it adds to the text. Raises OutOfRoom."""
+        ...
+
+
+class Voice(Protocol):
+    """Text in as it is written, sound and word times out, a code at each step."""
+
+    done: bool
+    sounding: bool  # a first sound has left
+
+    @property
+    def busy(self) -> bool:
+        """Is there anything to speak now?"""
+        ...
+
+    def write(self, text: str) -> None: ...
+
+    def end(self) -> None:
+        """The text is complete."""
+        ...
+
+    def step(self) -> Sequence[AnswerChunk]: ...
 
 
 class Answer:
@@ -18,13 +47,10 @@ class Answer:
     then both in turn, speech before text."""
 
     def __init__(
-        self, bundle: Bundle, memory: Memory, options: AnswerOptions, cache: DecoderCache | None
+        self, writer: Writer, voice: Voice | None, codes_a_token: int = CODES_A_TOKEN
     ) -> None:
-        self._writer = Writer(bundle, memory, options)
-        self._voice: Voice | None = None
-        if options.speak and bundle.voice is not None:
-            cache = cache or speech_cache(bundle, bundle.voice)
-            self._voice = Voice(bundle, bundle.voice, cache, options.seed)
+        self._writer, self._voice = writer, voice
+        self._turns = codes_a_token + 1
         self._begun = False
         self._count = 0
         self.done = False
@@ -39,12 +65,11 @@ class Answer:
         voice = self._voice
         if voice is None or not voice.busy:
             parts = self._write()
-        elif self._writer.done or not self._begun or self._count % (CODES_A_TOKEN + 1):
+        elif self._writer.done or not self._begun or self._count % self._turns:
             parts = list[AnswerPart](voice.step())
         else:
             parts = self._write()
-        sounding = parts if voice is None else voice.sounding
-        self._begun = self._begun or bool(sounding)
+        self._begun = self._begun or (bool(parts) if voice is None else voice.sounding)
         self.done = self._writer.done and (voice is None or voice.done)
         return parts
 

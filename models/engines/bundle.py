@@ -4,6 +4,7 @@ config.json           BundleConfig: the VitaConfig, and what the folder adds
 tokenizer.json        of the language model
 listening.onnx        features and caches -> vectors, letter scores, caches
 language.onnx         vectors after a cache that is written in place -> logits
+vision.onnx           a picture -> vectors; only where the model can see
 embeddings.npy        [vocabulary, width], what a token is to the language model
 speech_prefill.onnx   letters -> the speech decoder's first keys and values
 speech_step.onnx      a code after a cache that is written in place -> logits, alignment
@@ -20,12 +21,16 @@ import numpy.typing as npt
 import onnxruntime
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from models.engines.language import LanguageCache
+from models.engines.onnx_ears import OnnxEars
+from models.engines.onnx_speech import OnnxSpeechCache
 from models.vita.config import VitaConfig
 from models.vita.nano_prompt import NanoPrompt
 
 FORMAT = 1
 CONFIG, TOKENIZER, TABLE = "config.json", "tokenizer.json", "embeddings.npy"
-LISTENING, LANGUAGE = "listening.onnx", "language.onnx"
+LISTENING, LANGUAGE, VISION = "listening.onnx", "language.onnx", "vision.onnx"
+BLIND = "this model cannot see: its checkpoint has no vision encoder"
 SPEECH_PREFILL, SPEECH_STEP, CODEC = "speech_prefill.onnx", "speech_step.onnx", "codec.onnx"
 
 
@@ -73,19 +78,52 @@ class VoiceNetworks:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The one copy of the weights. Sessions may be run from any number of threads."""
+    """The one copy of the weights, as models.engines.networks.Networks. Sessions may be run from
+    any number of threads."""
 
     config: BundleConfig
     prompt: NanoPrompt
     table: npt.NDArray[np.float32]  # [vocabulary, width]
     listening: onnxruntime.InferenceSession
     language: onnxruntime.InferenceSession
+    vision: onnxruntime.InferenceSession | None
     voice: VoiceNetworks | None
     weight_bytes: int
 
     @property
     def model(self) -> VitaConfig:
         return self.config.model
+
+    @property
+    def speaks(self) -> bool:
+        return self.voice is not None
+
+    def ears(self) -> OnnxEars:
+        return OnnxEars(self.listening, self.model)
+
+    def look(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Raises ValueError where the model cannot see."""
+        if self.vision is None:
+            raise ValueError(BLIND)
+        vectors: npt.NDArray[np.float32] = self.vision.run(None, {"pixels": pixels})[0][0]
+        return vectors
+
+    def token_cache(self) -> LanguageCache:
+        return LanguageCache(self.language, self.model.language, self.config.capacity)
+
+    def speech_cache(self) -> OnnxSpeechCache | None:
+        speech, voice, config = self.model.speech, self.voice, self.config
+        if voice is None or speech is None:
+            return None
+        most = config.spoken_letters, config.spoken_codes
+        return OnnxSpeechCache(voice.prefill, voice.step, speech, *most)
+
+    def acoustics(self, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Raises ValueError where the model cannot speak."""
+        if self.voice is None:
+            raise ValueError("this model has no voice")
+        features: npt.NDArray[np.float32] = self.voice.codec.run(None, {"codes": codes})[0]
+        return features
 
     @staticmethod
     def read(folder: Path) -> Bundle:
@@ -99,6 +137,7 @@ class Bundle:
             table=np.load(folder / TABLE).astype(np.float32),
             listening=_session(folder / LISTENING),
             language=_session(folder / LANGUAGE),
+            vision=_session(folder / VISION) if config.model.vision else None,
             voice=_voice(folder) if spoken else None,
             weight_bytes=sum(file.stat().st_size for file in folder.glob("*.onnx")),
         )

@@ -1,4 +1,4 @@
-"""models.engines: hearing as it comes, for embedded instances: samples to vectors, letters, states.
+"""models.engines: hearing as it comes, for nano: samples to vectors, letters, states.
 
 Every state is a value: a step makes a new one and leaves the old one whole, so that a mark is a
 reference and a flush can be taken back.
@@ -7,13 +7,14 @@ reference and a flush can be taken back.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from audio.features import BINS, STEP, StreamingFilterBank
 from models.base import Samples
+from models.engines.networks import Ears
 from models.vita.config import SUBSAMPLING, VitaConfig
 
 Array = npt.NDArray[np.float32]
@@ -42,23 +43,13 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderMemory:
-    """Caches of encoder and adapter; the arrays are never written to."""
-
-    keys: Array  # [layers, 1, heads, left, head]
-    values: Array
-    position: npt.NDArray[np.int64]  # [1]
-    tail: Array  # [1, 4, width]
-
-
-@dataclass(frozen=True, slots=True)
 class Hearing:
     """One segment so far. `features` [n, 80] wait for a whole chunk. Of the `received` samples
-    those of whole chunks, or after a flush all, were `judged`."""
+    those of whole chunks, or after a flush all, were `judged`. `memory` is what the ears keep."""
 
     bank: StreamingFilterBank
     features: Array
-    memory: EncoderMemory
+    memory: Any
     transcript: Transcript = Transcript()
     received: int = 0
     judged: int = 0
@@ -67,16 +58,13 @@ class Hearing:
 class Listener:
     """The listening network: features of one chunk to vectors for the language model."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, config: VitaConfig) -> None:
-        self._session = session
+    def __init__(self, ears: Ears, config: VitaConfig) -> None:
+        """Raises ValueError for an encoder that needs the whole segment."""
         audio = config.audio
         if audio.chunk is None:
             raise ValueError("this audio encoder cannot stream")
+        self._ears, self._fresh = ears, ears.start()
         self._take, self._advance = audio.chunk_features, audio.chunk * SUBSAMPLING
-        shape = (audio.layers, 1, audio.heads, audio.left, audio.width // audio.heads)
-        tail = np.zeros((1, config.adapter.kernel - 1, audio.width), np.float32)
-        past = np.zeros(shape, np.float32)
-        self._fresh = EncoderMemory(past, past, np.zeros(1, np.int64), tail)
         self._letters = audio.letters == len(LETTERS)
 
     def start(self) -> Hearing:
@@ -111,24 +99,15 @@ class Listener:
         return replace(later, features=later.features[:0], judged=later.received), vectors
 
     def _run(self, hearing: Hearing, valid: int) -> tuple[Hearing, Array]:
-        features = np.zeros((1, self._take, BINS), np.float32)
-        features[0, :valid] = hearing.features[:valid]
-        memory = hearing.memory
-        feed = {
-            "features": features,
-            "valid": np.array([valid], np.int64),
-            "keys": memory.keys,
-            "values": memory.values,
-            "position": memory.position,
-            "tail": memory.tail,
-        }
-        vectors, letters, keys, values, position, tail = self._session.run(None, feed)
+        features = np.zeros((self._take, BINS), np.float32)
+        features[:valid] = hearing.features[:valid]
+        vectors, letters, memory = self._ears.step(features, valid, hearing.memory)
         frames = _encoder_frames(valid)
         transcript = hearing.transcript
         if self._letters:
-            transcript = transcript.grown(letters[0, :frames])
-        after = EncoderMemory(keys, values, position, tail)
-        return replace(hearing, memory=after, transcript=transcript), vectors[0, : -(-frames // 2)]
+            transcript = transcript.grown(letters[:frames])
+        after = replace(hearing, memory=memory, transcript=transcript)
+        return after, vectors[: -(-frames // 2)]
 
 
 def _encoder_frames(features: int) -> int:

@@ -1,4 +1,4 @@
-"""models.engines: what one embedded stream has heard, read and said; everything here is
+"""models.engines: what one stream of nano has heard, read and said; everything here is
 synchronous and runs on the instance's thread.
 
 The language cache is one line of tokens. All else is an immutable State, so a mark is a State, a
@@ -30,14 +30,15 @@ from models.base import (
     UserText,
     Verdict,
 )
-from models.engines.bundle import Bundle
-from models.engines.language import LanguageCache
+from models.engines.bundle import BLIND
 from models.engines.listening import Hearing, Listener
+from models.engines.networks import Networks
+from models.engines.places import Place, Places
+from models.vita.images import Pixels, normalise, tiles
 from models.vita.nano_prompt import CUT, END
 
 Array = npt.NDArray[np.float32]
 PIECE = 32  # tokens read in one go, so that long texts do not hold up other streams
-_MARKS_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +63,18 @@ class State:
     resume: tuple[State, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    state: State
-    length: int
-    rows: tuple[Array, ...]
-
-
 class Memory:
     """One stream's past on one instance."""
 
-    def __init__(self, bundle: Bundle, listener: Listener, capacity: int) -> None:
-        self._bundle, self._listener = bundle, listener
-        self.cache = LanguageCache(bundle.language, bundle.model.language, capacity)
+    def __init__(self, networks: Networks, listener: Listener) -> None:
+        """All that a stream ever allocates."""
+        self._networks, self._listener = networks, listener
+        self._prompt, self._states = networks.prompt, networks.config.model.states.ids
+        self.cache = networks.token_cache()
+        self.speech = networks.speech_cache()
         self.state = State()
         self.tools: tuple[Tool, ...] = ()
-        self._places: dict[int, _Place] = {}
-        self._marked = 0
+        self._places = Places[State]()
 
     # ------------------------------------------------------------------------------ hearing
 
@@ -135,7 +131,7 @@ class Memory:
         )
 
     def _judge(self, logits: Array, hearing: Hearing) -> Verdict:
-        scores = logits[list(self._bundle.model.states.ids)].astype(np.float64)
+        scores = logits[list(self._states)].astype(np.float64)
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
         words = hearing.transcript.words
@@ -145,7 +141,7 @@ class Memory:
         """Nothing judged yet: no state is likelier than another."""
         if self.state.verdict is not None:
             return self.state.verdict
-        count = len(self._bundle.model.states.ids)
+        count = len(self._states)
         return _verdict_of([1 / count] * count)
 
     # ------------------------------------------------------------------------------ reading
@@ -154,21 +150,22 @@ class Memory:
         """Read a conversation from its beginning, a piece at each step."""
         self.tools = conversation.tools
         said = [i.text for i in conversation.items if isinstance(i, Instructions)]
-        yield from self._read_ids(self._bundle.prompt.opening(" ".join(said), conversation.tools))
+        yield from self._read_ids(self._prompt.opening(" ".join(said), conversation.tools))
         for item in conversation.items:
             if not isinstance(item, Instructions):
                 yield from self.reading(item)
 
     def reading(self, item: Item) -> Iterator[None]:
-        """Read one item, a piece at each step. Raises OutOfRoom; ValueError for an image."""
+        """Read one item, a piece at each step. Raises OutOfRoom; ValueError for an image
+        that the model cannot see."""
         if self.state.hearing is not None:
             self.end_segment()
-        prompt = self._bundle.prompt
+        prompt = self._prompt
         match item:
             case Instructions(text):
                 yield from self._read_ids(prompt.opening(text))
             case UserText(text):
-                yield from self._read_user(prompt.typed(text))
+                yield from self._read_user(self._embed(prompt.typed(text)))
             case UserSound():
                 yield from self._read_user_sound(item)
             case AssistantText(text, cut):
@@ -178,15 +175,15 @@ class Memory:
             case FunctionOutput(_, output):
                 yield from self._read_ids(self._closing() + prompt.result(output))
                 self.state = State(open=True)
-            case UserImage():
-                raise ValueError("this model cannot see: its checkpoint has no vision encoder")
+            case UserImage(pixels):
+                yield from self._read_image(pixels)
 
     def answer_ids(self) -> list[int]:
         """Begin an answer to the open turn, or to none: its state token, and what stands before."""
         if self.state.hearing is not None:
             self.end_segment()
         turn = self.state if self.state.open else State()
-        ids = self._closing() + self._bundle.prompt.state(turn.spoken)
+        ids = self._closing() + self._prompt.state(turn.spoken)
         self.state = replace(turn, open=False, answering=True)
         return ids
 
@@ -195,14 +192,23 @@ class Memory:
         return self.cache.read(self._embed(ids))
 
     def end_answer(self) -> None:
-        self.cache.read(self._embed([self._bundle.prompt.ids[END]]))
+        self.cache.read(self._embed([self._prompt.ids[END]]))
         self.state = replace(self.state, answering=False)
 
     def room(self) -> int:
         return self.cache.capacity - self.cache.length
 
-    def _read_user(self, ids: list[int]) -> Iterator[None]:
-        yield from self._read_ids(self._opening() + ids)
+    def _read_image(self, pixels: Pixels) -> Iterator[None]:
+        vision = self._networks.config.model.vision
+        if vision is None:
+            raise ValueError(BLIND)
+        seen = self._networks.look(normalise(tiles(pixels, 1, vision.image)))
+        yield
+        yield from self._read_user(np.concatenate((self._embed(self._prompt.image()), seen)))
+
+    def _read_user(self, vectors: Array) -> Iterator[None]:
+        """What stands in a turn of the user, besides sound."""
+        yield from self._read_vectors(np.concatenate((self._embed(self._opening()), vectors)))
         opened = self.state if self.state.open else State()
         self.state = replace(opened, open=True)
 
@@ -219,7 +225,7 @@ class Memory:
                 yield
             self.end_segment()
         else:
-            yield from self._read_user(self._bundle.prompt.typed(sound.words))
+            yield from self._read_user(self._embed(self._prompt.typed(sound.words)))
 
     def _read_answer(self, ids: list[int]) -> Iterator[None]:
         yield from self._read_ids(self.answer_ids() + ids)
@@ -237,34 +243,27 @@ class Memory:
 
     def _closing(self) -> list[int]:
         """What ends an answer that was broken off and never taken back."""
-        ids = self._bundle.prompt.ids
+        ids = self._prompt.ids
         return [ids[CUT], ids[END]] if self.state.answering else []
 
     def _opening(self) -> list[int]:
-        return [] if self.state.open else [*self._closing(), *self._bundle.prompt.user()]
+        return [] if self.state.open else [*self._closing(), *self._prompt.user()]
 
     def _embed(self, ids: Sequence[int]) -> Array:
-        return self._bundle.table[np.asarray(ids, np.int64)]
+        return self._networks.table[np.asarray(ids, np.int64)]
 
     # -------------------------------------------------------------------------------- marks
 
     def mark(self) -> Mark:
         resume, length = self.state.resume, self.cache.length
         rows = () if resume is None else self.cache.rows(resume[1])
-        self._marked += 1
-        self._places[self._marked] = _Place(self.state, length, rows)
-        for old in list(self._places)[:-_MARKS_KEPT]:
-            del self._places[old]
-        return Mark(position=length, key=self._marked)
+        return self._places.keep(Place(self.state, length, rows))
 
     def rewind(self, mark: Mark) -> None:
         """Raises ValueError for a mark of another stream, or one that was rewound over."""
-        place = self._places.get(mark.key)
-        if place is None or place.length != mark.position:
-            raise ValueError(f"{mark} is not a mark of this stream, or was rewound over")
+        place = self._places.back_to(mark)
         self.state = place.state
         self.cache.rewind(place.length, place.rows)
-        self._places = {key: at for key, at in self._places.items() if key <= mark.key}
 
 
 def _verdict_of(shares: Sequence[float], words: str = "", heard: int = 0) -> Verdict:

@@ -1,4 +1,4 @@
-"""models.engines: the voice of one answer, a code at a time, for embedded instances."""
+"""models.engines: the voice of one answer of nano, a code at a time."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from models.base import AnswerChunk, SpokenWord
-from models.engines.bundle import Bundle, VoiceNetworks
-from models.engines.language import DecoderCache
+from models.engines.networks import Networks, SpeechCache
 from models.vita.chunker import Chunker, SpokenChunk
 from models.vita.code_stream import SAMPLES_PER_CODE, CodeStream
-from models.vita.config import SpeechDecoderConfig
 from models.vita.letters import spell
-from models.vita.recital import Choice, Recital
+from models.vita.recital import START, Choice, Recital
 
 PAUSES = " ,.?!"
 FIRST_CODES = 6  # 150 ms: how much is known before the first sound leaves
@@ -29,8 +26,7 @@ class _Running:
 
     recital: Recital
     before: int
-    position: int
-    code: int
+    code: int = START
     given: int = 0
     spans: dict[int, tuple[int, int]] = field(default_factory=dict)
 
@@ -62,16 +58,12 @@ class Voice:
     """Text in as it is written, sound and word times out. `step` makes one code, or begins one
     spoken chunk."""
 
-    def __init__(
-        self, bundle: Bundle, networks: VoiceNetworks, cache: DecoderCache, seed: int | None
-    ) -> None:
-        assert bundle.model.speech is not None
-        self._config: SpeechDecoderConfig = bundle.model.speech
-        self._bundle, self._networks, self._cache = bundle, networks, cache
+    def __init__(self, networks: Networks, cache: SpeechCache, seed: int | None) -> None:
+        self._cache = cache
         self._choice = Choice() if seed is None else Choice(seed=seed)
         self._chunker = Chunker()
         self._waiting: deque[SpokenChunk] = deque()
-        self._stream = CodeStream(self._features)
+        self._stream = CodeStream(networks.acoustics)
         self._running: _Running | None = None
         self._pending: list[int] = []
         self._words: list[SpokenWord] = []
@@ -105,13 +97,8 @@ class Voice:
         spelling = spell(chunk.text, chunk.inside)
         if not spelling.letters:
             return
-        ids = np.array([spelling.ids], np.int64)[:, : self._bundle.config.spoken_letters]
-        kept = self._networks.prefill.run(None, {"letters": ids})
-        for buffer, part in zip(self._cache.buffers, kept, strict=True):
-            buffer[:, :, : part.shape[2]] = part
-        position = 1 + ids.shape[1]
-        recital = Recital(spelling, self._choice)
-        self._running = _Running(recital, self._codes, position, self._config.start)
+        self._cache.begin(spelling.ids)
+        self._running = _Running(Recital(spelling, self._choice), self._codes)
 
     def _speak(self, running: _Running) -> list[AnswerChunk]:
         code = self._next_code(running)
@@ -125,12 +112,9 @@ class Voice:
         return self._sound(flush=False) if len(self._pending) >= enough else []
 
     def _next_code(self, running: _Running) -> int | None:
-        if running.position >= self._cache.capacity:
+        if self._cache.full:
             return None
-        self._cache.run("codes", np.array([[running.code]], np.int64), running.position)
-        running.position += 1
-        outputs = self._cache.outputs
-        code = running.recital.take(outputs["logits"][0], outputs["weights"][0])
+        code = running.recital.take(*self._cache.advance(running.code))
         if code is not None:
             running.code = code
             running.note()
@@ -147,17 +131,3 @@ class Voice:
     def _finish(self) -> list[AnswerChunk]:
         self.done = True
         return self._sound(flush=True) if self._codes else []
-
-    def _features(self, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        features: npt.NDArray[np.float32] = self._networks.codec.run(None, {"codes": codes})[0]
-        return features
-
-
-def speech_cache(bundle: Bundle, networks: VoiceNetworks) -> DecoderCache:
-    """A cache for the longest spoken chunk."""
-    config = bundle.model.speech
-    assert config is not None
-    capacity = 1 + bundle.config.spoken_letters + bundle.config.spoken_codes
-    shape = (1, config.heads, capacity, config.width // config.heads)
-    outputs = {"logits": (1, config.codes + 4), "weights": (1, capacity)}
-    return DecoderCache(networks.step, shape, 2 * config.layers, outputs)

@@ -68,8 +68,9 @@ class WindowLayer:
         return self.keys[:, :stop], self.values[:, :stop]
 
 
-Step = Callable[[Tensor, Tensor, Sequence[LayerCache], Tensor], Tensor]
-"""(input [1, 1, ...], positions [1], cache, mask [1, 1, 1, capacity]) -> logits [1, vocabulary]"""
+Step = Callable[[Tensor, Tensor, Sequence[LayerCache], Tensor], tuple[Tensor, ...]]
+"""(input [1, 1, ...], positions [1], cache, mask [1, 1, 1, capacity]) -> logits [1, vocabulary],
+and whatever else the step gives"""
 
 
 class GraphedStep:
@@ -83,7 +84,7 @@ class GraphedStep:
         self._mask = buffers.layers[0][0].new_full(shape, MASKED)
         self._visible = 0
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._logits: Tensor | None = None
+        self._made: tuple[Tensor, ...] = ()
 
     def prepare(self) -> None:
         """Capture now, not in the first answer. What stands in the first slot is lost."""
@@ -91,24 +92,23 @@ class GraphedStep:
             self._show(1)
             self._capture()
 
-    def __call__(self, vectors: Tensor, past: int) -> Tensor:
-        """Logits [1, vocabulary]; valid until the next call."""
+    def __call__(self, vectors: Tensor, past: int) -> tuple[Tensor, ...]:
+        """What the step gives; valid until the next call."""
         self._input.copy_(vectors)
         self._slot.fill_(past)
         self._show(past + 1)
         if self._graph is None:
             self._capture()
         assert self._graph is not None
-        assert self._logits is not None
         self._graph.replay()
-        return self._logits
+        return self._made
 
     def _show(self, count: int) -> None:
         low, high = sorted((self._visible, count))
         self._mask[..., low:high] = 0.0 if count > self._visible else MASKED
         self._visible = count
 
-    def _run(self) -> Tensor:
+    def _run(self) -> tuple[Tensor, ...]:
         return self._step(self._input, self._slot, self._buffers.static(self._slot), self._mask)
 
     def _capture(self) -> None:
@@ -120,7 +120,7 @@ class GraphedStep:
         graph = torch.cuda.CUDAGraph()
         here = torch.cuda.current_stream()
         with torch.cuda.graph(graph, stream=here, capture_error_mode="thread_local"):
-            self._logits = self._run()
+            self._made = self._run()
         self._graph = graph
 
 
@@ -147,7 +147,7 @@ class TokenLine:
         count = vectors.shape[0]
         self.require(count)
         if count == 1 and self._graphed is not None:
-            logits = self._graphed(vectors[None], self.length)
+            (logits,) = self._graphed(vectors[None], self.length)
         else:
             logits = self._read(vectors[None], count)
         self.length += count
@@ -170,8 +170,8 @@ class TokenLine:
 
     def _step(
         self, vectors: Tensor, positions: Tensor, cache: Sequence[LayerCache], mask: Tensor
-    ) -> Tensor:
-        return self._model.logits(self._model(vectors, positions, cache, mask)[:, -1])
+    ) -> tuple[Tensor, ...]:
+        return (self._model.logits(self._model(vectors, positions, cache, mask)[:, -1]),)
 
     def rows(self, start: int) -> tuple[Tensor, ...]:
         return self.buffers.rows(start, self.length)

@@ -32,14 +32,16 @@ from models.base import (
     UserText,
     Verdict,
 )
+from models.engines.places import Place, Places
+from models.engines.speech_line import SpeechLine
 from models.engines.torch_line import TokenLine
+from models.engines.vita_speaking import TEXT_VECTORS
 from models.vita.images import normalise, tiles
 from models.vita.network import Vita
 from models.vita.prompt import VitaPrompt
 
 VERDICT_EVERY = 5_120  # samples at 16 kHz between two encodings of a growing segment
 PIECE = 256  # tokens read in one go, so that long texts do not hold up other streams
-_MARKS_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +82,19 @@ class State:
     closed: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    state: State
-    length: int
-    rows: tuple[Tensor, ...]
-
-
 class VitaMemory:
     """One stream's past on one instance; synchronous."""
 
     def __init__(self, model: Vita, prompt: VitaPrompt, capacity: int) -> None:
+        """All that a stream ever allocates; nothing is left for its first answer."""
         self._model, self._prompt = model, prompt
         self.line = TokenLine(model.language, capacity)
+        self.speech = None
+        if model.speech is not None:
+            self.speech = SpeechLine(model.speech, TEXT_VECTORS, model.speech.config.max_codes)
         self.state = State()
         self.tools: tuple[Tool, ...] = ()
-        self._places: dict[int, _Place] = {}
-        self._marked = 0
+        self._places = Places[State]()
 
     # ------------------------------------------------------------------------------ hearing
 
@@ -299,17 +297,10 @@ class VitaMemory:
         state, length = self.state, self.line.length
         floor = length if state.closed is None else state.closed
         floor = floor if state.segment is None else min(floor, state.segment.start)
-        self._marked += 1
-        self._places[self._marked] = _Place(state, length, self.line.rows(floor))
-        for old in list(self._places)[:-_MARKS_KEPT]:
-            del self._places[old]
-        return Mark(position=length, key=self._marked)
+        return self._places.keep(Place(state, length, self.line.rows(floor)))
 
     def rewind(self, mark: Mark) -> None:
         """Raises ValueError for a mark of another stream, or one that was rewound over."""
-        place = self._places.get(mark.key)
-        if place is None or place.length != mark.position:
-            raise ValueError(f"{mark} is not a mark of this stream, or was rewound over")
+        place = self._places.back_to(mark)
         self.state = place.state
         self.line.rewind(place.length, place.rows)
-        self._places = {key: at for key, at in self._places.items() if key <= mark.key}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,59 +10,18 @@ import torch
 from torch import Tensor
 
 from models.base import AnswerChunk, Samples
-from models.engines.torch_line import Buffers, GraphedStep
-from models.synthesizers.choice import estimated_words
-from models.vita.cache import LayerCache
+from models.engines.speech_line import SpeechLine
+from models.synthesizers.recitation import estimated_words
 from models.vita.chunker import Chunker
 from models.vita.codec import Codec, CodecStream
 from models.vita.network import Vita
 from models.vita.prompt import VitaPrompt
 from models.vita.segmenter import trim_onset
-from models.vita.speech_decoder import SpeechDecoder
 
 FIRST_CODES, NEXT_CODES = 10, 20  # decoded at once, beside the codec's context
 TEXT_VECTORS = 512  # of one spoken chunk, at most
 QUIET_SAMPLES = 12_000  # of silence before an answer that are left out, at most
 CODES_PER_VECTOR, SPARE_CODES = 8, 40  # a chunk that grows longer than this has lost its way
-
-
-class SpeechLine:
-    """The speech decoder's memory for one spoken chunk at a time; made once for a stream."""
-
-    def __init__(self, decoder: SpeechDecoder) -> None:
-        config, like = decoder.config, decoder.norm.weight
-        self.decoder = decoder
-        capacity = 1 + TEXT_VECTORS + config.max_codes
-        head = config.width // config.heads
-        self.buffers = Buffers.empty(config.layers, capacity, config.heads, head, like)
-        self._length = 0
-        example = torch.zeros(1, 1, dtype=torch.long, device=like.device)
-        self._graphed = GraphedStep(self._step, self.buffers, example) if like.is_cuda else None
-        if self._graphed is not None:
-            self._graphed.prepare()
-
-    def begin(self, text: Tensor) -> None:
-        """Read text vectors [n, width] of a new chunk."""
-        _, kept = self.decoder.prefill(text[None])
-        self.buffers.put(kept, 0)
-        self._length = kept[0].shape[1]
-
-    def advance(self, code: int) -> Tensor:
-        """Read one code; gives the logits [codes + 4] of the next."""
-        device = self.decoder.norm.weight.device
-        codes = torch.tensor([[code]], device=device)
-        if self._graphed is not None:
-            logits = self._graphed(codes, self._length)
-        else:
-            place = torch.tensor([self._length], device=device)
-            logits, _ = self.decoder.step(codes, place, self.buffers.window(self._length))
-        self._length += 1
-        return logits[0]
-
-    def _step(
-        self, codes: Tensor, positions: Tensor, cache: Sequence[LayerCache], mask: Tensor
-    ) -> Tensor:
-        return self.decoder.step(codes, positions, cache, mask)[0]
 
 
 def next_code(logits: Tensor, top_k: int, random: np.random.Generator) -> int:
@@ -136,7 +94,7 @@ class VitaVoice:
         return []
 
     def _speak(self, running: _Running) -> list[AnswerChunk]:
-        logits = self._line.advance(running.code)
+        logits, _ = self._line.advance(running.code)
         running.code = next_code(logits, self._config.top_k, self._random)
         running.made += 1
         if running.code == self._config.end or running.made >= running.most:

@@ -35,8 +35,8 @@ class Priority(IntEnum):
 class Steps(Protocol[Part]):
     """Long work in small pieces: `step` does one and gives what it made; `done` ends it."""
 
-    done: bool
-
+    @property
+    def done(self) -> bool: ...
     @property
     def priority(self) -> Priority: ...
 

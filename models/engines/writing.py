@@ -1,4 +1,4 @@
-"""models.engines: the words of one answer, a token at a time, for embedded instances."""
+"""models.engines: the words of one answer of nano, a token at a time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.base import AnswerOptions, FunctionCall, Tool
-from models.engines.bundle import Bundle
 from models.engines.memory import PIECE, Memory
+from models.engines.networks import Networks
 from models.vita.nano_prompt import CALL, END, SPECIAL
 
 logger = logging.getLogger(__name__)
@@ -22,11 +22,11 @@ class Writer:
     gives what it adds to the text; `done` once the answer has ended, `call` if it was a call,
     `ids` the tokens of either."""
 
-    def __init__(self, bundle: Bundle, memory: Memory, options: AnswerOptions) -> None:
-        self._prompt, self._memory, self._options = bundle.prompt, memory, options
+    def __init__(self, networks: Networks, memory: Memory, options: AnswerOptions) -> None:
+        self._prompt, self._memory, self._options = networks.prompt, memory, options
         self._random = np.random.default_rng(options.seed)
         self._tools = _tools(memory, options)
-        self._barred = self._bar(len(bundle.table))
+        self._barred = self._bar(len(networks.table))
         self._opening: list[int] | None = None
         self.ids: list[int] = []
         self._text = ""

@@ -18,7 +18,6 @@ from models.base import AnswerOptions, Samples, UserText
 from models.engines.bundle import Bundle
 from models.engines.listening import Listener
 from models.engines.memory import Memory
-from models.engines.speaking import speech_cache
 from models.engines.writing import Writer
 from models.training.export import Parts
 from models.vita.cache import growing
@@ -114,7 +113,7 @@ def _sound_vectors(parts: Parts, clip: Samples) -> Tensor:
 
 
 def _memory(bundle: Bundle) -> Memory:
-    return Memory(bundle, Listener(bundle.listening, bundle.model), bundle.config.capacity)
+    return Memory(bundle, Listener(bundle.ears(), bundle.model))
 
 
 def _written(bundle: Bundle, memory: Memory, max_tokens: int) -> list[int]:
@@ -143,17 +142,14 @@ def _greedy(parts: Parts, bundle: Bundle, vectors: Tensor, max_tokens: int) -> l
 
 def _codes_equal(parts: Parts, bundle: Bundle, text: str) -> tuple[int, int]:
     """Codes of one sentence, and how many of them the export chooses too."""
-    assert parts.speech is not None and bundle.voice is not None
+    cache = bundle.speech_cache()
+    assert parts.speech is not None and cache is not None
     spelling = spell(text)
     reference = _reference_codes(parts.speech, spelling)
-    cache = speech_cache(bundle, bundle.voice)
-    kept = bundle.voice.prefill.run(None, {"letters": np.array([spelling.ids], np.int64)})
-    for buffer, part in zip(cache.buffers, kept, strict=True):
-        buffer[:, :, : part.shape[2]] = part
+    cache.begin(spelling.ids)
     equal, codes = 0, [START, *reference[:-1]]
     for place, (before, expected) in enumerate(zip(codes, reference, strict=True)):
-        cache.run("codes", np.array([[before]], np.int64), 1 + len(spelling.ids) + place)
-        scores = cache.outputs["logits"][0].copy()
+        scores = cache.advance(before)[0].copy()
         scores[[BOS, START, PADDING] if place else [BOS, START, END_OF_SPEECH, PADDING]] = -np.inf
         equal += int(scores.argmax()) == expected
     return len(reference), equal

@@ -102,14 +102,15 @@ def safetensors_in(folder: Path) -> dict[str, Source]:
     sources: dict[str, Source] = {}
     for path in found.values():
         assert path is not None
-        sources.update(_headers(path))
+        sources.update(tensors_in(path))
     absent = sorted(set(mapping) - set(sources))
     if absent:
         raise CheckpointRefused(f"{INDEX} names tensors that no file holds: {_some(absent)}")
     return sources
 
 
-def _headers(path: Path) -> dict[str, Source]:
+def tensors_in(path: Path) -> dict[str, Source]:
+    """All tensors of one safetensors file, by key. Raises CheckpointRefused."""
     try:
         with safe_open(path, "pt") as file:
             slices = {key: file.get_slice(key) for key in file.keys()}

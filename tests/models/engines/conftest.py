@@ -9,6 +9,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from models.engines.bundle import Bundle, BundleConfig
+from models.engines.nano_torch import TorchNetworks
 from models.training.export import Parts, export_exact, quantise
 from models.vita.adapter import AudioTower
 from models.vita.blocks import initialise
@@ -85,10 +86,10 @@ def tiny_config(tokenizer: Tokenizer) -> VitaConfig:
 
 def tiny_parts() -> Parts:
     """Random weights, the same on every machine."""
-    torch.manual_seed(7)
     tokenizer = tiny_tokenizer()
     config = tiny_config(tokenizer)
     assert config.speech is not None
+    torch.manual_seed(7)
     parts = Parts(
         config=BundleConfig(model=config, name="tiny", capacity=256),
         tower=AudioTower(config.audio, config.adapter, config.language.width),
@@ -99,8 +100,22 @@ def tiny_parts() -> Parts:
     )
     for module in (parts.tower, parts.language, parts.speech):
         assert module is not None
+        torch.manual_seed(7)  # whatever the others' sizes are
         initialise(module.eval(), DEVIATION)
     return parts
+
+
+def torch_networks(parts: Parts) -> TorchNetworks:
+    """The tiny model as torch computes it."""
+    return TorchNetworks(
+        config=parts.config,
+        prompt=NanoPrompt(Tokenizer.from_str(parts.tokenizer)),
+        table=parts.language.model.embed_tokens.weight.detach().numpy(),
+        tower=parts.tower,
+        language=parts.language,
+        speech=parts.speech,
+        codec=parts.codec,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -31,8 +31,10 @@ from models.base import (
 )
 from models.engines import pytorch
 from models.engines.embedded import EmbeddedInstance, load
+from models.engines.nano_torch import TorchNano
 from models.engines.script import Memory, Script, ScriptedAnswer, Segment
 from models.engines.scripted import ScriptedInstance
+from tests.models.engines.conftest import torch_networks
 
 pytestmark = pytest.mark.timeout(300)  # the first of all exports a model
 
@@ -61,7 +63,7 @@ def scripted_answer(memory: Memory) -> ScriptedAnswer:
     return ScriptedAnswer(text=f"I know {len(memory.items)} things and heard {heard} samples.")
 
 
-@pytest.fixture(params=["scripted", "embedded", "pytorch"])
+@pytest.fixture(params=["scripted", "embedded", "pytorch", "pytorch-nano"])
 async def instances(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Instance, Instance]]:
     made: list[Any]
     if request.param == "scripted":
@@ -70,6 +72,9 @@ async def instances(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Insta
     elif request.param == "pytorch":
         weights = pytorch.load(request.getfixturevalue("released"), "cpu", capacity=256)
         made = [pytorch.PytorchInstance(weights, name) for name in "ab"]
+    elif request.param == "pytorch-nano":
+        nano = TorchNano(torch_networks(request.getfixturevalue("parts")))
+        made = [pytorch.PytorchInstance(nano, name) for name in "ab"]
     else:
         folder: Path = request.getfixturevalue("folder")
         bundle = load(folder)

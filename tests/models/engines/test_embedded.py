@@ -27,7 +27,8 @@ from models.base import (
 from models.engines import answering, memory
 from models.engines import bundle as bundles
 from models.engines.bundle import BadBundle, Bundle
-from models.engines.embedded import STREAMS, EmbeddedInstance, load
+from models.engines.embedded import EmbeddedInstance, load
+from models.engines.resident import STREAMS
 from models.engines.worker import Priority
 from models.training.export import Parts
 

@@ -23,11 +23,12 @@ from models.base import (
     UserSound,
     UserText,
 )
-from models.engines.pytorch import PytorchInstance, Weights, load
+from models.engines.pytorch import PytorchInstance, load
 from models.engines.torch_line import GraphedStep, TokenLine
 from models.engines.vita_memory import VERDICT_EVERY
+from models.engines.vita_model import VitaWeights
 from models.engines.vita_speaking import next_code
-from models.synthesizers.choice import estimated_words
+from models.synthesizers.recitation import estimated_words
 from models.vita.checkpoint import write
 from models.vita.network import SOUND
 from models.vita.prompt import TEMPLATES
@@ -39,12 +40,14 @@ LAMP = Tool("lamp", "switches the lamp", {"type": "object", "properties": {"on":
 
 
 @pytest.fixture(scope="module")
-def weights(released: Path) -> Weights:
-    return load(released, "cpu", capacity=512)
+def weights(released: Path) -> VitaWeights:
+    made = load(released, "cpu", capacity=512)
+    assert isinstance(made, VitaWeights)
+    return made
 
 
 @pytest.fixture
-async def instance(weights: Weights) -> AsyncIterator[PytorchInstance]:
+async def instance(weights: VitaWeights) -> AsyncIterator[PytorchInstance]:
     made = PytorchInstance(weights)
     yield made
     await made.close()
@@ -79,12 +82,12 @@ async def test_a_spoken_question_is_answered_with_words_and_sound(
     assert sound > 12_000
 
 
-async def test_a_second_instance_shares_the_weights(weights: Weights) -> None:
+async def test_a_second_instance_shares_the_weights(weights: VitaWeights) -> None:
     first, second = PytorchInstance(weights, "a"), PytorchInstance(weights, "b")
     before = weights.bytes
     for instance in (first, second):
         await instance.warm_up()
-    assert first.weights.model is second.weights.model
+    assert first.weights is second.weights is weights
     assert weights.bytes == before
     assert before == sum(p.nbytes for p in weights.model.parameters()) + 2 * 80 * 4
     for instance in (first, second):
@@ -114,7 +117,7 @@ async def test_what_was_probed_is_what_would_be_read_afresh(instance: PytorchIns
 
 
 async def test_the_verdict_is_what_the_whole_prompt_gives(
-    instance: PytorchInstance, weights: Weights
+    instance: PytorchInstance, weights: VitaWeights
 ) -> None:
     """Against one pass over everything, without any cache."""
     stream = await instance.open(Conversation((UserText("what is"), AssistantText("Hello"))))
@@ -187,17 +190,17 @@ class Replay:
 
     def replay(self) -> None:
         made = self.step._run()
-        assert self.step._logits is not None
-        self.step._logits.copy_(made)
+        for kept, new in zip(self.step._made, made, strict=True):
+            kept.copy_(new)
 
 
 def test_the_graphed_step_equals_the_plain_one(
-    weights: Weights, monkeypatch: pytest.MonkeyPatch
+    weights: VitaWeights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All but the capture itself, which needs a CUDA device: slots, mask, rewinding."""
 
     def capture(step: GraphedStep) -> None:
-        step._logits = step._run().clone()
+        step._made = tuple(made.clone() for made in step._run())
         step._graph = cast(torch.cuda.CUDAGraph, Replay(step))
 
     monkeypatch.setattr(GraphedStep, "_capture", capture)

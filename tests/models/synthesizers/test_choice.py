@@ -13,9 +13,10 @@ import pytest
 
 from audio.pcm import encode_pcm16
 from models.base import AnswerChunk, AnswerPart, FunctionCall, InstanceFailed, Samples
-from models.synthesizers.choice import open_synthesizer, spoken
+from models.synthesizers.choice import open_synthesizer
 from models.synthesizers.endpoint import EndpointSynthesizer
 from models.synthesizers.espeak import EspeakSynthesizer
+from models.synthesizers.recitation import spoken
 
 needs_espeak = pytest.mark.skipif(
     shutil.which("espeak-ng") is None, reason="espeak-ng is not installed"

@@ -1,0 +1,43 @@
+"""models.engines: nano as instances use it, whatever computes its networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from models.base import HEAR_CHUNK, AnswerOptions, Synthesizer
+from models.engines.answering import Answer
+from models.engines.listening import Listener
+from models.engines.memory import Memory
+from models.engines.networks import Networks
+from models.engines.resident import Lane
+from models.engines.speaking import Voice
+from models.engines.writing import Writer
+
+CODES_A_TOKEN = 3  # steps of speech for each of text, once there is sound
+
+
+class NanoModel:
+    """A models.engines.resident.Model: verdicts as the sound arrives, a voice of its own."""
+
+    hearing_piece = HEAR_CHUNK
+
+    def __init__(
+        self, networks: Networks, synthesizer: Synthesizer | None, lane: Callable[[], Lane]
+    ) -> None:
+        """`synthesizer` speaks for a model whose folder has no voice."""
+        self._networks, self.lane = networks, lane
+        self._listener = Listener(networks.ears(), networks.config.model)
+        self.synthesizer = None if networks.speaks else synthesizer
+
+    @property
+    def capacity(self) -> int:
+        return self._networks.config.capacity
+
+    def remember(self) -> Memory:
+        return Memory(self._networks, self._listener)
+
+    def answer(self, memory: Memory, options: AnswerOptions) -> Answer:
+        voice = None
+        if options.speak and memory.speech is not None:
+            voice = Voice(self._networks, memory.speech, options.seed)
+        return Answer(Writer(self._networks, memory, options), voice, CODES_A_TOKEN)

@@ -1,0 +1,107 @@
+"""models.engines: what nano's bookkeeping computes with: onnxruntime or torch, numpy between.
+
+A stream's past, its writer and its voice are the same whatever runs the networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from models.engines.bundle import BundleConfig
+from models.vita.nano_prompt import NanoPrompt
+
+Array: TypeAlias = npt.NDArray[np.float32]
+
+
+class Ears(Protocol):
+    """The listening network. What it remembers is a value: a step makes a new one."""
+
+    def start(self) -> Any:
+        """What is remembered before the first chunk."""
+        ...
+
+    def step(self, features: Array, valid: int, memory: Any) -> tuple[Array, Array, Any]:
+        """One chunk, features [chunk_features, 80] of which `valid` are sound: vectors [n, width],
+        letter scores [frames, letters], and what is remembered then."""
+        ...
+
+
+class TokenCache(Protocol):
+    """What one stream's language model has read: `length` tokens of `capacity`."""
+
+    @property
+    def capacity(self) -> int: ...
+    @property
+    def length(self) -> int: ...
+
+    def read(self, vectors: Array) -> Array:
+        """Read [n, width]; gives the logits [vocabulary] after the last (valid until the next
+        call). Raises OutOfRoom and leaves the cache as it was."""
+        ...
+
+    def rows(self, start: int) -> Sequence[Any]:
+        """A copy of what was kept of the tokens from `start` on."""
+        ...
+
+    def rewind(self, length: int, rows: Sequence[Any] = ()) -> None:
+        """Forget all but the first `length` tokens; `rows` are the last of them, put back."""
+        ...
+
+
+class SpeechCache(Protocol):
+    """The speech decoder's memory of one spoken chunk at a time."""
+
+    @property
+    def full(self) -> bool:
+        """Is there no place for another code?"""
+        ...
+
+    def begin(self, letters: Sequence[int]) -> None:
+        """Read the letters of a new chunk."""
+        ...
+
+    def advance(self, code: int) -> tuple[Array, Array]:
+        """Read one code: logits [codes + 4] of the next, and the aligner's weights over
+        [bos, letters..., codes...] (valid until the next call)."""
+        ...
+
+
+class Networks(Protocol):
+    """The one copy of nano's weights, which any number of streams share."""
+
+    @property
+    def config(self) -> BundleConfig: ...
+
+    @property
+    def prompt(self) -> NanoPrompt: ...
+
+    @property
+    def table(self) -> Array:
+        """[vocabulary, width]: what a token is to the language model."""
+        ...
+
+    @property
+    def speaks(self) -> bool:
+        """Is there a voice?"""
+        ...
+
+    def ears(self) -> Ears: ...
+
+    def look(self, pixels: Array) -> Array:
+        """A picture [1, 3, side, side], normalised -> vectors [n, width]. Raises ValueError where
+        the model cannot see."""
+        ...
+
+    def token_cache(self) -> TokenCache: ...
+
+    def speech_cache(self) -> SpeechCache | None:
+        """None where there is no voice."""
+        ...
+
+    def acoustics(self, codes: npt.NDArray[np.int64]) -> Array:
+        """Codes [1, LEFT + n + RIGHT] -> features [1, n * FRAMES_PER_CODE, FEATURES]."""
+        ...

@@ -1,0 +1,48 @@
+"""models.engines: where a stream was when it was marked, so that it can be rewound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from models.base import Mark
+
+State = TypeVar("State")
+KEPT = 16  # marks of a stream; older ones are forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class Place(Generic[State]):
+    """A state, the length of the line of tokens, and those of its last rows that going on would
+    overwrite."""
+
+    state: State
+    length: int
+    rows: Sequence[Any]
+
+
+class Places(Generic[State]):
+    """The marked places of one stream, oldest first."""
+
+    def __init__(self) -> None:
+        self._places: dict[int, Place[State]] = {}
+        self._marked = 0
+
+    def keep(self, place: Place[State]) -> Mark:
+        self._marked += 1
+        self._places[self._marked] = place
+        for old in list(self._places)[:-KEPT]:
+            del self._places[old]
+        return Mark(position=place.length, key=self._marked)
+
+    def back_to(self, mark: Mark) -> Place[State]:
+        """Forget what was marked later; the mark itself stays valid.
+
+        Raises ValueError for a mark of another stream, or one that was rewound over.
+        """
+        place = self._places.get(mark.key)
+        if place is None or place.length != mark.position:
+            raise ValueError(f"{mark} is not a mark of this stream, or was rewound over")
+        self._places = {key: at for key, at in self._places.items() if key <= mark.key}
+        return place

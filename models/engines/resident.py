@@ -1,0 +1,227 @@
+"""models.engines: an instance in this process: a thread with its queue, over shared weights.
+
+What every such engine has in common: one thread, urgent work first, streams that are counted, one
+call at a time. What is computed is the model's: its memories hear and read, its answers are steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, aclosing
+from functools import partial
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from models.base import (
+    HEAR_RATE,
+    AnswerOptions,
+    AnswerPart,
+    Conversation,
+    InstanceFailed,
+    Item,
+    Mark,
+    Samples,
+    Synthesizer,
+    Verdict,
+)
+from models.engines.guard import CallGuard
+from models.engines.worker import Priority, Steps, Worker
+from models.synthesizers.recitation import spoken
+
+Result = TypeVar("Result")
+Lane: TypeAlias = Callable[[Priority], AbstractContextManager[None]]
+STREAMS = 64  # open at once on one instance: what bounds its queue
+_WARM_SECONDS = 0.4
+
+
+class StreamMemory(Protocol):
+    """What one stream has heard, read and said; synchronous, on the instance's thread."""
+
+    def begin(self, conversation: Conversation) -> Iterator[None]: ...
+    def hear(self, samples: Samples) -> Verdict: ...
+    def flush(self) -> Verdict: ...
+    def end_segment(self) -> None: ...
+    def reading(self, item: Item) -> Iterator[None]: ...
+    def mark(self) -> Mark: ...
+    def rewind(self, mark: Mark) -> None: ...
+    def embedded(self) -> npt.NDArray[np.float32] | None: ...
+    def room(self) -> int: ...
+
+
+Memory = TypeVar("Memory", bound=StreamMemory)
+
+
+class Model(Protocol[Memory]):
+    """One copy of the weights, which any number of instances share."""
+
+    @property
+    def capacity(self) -> int:
+        """Tokens of one stream."""
+        ...
+
+    @property
+    def hearing_piece(self) -> int:
+        """Samples at 16 kHz that are heard in one go."""
+        ...
+
+    @property
+    def synthesizer(self) -> Synthesizer | None:
+        """What speaks for a model without a voice."""
+        ...
+
+    def lane(self) -> Lane:
+        """Where one instance's work of each priority runs."""
+        ...
+
+    def remember(self) -> Memory:
+        """The memory of a new stream: all that it ever allocates."""
+        ...
+
+    def answer(self, memory: Memory, options: AnswerOptions) -> Steps[AnswerPart]: ...
+
+
+class ResidentInstance(Generic[Memory]):
+    """A models.base.Instance over a model that others may share."""
+
+    def __init__(self, model: Model[Memory], name: str) -> None:
+        self.name, self.model = name, model
+        self.worker = Worker(name)
+        self.lane = model.lane()
+        self._streams: set[ResidentStream[Memory]] = set()
+
+    def capacity(self) -> int:
+        return self.model.capacity
+
+    async def open(self, conversation: Conversation) -> ResidentStream[Memory]:
+        """Raises InstanceFailed, OutOfRoom."""
+        if len(self._streams) >= STREAMS:
+            raise InstanceFailed(f"all {STREAMS} streams are taken")
+        memory = await self.run(self.model.remember, Priority.RUNNING)
+        stream = ResidentStream(self, memory)
+        self._streams.add(stream)
+        try:
+            await self.read_all(memory.begin(conversation))
+        except BaseException:
+            await stream.close()
+            raise
+        return stream
+
+    async def warm_up(self) -> None:
+        """Run every network once, so that the first caller does not wait for first touches."""
+        stream = await self.open(Conversation())
+        await stream.hear(np.zeros(round(_WARM_SECONDS * HEAR_RATE), np.float32), last=True)
+        async with aclosing(stream.answer(AnswerOptions(max_tokens=8))) as parts:
+            async for _ in parts:
+                pass
+        await stream.close()
+
+    async def close(self) -> None:
+        for stream in list(self._streams):
+            await stream.close()
+        self.worker.close()
+
+    async def run(self, work: Callable[[], Result], priority: Priority) -> Result:
+        """On the instance's thread, in the lane of its priority."""
+        return await self.worker.run(partial(self._in_lane, work, priority), priority)
+
+    async def read_all(self, pieces: Iterator[None]) -> None:
+        """Reading piece by piece, so that urgent work of other streams gets in between."""
+        over = object()
+        while await self.run(partial(next, pieces, over), Priority.RUNNING) is not over:
+            pass
+
+    def forget(self, stream: ResidentStream[Memory]) -> None:
+        self._streams.discard(stream)
+
+    def _in_lane(self, work: Callable[[], Result], priority: Priority) -> Result:
+        with self.lane(priority):
+            return work()
+
+
+class ResidentStream(Generic[Memory]):
+    """A models.base.Stream: manners and awaiting; what it remembers is its memory."""
+
+    def __init__(self, instance: ResidentInstance[Memory], memory: Memory) -> None:
+        self._instance, self.memory = instance, memory
+        self._guard = CallGuard()
+
+    async def hear(self, chunk: Samples, *, last: bool = False) -> Verdict:
+        with self._guard.call("hear"):
+            size = self._instance.model.hearing_piece
+            for start in range(0, max(len(chunk), 1), size):
+                piece = np.asarray(chunk[start : start + size], np.float32)
+                verdict = await self._urgent(partial(self.memory.hear, piece))
+            return await self._urgent(self.memory.flush) if last else verdict
+
+    async def end_segment(self) -> None:
+        with self._guard.call("end_segment"):
+            await self._urgent(self.memory.end_segment)
+
+    async def read(self, item: Item) -> None:
+        with self._guard.call("read"):
+            await self._instance.read_all(self.memory.reading(item))
+
+    async def mark(self) -> Mark:
+        with self._guard.call("mark"):
+            return await self._urgent(self.memory.mark)
+
+    async def rewind(self, mark: Mark) -> None:
+        with self._guard.call("rewind"):
+            await self._urgent(partial(self.memory.rewind, mark))
+
+    async def answer(self, options: AnswerOptions) -> AsyncGenerator[AnswerPart, None]:
+        with self._guard.call("answer"):
+            instance = self._instance
+            steps = _InLane(instance.lane, instance.model.answer(self.memory, options))
+            async with (
+                aclosing(instance.worker.iterate(steps)) as written,
+                aclosing(self._voiced(written, options)) as parts,
+            ):
+                async for part in parts:
+                    yield part
+
+    def embedded(self) -> npt.NDArray[np.float32] | None:
+        return self.memory.embedded()
+
+    def room(self) -> int:
+        return self.memory.room()
+
+    async def close(self) -> None:
+        if self._guard.close():
+            self._instance.forget(self)
+
+    async def _voiced(
+        self, written: AsyncIterator[AnswerPart], options: AnswerOptions
+    ) -> AsyncGenerator[AnswerPart, None]:
+        synthesizer = self._instance.model.synthesizer
+        if not options.speak or synthesizer is None:
+            async for part in written:
+                yield part
+            return
+        async with aclosing(spoken(written, synthesizer)) as parts:
+            async for part in parts:
+                yield part
+
+    async def _urgent(self, work: Callable[[], Result]) -> Result:
+        return await self._instance.run(work, Priority.HEARING)
+
+
+class _InLane:
+    """An answer's steps, each in the lane of its priority."""
+
+    def __init__(self, lane: Lane, steps: Steps[AnswerPart]) -> None:
+        self._lane, self._steps = lane, steps
+
+    @property
+    def done(self) -> bool:
+        return self._steps.done
+
+    @property
+    def priority(self) -> Priority:
+        return self._steps.priority
+
+    def step(self) -> list[AnswerPart]:
+        with self._lane(self._steps.priority):
+            return self._steps.step()
