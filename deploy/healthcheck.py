@@ -10,7 +10,7 @@ import urllib.request
 
 
 def state(port: str) -> str:
-    """What /readyz says: ready, full or loading."""
+    """What /readyz says: ready, full, ill or loading."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=3) as response:
             body = response.read()

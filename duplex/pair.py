@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from models.base import Instance
+from models.base import Instance, is_up
 
 
 class NoCapacity(Exception):
@@ -27,7 +27,7 @@ class Pair:
 
     @property
     def is_healthy(self) -> bool:
-        return not self.ill
+        return not self.ill and all(is_up(instance) for instance in self.instances)
 
     def others(self, instance: Instance) -> list[Instance]:
         """Healthy instances of this pair other than this one."""

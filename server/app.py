@@ -97,10 +97,13 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
-        left = service.admission.left
-        ready = service.is_ready and left > 0
-        state = "ready" if ready else "full" if service.is_ready else "loading"
-        body = {"status": state, "sessions": service.admission.taken, "sessions_left": left}
+        ready = service.readiness == "ready"
+        admission = service.admission
+        body = {
+            "status": service.readiness,
+            "sessions": admission.taken,
+            "sessions_left": admission.left,
+        }
         again = {} if ready else {"Retry-After": str(RETRY_AFTER)}
         return JSONResponse(body, 200 if ready else 503, again)
 

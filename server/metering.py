@@ -26,6 +26,7 @@ from models.base import (
     Stream,
     Verdict,
     VoiceActivityDetector,
+    is_up,
 )
 from server.metrics import Metrics
 
@@ -40,6 +41,10 @@ class MeteredInstance:
 
     async def open(self, conversation: Conversation) -> Stream:
         return MeteredStream(await self._instance.open(conversation), self.name, self._metrics)
+
+    @property
+    def is_up(self) -> bool:
+        return is_up(self._instance)
 
     def capacity(self) -> int:
         return self._instance.capacity()

@@ -78,8 +78,15 @@ class Service:
         return SessionConfig(model=settings.model_name, instructions=settings.instructions)
 
     @property
-    def is_ready(self) -> bool:
-        return self.admission.pool is not None and not self.admission.is_draining
+    def readiness(self) -> str:
+        """What /readyz says; "ill" is no pair in rotation: an engine is being started again, or
+        an instance does not stop."""
+        pool = self.admission.pool
+        if pool is None or self.admission.is_draining:
+            return "loading"
+        if self.admission.left:
+            return "ready"
+        return "full" if pool.capacity else "ill"
 
     # ------------------------------------------------------------------------ start and stop
 
