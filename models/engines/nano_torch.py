@@ -194,6 +194,13 @@ def load_nano(
     return TorchNano(networks, synthesizer)
 
 
+def _prompt(path: Path) -> NanoPrompt:
+    try:
+        return NanoPrompt.read(path)
+    except Exception as error:  # the tokenizers' own errors have no common base
+        raise CheckpointRefused(f"{path.name}: missing or damaged ({error})") from error
+
+
 def weights_of(folder: Path) -> Path:
     if folder.resolve() == _BUNDLED and not (folder / LISTENING).exists():
         return _KEPT
