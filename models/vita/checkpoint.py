@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.vita.config import VitaConfig
+from models.vita.config import LanguageModelConfig, VitaConfig
 from models.vita.network import Vita
 from models.vita.released import Layout, is_released, read_released
 from models.vita.tensor_files import (
@@ -106,28 +106,51 @@ def load(
 ) -> Checkpoint:
     """Load a folder, each tensor checked. Raises CheckpointRefused with everything that is wrong
     in one message."""
+    layout = _checked_layout(folder)
+    return _loaded_model(layout, layout.config, dtype, device)
+
+
+def load_without_layers(
+    folder: Path, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+) -> tuple[Checkpoint, LanguageModelConfig]:
+    """Load all but the language model's layers and head, which run elsewhere, as this config says.
+    Its table of words is there. Raises CheckpointRefused, for those parts too."""
+    layout = _checked_layout(folder)
+    whole = layout.config.language
+    language = replace(whole, layers=0, experts=0, tied=True)
+    return _loaded_model(layout, replace(layout.config, language=language), dtype, device), whole
+
+
+def _checked_layout(folder: Path) -> Layout:
     layout = read_layout(folder)
     problems = compare(expected_shapes(layout.config), layout.sources)
     if problems:
         raise CheckpointRefused(f"{folder.name} does not fit its config: " + "; ".join(problems))
     for note in layout.notes:
         logger.info("%s: %s", folder.name, note)
-    licence = LICENCES[layout.config.template]
+    return layout
+
+
+def _loaded_model(
+    layout: Layout, config: VitaConfig, dtype: torch.dtype, device: str | torch.device
+) -> Checkpoint:
+    """The parts of a layout that `config` names."""
+    licence = LICENCES[config.template]
     logger.warning("%s", licence)
     with torch.device("meta"):
-        model = Vita(layout.config)
-    _fill(model, layout.sources, dtype, torch.device(device))
-    tokenizer = folder / TOKENIZER
+        model = Vita(config)
+    _fill(model, {key: layout.sources[key] for key in expected_shapes(config)}, dtype, device)
+    tokenizer = layout.folder / TOKENIZER
     return Checkpoint(
         model.eval().requires_grad_(False),
-        layout.config,
+        config,
         tokenizer if tokenizer.exists() else None,
         licence,
     )
 
 
 def _fill(
-    model: Vita, sources: dict[str, Source], dtype: torch.dtype, device: torch.device
+    model: Vita, sources: dict[str, Source], dtype: torch.dtype, device: str | torch.device
 ) -> None:
     """Put the tensors in place one at a time, so that only one is in memory twice."""
     for key, source in sources.items():

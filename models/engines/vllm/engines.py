@@ -1,0 +1,180 @@
+"""models.engines.vllm: a model's engines: how many, how large, where, and which is whose."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import torch
+
+from models.base import InstanceFailed
+from models.engines.vllm.door import Door
+from models.engines.vllm.folder import prepare
+from models.engines.vllm.host import EngineHost, Life
+from models.engines.vllm.launch import EngineSize, arguments, launch
+from models.engines.vllm.preloading import WeightDaemon
+from models.engines.vllm.surroundings import Surroundings
+from models.engines.vllm.topology import MEBIBYTE, Needs, Topology, is_dual
+from models.vita.config import LanguageModelConfig
+
+logger = logging.getLogger(__name__)
+CPU_STREAMS = 16  # full streams for which an engine on the CPU has a cache
+CPU_BLOCK, GPU_BLOCK = 32, 16  # tokens of one block of the prefix cache
+_starting = Lock()  # memory is measured at a start, and the environment says which GPU it is for
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What an operator may choose. `devices`: "cpu", or the GPUs on which engines take turns, as
+    CUDA counts them. `memory`: share of each GPU for all its engines. `cache_mebibytes`: of each
+    engine; None: what is left."""
+
+    topology: Topology = "auto"
+    devices: tuple[str, ...] = ("cpu",)
+    memory: float = 0.85
+    cache_mebibytes: int | None = None
+    sequences: int = 64
+    share_weights: bool = False
+
+    @property
+    def is_cpu(self) -> bool:
+        return self.devices == ("cpu",)
+
+    @property
+    def dtype(self) -> str:
+        return "float32" if self.is_cpu else "bfloat16"
+
+
+class Engines:
+    """All engines of one model, and what stands round them."""
+
+    def __init__(self, around: Surroundings, options: EngineOptions, pairs: int) -> None:
+        """Blocks until every engine is up."""
+        self.around, self.options = around, options
+        self.door = Door(around.capacity, around.language.vocabulary, around.language.width)
+        self.licence = around.licence
+        needs = _needs(around, options)
+        self.is_dual = is_dual(options.topology, needs, _memory_there(options), pairs)
+        self._members: set[str] = set()
+        self._scratch = tempfile.TemporaryDirectory(prefix="antiphon-vllm-")
+        self._folder = prepare(around.files, around.language, Path(self._scratch.name))
+        self._daemon = self._preload() if options.share_weights and not options.is_cpu else None
+        self.hosts = self._made(pairs, needs)
+        for host in self.hosts.values():
+            host.start()
+
+    def mine(self, name: str) -> EngineHost:
+        """The engine of an instance: "0a" and "0b" are a pair."""
+        return self.hosts[name if self.is_dual else name[:-1]]
+
+    def living(self, name: str) -> tuple[EngineHost, Life]:
+        """The engine for a new stream: while the instance's own is down, the other of its pair.
+        Raises InstanceFailed where that is down too."""
+        own = self.mine(name)
+        pair = [host for key, host in self.hosts.items() if key.rstrip("ab") == name[:-1]]
+        for host in sorted(pair, key=lambda host: host is not own):
+            if host.is_up:
+                return host, host.life
+        raise InstanceFailed("the engines are being started again")
+
+    def join(self, name: str) -> None:
+        """An instance of this name will use the engines."""
+        self._members.add(name)
+
+    async def leave(self, name: str) -> None:
+        """The last to leave closes them."""
+        self._members.discard(name)
+        if self._members:
+            return
+        for host in self.hosts.values():
+            await host.close()
+        if self._daemon is not None:
+            self._daemon.close()
+        self._scratch.cleanup()
+
+    def _made(self, pairs: int, needs: Needs) -> dict[str, EngineHost]:
+        letters = "ab" if self.is_dual else ("",)
+        names = [f"{pair}{letter}" for pair in range(pairs) for letter in letters]
+        size = self._size(len(names), needs)
+        given = arguments(
+            self._folder, size, self.options.dtype, CPU_BLOCK if self.options.is_cpu else GPU_BLOCK
+        )
+        devices = self.options.devices
+        return {
+            name: EngineHost(name, partial(_start, given, devices[at % len(devices)]))
+            for at, name in enumerate(names)
+        }
+
+    def _size(self, engines: int, needs: Needs) -> EngineSize:
+        options = self.options
+        size = EngineSize(
+            tokens=self.door.capacity + 1,
+            sequences=options.sequences,
+            memory_share=options.memory * len(options.devices) / max(engines, len(options.devices)),
+            eager=options.is_cpu,
+            weights_sockets=None if self._daemon is None else self._daemon.sockets,
+        )
+        if options.cache_mebibytes is not None:
+            return replace(size, cache_bytes=options.cache_mebibytes * MEBIBYTE)
+        return replace(size, cache_bytes=CPU_STREAMS * needs.stream) if options.is_cpu else size
+
+    def _preload(self) -> WeightDaemon:
+        sockets = self._folder / "sockets"
+        sockets.mkdir(mode=0o700)
+        return WeightDaemon(self._folder, self.options.dtype, sockets)
+
+
+def _start(given: dict[str, Any], device: str) -> Any:
+    with _starting, _only(device):
+        return launch(given)
+
+
+@contextmanager
+def _only(device: str) -> Iterator[None]:
+    """Processes that are started meanwhile see this GPU alone."""
+    if not device.startswith("cuda:"):
+        yield
+        return
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    os.environ["CUDA_VISIBLE_DEVICES"] = device.removeprefix("cuda:")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["CUDA_VISIBLE_DEVICES"]
+        else:
+            os.environ["CUDA_VISIBLE_DEVICES"] = before
+
+
+def _needs(around: Surroundings, options: EngineOptions) -> Needs:
+    width = 4 if options.is_cpu else 2
+    language = around.language
+    head = language.width // language.heads
+    a_token = 2 * language.layers * language.key_value_heads * head * width
+    weights = width * _parameters(language)
+    return Needs(weights, a_token * around.capacity, options.share_weights and not options.is_cpu)
+
+
+def _parameters(language: LanguageModelConfig) -> int:
+    """Of the language model, give or take its norms and biases."""
+    head = language.width // language.heads
+    attention = 2 * language.width * (language.heads + language.key_value_heads) * head
+    feed_forward = 3 * language.width * language.feed_forward * max(1, language.experts)
+    table = language.vocabulary * language.width * (1 if language.tied else 2)
+    return language.layers * (attention + feed_forward) + table
+
+
+def _memory_there(options: EngineOptions) -> int:
+    """Bytes that all engines together may take."""
+    if options.is_cpu:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    total = sum(torch.cuda.get_device_properties(at).total_memory for at in options.devices)
+    return round(options.memory * total)

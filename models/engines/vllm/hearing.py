@@ -1,0 +1,148 @@
+"""models.engines.vllm: from samples to lines that a verdict is asked for, for both kinds of ears.
+
+Everything is a value. A flush is taken back by going on from the State before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from audio.features import BINS, StreamingFilterBank
+from models.base import Samples, Verdict
+from models.engines.listening import Hearing, Listener
+from models.engines.vllm.line import Array, Line
+from models.engines.vllm.talk import Grammar, Talk
+
+VERDICT_EVERY = 5_120  # samples at 16 kHz between two encodings of a growing segment
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How likely is each state behind `line`? `words` and `heard` are those of the verdict.
+    `fleeting`: the line will be taken back."""
+
+    line: Line
+    words: str
+    heard: int
+    fleeting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a stream stands: the segment that it hears, and what is known about it."""
+
+    talk: Talk
+    segment: Any = None
+    verdict: Verdict | None = None
+    question: Question | None = None
+    resume: State | None = None
+
+    def answered(self, verdict: Verdict) -> State:
+        return replace(self, verdict=verdict, question=None)
+
+
+class Ears(Protocol):
+    """Synchronous, for an instance's own thread. Both leave a question where there is a new one."""
+
+    def hear(self, state: State, samples: Samples) -> State:
+        """Take samples [n] at 16 kHz of the segment."""
+        ...
+
+    def flush(self, state: State) -> State:
+        """Judge all that was heard."""
+        ...
+
+
+class StreamedEars:
+    """Nano: each chunk is encoded once, as it fills, and the state follows the sound."""
+
+    def __init__(self, listener: Listener, grammar: Grammar) -> None:
+        self._listener, self._grammar = listener, grammar
+
+    def hear(self, state: State, samples: Samples) -> State:
+        state = state.resume or state
+        talk = state.talk
+        hearing: Hearing = self._listener.take(state.segment or self._listener.start(), samples)
+        while self._listener.ready(hearing):
+            hearing, vectors = self._listener.encode(hearing)
+            talk = self._grammar.heard(talk, vectors)
+        asked = None if talk is state.talk else _question(talk, hearing)
+        return replace(state, talk=talk, segment=hearing, question=asked)
+
+    def flush(self, state: State) -> State:
+        if state.segment is None or state.resume is not None:
+            return state
+        hearing, vectors = self._listener.flush(state.segment)
+        flushed = replace(state, segment=hearing, resume=state)
+        if len(vectors):
+            talk = self._grammar.heard(state.talk, vectors)
+            return replace(flushed, talk=talk, question=_question(talk, hearing, fleeting=True))
+        if state.verdict is None:
+            return flushed
+        return replace(flushed, verdict=replace(state.verdict, heard=hearing.judged))
+
+
+def _question(talk: Talk, hearing: Hearing, *, fleeting: bool = False) -> Question:
+    return Question(talk.line, hearing.transcript.words, hearing.judged, fleeting)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Sound of one segment of a VITA checkpoint; `before` is the talk that it goes on from."""
+
+    bank: StreamingFilterBank
+    features: Array  # [n, 80]
+    before: Talk
+    received: int = 0
+    judged: int = 0
+
+    def grown(self, samples: Samples) -> Segment:
+        bank = self.bank.copy()
+        features = np.concatenate((self.features, bank.push(samples)))
+        return replace(self, bank=bank, features=features, received=self.received + len(samples))
+
+
+class WholeEars:
+    """VITA: a growing segment is encoded anew at every step, and the closing template stands
+    between its sound and its state."""
+
+    def __init__(self, encode: Callable[[Array], Array], grammar: Grammar) -> None:
+        """`encode`: features [n, 80] of a segment to vectors [m, width]."""
+        self._encode, self._grammar = encode, grammar
+
+    def hear(self, state: State, samples: Samples) -> State:
+        if not len(samples):
+            return state
+        state = state.resume or state
+        segment = state.segment or self._begin(state.talk)
+        whole = (segment.received + len(samples)) // VERDICT_EVERY * VERDICT_EVERY
+        if whole <= segment.received:
+            return replace(self._opened(state), segment=segment.grown(samples))
+        count = whole - segment.received
+        state = self._judge(self._opened(state), segment.grown(samples[:count]))
+        return replace(state, segment=state.segment.grown(samples[count:]))
+
+    def flush(self, state: State) -> State:
+        segment: Segment | None = state.segment
+        if segment is None or segment.judged == segment.received:
+            return state
+        return replace(self._judge(state, segment), resume=state)
+
+    def _begin(self, talk: Talk) -> Segment:
+        return Segment(StreamingFilterBank(), np.zeros((0, BINS), np.float32), talk)
+
+    def _opened(self, state: State) -> State:
+        """Even the shortest sound opens a turn."""
+        talk = replace(self._grammar.opened(state.talk), spoken=True)
+        return replace(state, talk=talk)
+
+    def _judge(self, state: State, segment: Segment) -> State:
+        talk = self._grammar.heard(segment.before, self._encode(segment.features))
+        line = talk.line.plus(self._grammar.closing())
+        asked = Question(line, "", segment.received)
+        judged = replace(segment, judged=segment.received)
+        return replace(state, talk=talk, segment=judged, question=asked)

@@ -1,0 +1,144 @@
+"""models.engines.vllm: one engine process: started, watched, and started again when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+from models.base import InstanceFailed
+from models.engines.vllm.line import Line
+from models.engines.vllm.requests import Urgency, judging, prompt_of
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds before each new start of a process that died."""
+
+    first: float = 1.0
+    factor: float = 2.0
+    longest: float = 60.0
+
+    def delays(self) -> Iterator[float]:
+        delay = self.first
+        while True:
+            yield delay
+            delay = min(delay * self.factor, self.longest)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Life:
+    """One engine from its start to its death; streams belong to a life."""
+
+    engine: Any  # AsyncLLM
+    number: int
+
+
+class EngineHost:
+    """`start` makes an engine (slow, blocking). From the first request on its process is watched;
+    when it dies every request fails at once, and a new engine is made after a delay."""
+
+    def __init__(self, name: str, start: Callable[[], Any], backoff: Backoff | None = None) -> None:
+        self.name = name
+        self._make, self._backoff = start, backoff or Backoff()
+        self._lives = itertools.count(1)
+        self._requests = itertools.count(1)
+        self._life: Life | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._revival: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def start(self) -> None:
+        """Blocks until the engine has loaded."""
+        self._life = Life(self._make(), next(self._lives))
+
+    @property
+    def life(self) -> Life:
+        """Raises InstanceFailed while there is none."""
+        if self._life is None:
+            raise InstanceFailed("the engine is closed" if self._closed else _DOWN)
+        return self._life
+
+    @property
+    def is_up(self) -> bool:
+        return self._life is not None
+
+    async def generate(
+        self, life: Life, prompt: Any, params: Any, urgency: Urgency
+    ) -> AsyncGenerator[Any, None]:
+        """Outputs of one request, which ends with the iterator. `prompt` is an engine input or an
+        iterator of chunks. Raises InstanceFailed when the process dies, or has died since."""
+        if life is not self._life:
+            raise InstanceFailed(_DIED)
+        number = f"{self.name}-{next(self._requests)}"
+        try:
+            outputs = life.engine.generate(prompt, params, number, priority=int(urgency))
+            async with aclosing(outputs) as parts:
+                async for part in parts:
+                    self._begin_watch(life)
+                    yield part
+        except EngineDeadError:
+            self._bury(life)
+            raise InstanceFailed(_DIED) from None
+        except EngineGenerateError as error:
+            logger.exception("%s: a request failed", self.name)
+            raise InstanceFailed("the engine failed") from error
+
+    async def close(self) -> None:
+        self._closed = True
+        life, self._life = self._life, None
+        tasks = [task for task in (self._watch, self._revival) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if life is not None:
+            await asyncio.to_thread(life.engine.shutdown)
+
+    def _begin_watch(self, life: Life) -> None:
+        if self._watch is None and life is self._life:
+            self._watch = asyncio.create_task(self._await_death(life), name=f"{self.name}-watch")
+
+    async def _await_death(self, life: Life) -> None:
+        """The task that hands out an engine's outputs ends when the engine does."""
+        await asyncio.wait({life.engine.output_handler})
+        self._bury(life)
+
+    def _bury(self, life: Life) -> None:
+        """Whoever notices the death first."""
+        if life is not self._life:
+            return
+        self._life = self._watch = None
+        logger.error("%s: the engine process died", self.name)
+        self._revival = asyncio.create_task(self._revive(), name=f"{self.name}-revival")
+
+    async def _revive(self) -> None:
+        for delay in self._backoff.delays():
+            await asyncio.sleep(delay)
+            try:
+                await asyncio.to_thread(self.start)
+                await self._try_out()
+            except Exception:
+                logger.exception("%s: the engine could not be started again", self.name)
+                continue
+            logger.warning("%s: the engine is up again", self.name)
+            return
+
+    async def _try_out(self) -> None:
+        """One request, so that the new process is watched from the beginning."""
+        outputs = self.generate(
+            self.life, prompt_of(Line().plus([0])), judging([0]), Urgency.READING
+        )
+        async for _ in outputs:
+            continue
+
+
+_DIED = "the engine process died"
+_DOWN = "the engine is being started again"

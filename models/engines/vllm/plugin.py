@@ -1,0 +1,14 @@
+"""models.engines.vllm: what vLLM calls in each of its processes, by the entry point."""
+
+from __future__ import annotations
+
+ARCHITECTURE = "AntiphonTalker"
+TALKER = "models.engines.vllm.talker:Talker"
+
+
+def register() -> None:
+    """Make our architecture known; its module is imported only where it runs."""
+    from vllm import ModelRegistry
+
+    if ARCHITECTURE not in ModelRegistry.get_supported_archs():
+        ModelRegistry.register_model(ARCHITECTURE, TALKER)

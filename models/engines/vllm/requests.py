@@ -1,0 +1,99 @@
+"""models.engines.vllm: lines and wishes in vLLM's own terms; nothing else builds its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+import torch
+from vllm import SamplingParams
+from vllm.engine.protocol import StreamingInput
+from vllm.inputs.engine import mm_input, tokens_input
+from vllm.multimodal.inputs import (
+    MultiModalBatchedField,
+    MultiModalFieldElem,
+    MultiModalKwargsItem,
+    MultiModalKwargsItems,
+    PlaceholderRange,
+)
+from vllm.sampling_params import RequestOutputKind
+
+from models.base import AnswerOptions
+from models.engines.vllm.line import Feature, Line
+from models.engines.vllm.talker import MODALITIES, vectors_field
+
+_NEVER = -100.0  # the bias that leaves a token no chance; vLLM takes none lower
+
+
+class Urgency(IntEnum):
+    """Priorities of requests: lower goes first."""
+
+    HEARING = -10
+    ANSWERING = 0
+    READING = 10
+
+
+def prompt_of(line: Line) -> Any:
+    """A line as an engine input."""
+    features = line.features
+    if not features:
+        return tokens_input(line.ids)
+    kinds = [kind for kind in MODALITIES if any(f.modality == kind for _, f in features)]
+    of_kind = {kind: [(at, f) for at, f in features if f.modality == kind] for kind in kinds}
+    return mm_input(
+        prompt_token_ids=line.ids,
+        mm_kwargs=MultiModalKwargsItems(
+            {kind: [_item(feature) for _, feature in group] for kind, group in of_kind.items()}
+        ),
+        mm_hashes={kind: [f.key for _, f in group] for kind, group in of_kind.items()},
+        mm_placeholders={
+            kind: [PlaceholderRange(offset=at, length=len(f)) for at, f in group]
+            for kind, group in of_kind.items()
+        },
+    )
+
+
+def _item(feature: Feature) -> MultiModalKwargsItem:
+    data = torch.from_numpy(feature.vectors.copy())
+    element = MultiModalFieldElem(data=data, field=MultiModalBatchedField())
+    return MultiModalKwargsItem({vectors_field(feature.modality): element})
+
+
+def judging(states: Sequence[int]) -> SamplingParams:
+    """One token, which nobody wants, and the log-probabilities of the state ids."""
+    return SamplingParams(
+        max_tokens=1,
+        temperature=0.0,
+        ignore_eos=True,
+        detokenize=False,
+        logprob_token_ids=list(states),
+        output_kind=RequestOutputKind.DELTA,
+    )
+
+
+def answering(
+    options: AnswerOptions, tokens: int, ends: Sequence[int], barred: Sequence[int]
+) -> SamplingParams:
+    """At most `tokens`, up to one of `ends`; never a token of `barred`."""
+    return SamplingParams(
+        max_tokens=tokens,
+        temperature=options.temperature,
+        seed=0 if options.seed is None else options.seed,
+        ignore_eos=True,
+        stop_token_ids=list(ends),
+        detokenize=False,
+        logit_bias=dict.fromkeys(barred, _NEVER) or None,
+        output_kind=RequestOutputKind.DELTA,
+    )
+
+
+def more(line: Line, params: SamplingParams) -> StreamingInput:
+    """The next chunk of a resumable session."""
+    return StreamingInput(prompt=prompt_of(line), sampling_params=params)
+
+
+def scores_of(output: Any, states: Sequence[int]) -> list[float]:
+    """Log-probabilities of the state ids from the output of a `judging` request."""
+    found = output.outputs[0].logprobs[-1]
+    return [found[state].logprob for state in states]

@@ -1,0 +1,271 @@
+"""models.engines.vllm: one session's stream: its past is a value here, and what was computed of it
+is in the engine's cache."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from models.base import (
+    AnswerOptions,
+    AnswerPart,
+    Conversation,
+    Instructions,
+    Item,
+    Mark,
+    OutOfRoom,
+    Samples,
+    Tool,
+    UserImage,
+    UserSound,
+    Verdict,
+)
+from models.engines.guard import CallGuard
+from models.engines.places import Place, Places
+from models.engines.vllm.answering import VoicedAnswer, Written
+from models.engines.vllm.door import Door
+from models.engines.vllm.hearing import State
+from models.engines.vllm.host import EngineHost, Life
+from models.engines.vllm.line import Line
+from models.engines.vllm.requests import Urgency, answering, prompt_of
+from models.engines.vllm.session import Reader
+from models.engines.vllm.surroundings import Surroundings
+from models.engines.vllm.talk import Talk
+from models.engines.wording import Wording
+from models.engines.worker import Priority
+from models.synthesizers.recitation import spoken
+
+Result = TypeVar("Result")
+ENDING = 8  # tokens that the end of an answer may take
+
+
+class Home(Protocol):
+    """What a stream uses of its instance."""
+
+    @property
+    def around(self) -> Surroundings: ...
+    @property
+    def door(self) -> Door: ...
+    def forget(self, stream: VllmStream) -> None: ...
+
+    async def run(self, work: Callable[[], Result], priority: Priority) -> Result: ...
+
+
+class VllmStream:
+    """A models.base.Stream on one life of one engine."""
+
+    def __init__(self, home: Home, host: EngineHost, life: Life) -> None:
+        around = home.around
+        self._home, self._host, self._life = home, host, life
+        self._grammar, self._ears = around.grammar, around.ears()
+        self.reader = Reader(host, life, around.states)
+        self._guard = CallGuard()
+        self._state = State(Talk(Line()))
+        self._tools: tuple[Tool, ...] = ()
+        self._places: Places[State] = Places()
+        self._throat: Any = None
+
+    async def begin(self, conversation: Conversation) -> None:
+        """Read a conversation from its beginning."""
+        self._tools = conversation.tools
+        said = " ".join(i.text for i in conversation.items if isinstance(i, Instructions))
+        opening = self._home.around.opening(said, conversation.tools)
+        self._state = State(Talk(Line().plus(opening)))
+        for item in conversation.items:
+            if not isinstance(item, Instructions):
+                await self._read(item)
+        await self._prefill()
+
+    # ------------------------------------------------------------------------------ hearing
+
+    async def hear(self, chunk: Samples, *, last: bool = False) -> Verdict:
+        with self._guard.call("hear"):
+            samples = np.asarray(chunk, np.float32)
+            state = await self._judged(await self._urgent(partial(self._heard, samples)))
+            if last:
+                flushed = await self._urgent(partial(self._ears.flush, state))
+                state = await self._judged(flushed)
+            self._state = state
+            return state.verdict or _verdict([0.0] * len(self._home.around.states))
+
+    async def end_segment(self) -> None:
+        with self._guard.call("end_segment"):
+            await self._end_segment()
+
+    def _heard(self, samples: Samples) -> State:
+        return self._ears.hear(self._state, samples)
+
+    async def _judged(self, state: State) -> State:
+        """With the verdict that is asked for."""
+        question = state.question
+        if question is None:
+            return state
+        self._home.door.check(question.line)
+        streamed = self._home.around.is_streamed and not question.fleeting
+        ask = self.reader.read if streamed else self.reader.probe
+        scores = await ask(question.line, Urgency.HEARING)
+        return state.answered(_verdict(scores, question.words, question.heard))
+
+    async def _end_segment(self) -> None:
+        if self._state.segment is not None:
+            flushed = await self._urgent(partial(self._ears.flush, self._state))
+            self._home.door.check(flushed.talk.line)
+            self._state = State(flushed.talk)
+
+    # ------------------------------------------------------------------------------ reading
+
+    async def read(self, item: Item) -> None:
+        with self._guard.call("read"):
+            await self._read(item)
+            await self._prefill()
+
+    async def _read(self, item: Item) -> None:
+        await self._end_segment()
+        before, talk = self._state, self._state.talk
+        match item:
+            case UserSound():
+                talk = await self._read_sound(item, talk)
+            case UserImage(pixels):
+                vectors = await self._home.run(
+                    partial(self._home.around.see, pixels), Priority.RUNNING
+                )
+                talk = self._grammar.seen(talk, vectors)
+            case _:
+                talk = self._grammar.read(talk, item)
+        if talk.line.length:
+            self._home.door.check(talk.line)
+        self._state = replace(before, talk=talk, verdict=None)
+
+    async def _read_sound(self, sound: UserSound, talk: Talk) -> Talk:
+        if sound.embedded is not None:
+            return self._grammar.heard(talk, np.asarray(sound.embedded, np.float32))
+        if sound.samples is None:
+            return self._grammar.worded(talk, sound.words)
+        heard = partial(self._ears.hear, State(talk), np.asarray(sound.samples, np.float32))
+        state = await self._home.run(heard, Priority.RUNNING)
+        return (await self._home.run(partial(self._ears.flush, state), Priority.RUNNING)).talk
+
+    async def _prefill(self) -> None:
+        """What was read is in the engine's cache when the sound comes."""
+        await self.reader.prefill(self._state.talk.line)
+
+    # ---------------------------------------------------------------------------- answering
+
+    async def answer(self, options: AnswerOptions) -> AsyncGenerator[AnswerPart, None]:
+        with self._guard.call("answer"):
+            synthesizer = self._home.around.synthesizer if options.speak else None
+            async with (
+                aclosing(self._write(options)) as written,
+                aclosing(self._parts(written, options)) as parts,
+            ):
+                if synthesizer is None:
+                    async for part in parts:
+                        yield part
+                    return
+                async with aclosing(spoken(parts, synthesizer)) as voiced:
+                    async for part in voiced:
+                        yield part
+
+    def _parts(
+        self, written: AsyncIterator[Written], options: AnswerOptions
+    ) -> AsyncGenerator[AnswerPart, None]:
+        around, voice = self._home.around, None
+        if options.speak and self._throat is None:
+            self._throat = around.throat()
+        if options.speak and self._throat is not None:
+            voice = around.voice(self._throat, options)
+        return VoicedAnswer(written, voice, self._home.run).parts()
+
+    async def _write(self, options: AnswerOptions) -> AsyncGenerator[Written, None]:
+        """What is said goes into the past token by token: it is right whenever this ends."""
+        await self._end_segment()
+        tools = self._tools if options.tools is None else options.tools
+        wording = self._home.around.wording(tools, options)
+        opened = self._grammar.answering(self._state.talk).plus(wording.forced)
+        self._state = State(opened)
+        said: list[int] = []
+        async with aclosing(self._tokens(opened.line, wording, options)) as tokens:
+            async for token in tokens:
+                if wording.is_end(token):
+                    break
+                text = wording.take(token)
+                said.append(token)
+                self._state = State(opened.plus(said))
+                if text:
+                    yield text
+        rest = wording.end()
+        self._state = State(self._grammar.answered(opened.plus(said)))
+        if rest:
+            yield rest
+        if wording.call is not None:
+            yield wording.call
+
+    async def _tokens(
+        self, line: Line, wording: Wording, options: AnswerOptions
+    ) -> AsyncGenerator[int, None]:
+        """Token by token. Where the first one may be another than the rest, it is a request of its
+        own; the prefix cache makes that cheap. Raises OutOfRoom after the last that fits."""
+        door, asked = (
+            self._home.door,
+            options.max_tokens + 2,
+        )  # a call's mark and an end beside them
+        while True:
+            barred = wording.barred()
+            door.check(line, 1 + ENDING)
+            most = min(asked, door.capacity - line.length - ENDING)
+            params = answering(options, most, wording.ends, barred)
+            outputs = self._host.generate(self._life, prompt_of(line), params, Urgency.ANSWERING)
+            async with aclosing(outputs):
+                async for token in _single(outputs):
+                    yield token
+                    line = line.plus([token])
+                    if wording.barred() != barred:
+                        break
+                else:
+                    raise OutOfRoom(f"{line.length + ENDING} tokens of {door.capacity}")
+
+    # -------------------------------------------------------------------------------- marks
+
+    async def mark(self) -> Mark:
+        with self._guard.call("mark"):
+            return self._places.keep(Place(self._state, self._state.talk.line.length, ()))
+
+    async def rewind(self, mark: Mark) -> None:
+        """Raises ValueError for a mark of another stream, or one that was rewound over."""
+        with self._guard.call("rewind"):
+            self._state = self._places.back_to(mark).state
+
+    def embedded(self) -> npt.NDArray[np.float32] | None:
+        parts = [feature.vectors for feature in self._state.talk.turn]
+        return np.concatenate(parts) if parts else None
+
+    def room(self) -> int:
+        return self._home.door.capacity - self._state.talk.line.length
+
+    async def close(self) -> None:
+        if self._guard.close():
+            self._home.forget(self)
+            await self.reader.close()
+
+    async def _urgent(self, work: Callable[[], Result]) -> Result:
+        return await self._home.run(work, Priority.HEARING)
+
+
+async def _single(outputs: AsyncIterator[Any]) -> AsyncGenerator[int, None]:
+    async for output in outputs:
+        for token in output.outputs[0].token_ids:
+            yield token
+
+
+def _verdict(scores: Sequence[float], words: str = "", heard: int = 0) -> Verdict:
+    """From log-probabilities in the order of the state ids; they need not sum to one."""
+    shares = [math.exp(score - max(scores)) for score in scores]
+    query, noise, text, unfinished = ([share / sum(shares) for share in shares] + [0.0])[:4]
+    return Verdict(query, noise, text, unfinished, words=words, heard=heard)

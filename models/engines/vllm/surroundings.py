@@ -1,0 +1,239 @@
+"""models.engines.vllm: what stands round the engine: ears, eyes, voice and grammar of one model.
+
+Its language model runs in the engine; all else is our own torch, on the instance's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from models.base import AnswerOptions, Synthesizer, Tool
+from models.engines.answering import Voice
+from models.engines.choice import engine_for
+from models.engines.listening import Listener
+from models.engines.nano_torch import TorchNetworks, load_nano, weights_of
+from models.engines.speaking import Voice as NanoVoice
+from models.engines.speech_line import SpeechLine
+from models.engines.vita_model import CAPACITY
+from models.engines.vita_speaking import TEXT_VECTORS, VitaVoice
+from models.engines.vllm.hearing import Ears, StreamedEars, WholeEars
+from models.engines.vllm.line import Array
+from models.engines.vllm.talk import Grammar, NanoGrammar, VitaGrammar
+from models.engines.wording import NanoWording, VitaWording, Wording
+from models.vita.checkpoint import TOKENIZER, load_without_layers
+from models.vita.config import LanguageModelConfig
+from models.vita.images import normalise, tiles
+from models.vita.nano_network import LISTENING
+from models.vita.network import Vita
+from models.vita.prompt import TEMPLATES, VitaPrompt
+from models.vita.tensor_files import CheckpointRefused
+
+
+class Surroundings(Protocol):
+    """One copy for every instance. Nothing here awaits."""
+
+    @property
+    def licence(self) -> str: ...
+
+    @property
+    def language(self) -> LanguageModelConfig:
+        """Of the model that runs in the engine."""
+        ...
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """Safetensors with its weights, and an index where there is one."""
+        ...
+
+    @property
+    def grammar(self) -> Grammar: ...
+
+    @property
+    def states(self) -> Sequence[int]:
+        """Ids of query, noise, text and, where there is one, unfinished."""
+        ...
+
+    @property
+    def capacity(self) -> int:
+        """Tokens of one stream."""
+        ...
+
+    @property
+    def is_streamed(self) -> bool:
+        """Does the state follow the sound, so that a session can go on with it?"""
+        ...
+
+    @property
+    def synthesizer(self) -> Synthesizer | None:
+        """What speaks for a model without a voice."""
+        ...
+
+    def opening(self, instructions: str, tools: Sequence[Tool]) -> list[int]: ...
+
+    def ears(self) -> Ears: ...
+
+    def see(self, pixels: npt.NDArray[np.uint8]) -> Array:
+        """[height, width, 3] -> [n, width]. Raises ValueError where the model cannot see."""
+        ...
+
+    def throat(self) -> Any:
+        """The memory that a stream's voice needs; None where there is no voice."""
+        ...
+
+    def voice(self, throat: Any, options: AnswerOptions) -> Voice: ...
+
+    def wording(self, tools: tuple[Tool, ...], options: AnswerOptions) -> Wording: ...
+
+
+def surroundings(
+    folder: Path, device: torch.device, synthesizer: Synthesizer | None
+) -> Surroundings:
+    """Raises CheckpointRefused, models.engines.bundle.BadBundle."""
+    if engine_for(folder) == "embedded":
+        return NanoSurroundings.read(folder, device, synthesizer)
+    return VitaSurroundings.read(folder, device, synthesizer)
+
+
+@dataclass(frozen=True, slots=True)
+class NanoSurroundings:
+    networks: TorchNetworks
+    grammar: Grammar
+    files: Sequence[Path]
+    licence: str
+    synthesizer: Synthesizer | None
+    is_streamed: bool = True
+
+    @staticmethod
+    def read(
+        folder: Path, device: torch.device, synthesizer: Synthesizer | None
+    ) -> NanoSurroundings:
+        model = load_nano(folder, device, synthesizer)
+        return NanoSurroundings(
+            networks=model.networks,
+            grammar=NanoGrammar(model.networks.prompt),
+            files=[weights_of(folder) / LISTENING],
+            licence=model.licence,
+            synthesizer=model.synthesizer,
+        )
+
+    @property
+    def language(self) -> LanguageModelConfig:
+        return self.networks.config.model.language
+
+    @property
+    def states(self) -> Sequence[int]:
+        return self.networks.config.model.states.ids
+
+    @property
+    def capacity(self) -> int:
+        return min(self.networks.config.capacity, self.language.positions - 1)
+
+    def opening(self, instructions: str, tools: Sequence[Tool]) -> list[int]:
+        return self.networks.prompt.opening(instructions, tools)
+
+    def ears(self) -> Ears:
+        listener = Listener(self.networks.ears(), self.networks.config.model)
+        return StreamedEars(listener, self.grammar)
+
+    def see(self, pixels: npt.NDArray[np.uint8]) -> Array:
+        raise ValueError("this model cannot see: its checkpoint has no vision encoder")
+
+    def throat(self) -> Any:
+        return self.networks.speech_cache()
+
+    def voice(self, throat: Any, options: AnswerOptions) -> Voice:
+        return NanoVoice(self.networks, throat, options.seed)
+
+    def wording(self, tools: tuple[Tool, ...], options: AnswerOptions) -> Wording:
+        return NanoWording(self.networks.prompt, tools, options)
+
+
+@dataclass(frozen=True, slots=True)
+class VitaSurroundings:
+    """`model` has no layers: of its language model only the table of words is there."""
+
+    model: Vita
+    language: LanguageModelConfig
+    prompt: VitaPrompt
+    grammar: Grammar
+    files: Sequence[Path]
+    licence: str
+    voice_of_another: Synthesizer | None
+    is_streamed: bool = False
+
+    @staticmethod
+    def read(
+        folder: Path, device: torch.device, synthesizer: Synthesizer | None
+    ) -> VitaSurroundings:
+        dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+        checkpoint, language = load_without_layers(folder, dtype, device)
+        if checkpoint.tokenizer is None:
+            raise CheckpointRefused(f"{TOKENIZER} is missing: without it there are no words")
+        prompt = VitaPrompt.read(checkpoint.tokenizer, TEMPLATES[checkpoint.config.template])
+        return VitaSurroundings(
+            model=checkpoint.model,
+            language=language,
+            prompt=prompt,
+            grammar=VitaGrammar(prompt),
+            files=sorted(folder.glob("*.safetensors*")),
+            licence=checkpoint.licence,
+            voice_of_another=synthesizer,
+        )
+
+    @property
+    def states(self) -> Sequence[int]:
+        return self.prompt.states.ids
+
+    @property
+    def capacity(self) -> int:
+        return min(CAPACITY, self.language.positions - 1)
+
+    @property
+    def synthesizer(self) -> Synthesizer | None:
+        return self.voice_of_another if self.model.speech is None else None
+
+    def opening(self, instructions: str, tools: Sequence[Tool]) -> list[int]:
+        return self.prompt.opening(instructions, tools)
+
+    def ears(self) -> Ears:
+        return WholeEars(self._encode, self.grammar)
+
+    def see(self, pixels: npt.NDArray[np.uint8]) -> Array:
+        """One tile for each image: a conversation has no room for more."""
+        vision = self.model.config.vision
+        if vision is None:
+            raise ValueError("this model cannot see: its checkpoint has no vision tower")
+        tile = normalise(tiles(pixels, most=1, side=vision.image))
+        return _array(self.model.see(self._tensor(tile))[0])
+
+    def throat(self) -> Any:
+        speech = self.model.speech
+        if speech is None or self.model.codec is None:
+            return None
+        return SpeechLine(speech, TEXT_VECTORS, speech.config.max_codes)
+
+    def voice(self, throat: Any, options: AnswerOptions) -> Voice:
+        assert self.model.codec is not None
+        return VitaVoice(self.model, self.prompt, throat, self.model.codec, options.seed)
+
+    def wording(self, tools: tuple[Tool, ...], options: AnswerOptions) -> Wording:
+        return VitaWording(self.prompt, tools, options)
+
+    def _encode(self, features: Array) -> Array:
+        return _array(self.model.hear(self._tensor(features)))
+
+    def _tensor(self, array: Array) -> torch.Tensor:
+        like = self.model.language.model.norm.weight
+        return torch.from_numpy(array).to(like.device, like.dtype)
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    made: Array = tensor.float().cpu().numpy()
+    return made
