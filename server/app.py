@@ -54,6 +54,7 @@ def create_app(settings: ServerSettings, engine: Engine | None = None) -> FastAP
 ENGINES = {
     "embedded": ("models.engines.embedded", "EmbeddedInstance"),
     "pytorch": ("models.engines.pytorch", "PytorchInstance"),
+    "vllm": ("models.engines.vllm", "VllmInstance"),
 }
 
 
@@ -65,20 +66,27 @@ def load_engine(settings: ServerSettings) -> Engine:
     return Engine(tuple(_load_pairs(settings)), lambda: SileroDetector(silero))
 
 
-def _pytorch_options(settings: ServerSettings) -> dict[str, Any]:
+def _options(settings: ServerSettings, engine: str) -> dict[str, Any]:
+    """What an engine's `load` wants to know beside the folder."""
+    if engine == "embedded":
+        return {}
     from models.synthesizers.choice import open_synthesizer
 
     key = settings.synthesizer_key.get_secret_value()
     voice = open_synthesizer(settings.synthesizer, settings.synthesizer_voice, key)
-    return {"device": settings.device, "synthesizer": voice}
+    options = {"device": settings.device, "synthesizer": voice}
+    return (
+        options | {"pairs": settings.pairs, **dict(settings.vllm)} if engine == "vllm" else options
+    )
 
 
 def _load_pairs(settings: ServerSettings) -> Iterator[tuple[Instance, Instance]]:
     chosen = engine_for(settings.model) if settings.engine == "auto" else settings.engine
     name, kind = ENGINES[chosen]
     engine = import_module(name)
-    options = _pytorch_options(settings) if chosen == "pytorch" else {}
-    weights = engine.load(settings.model, **options)  # one copy, however many instances
+    weights = engine.load(
+        settings.model, **_options(settings, chosen)
+    )  # one copy, however many instances
     licence = getattr(weights, "licence", "")
     if licence:
         logger.warning("the licence of this model: %s", licence)

@@ -69,6 +69,18 @@ class Limits(BaseModel):
     ping_seconds: float = Field(default=20.0, gt=0)
 
 
+class VllmSettings(BaseModel):
+    """For engine vllm. `memory` is the share of each GPU that all its engines may take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    topology: Literal["auto", "dual", "single"] = "auto"  # auto: dual where it fits
+    memory: float = Field(default=0.85, gt=0, le=0.95)
+    cache_mebibytes: int | None = Field(default=None, ge=16)  # of each engine; None: what is left
+    sequences: int = Field(default=64, ge=1, le=1024)  # that one engine computes in one step
+    share_weights: bool = False  # by a daemon that holds them once; GPUs only
+
+
 class ServerSettings(BaseSettings):
     """The operator's settings. Paths are relative to the working directory."""
 
@@ -81,8 +93,9 @@ class ServerSettings(BaseSettings):
     model: Path = BUNDLED_MODEL
     model_name: str = Field(default="nano", pattern=r"^[\w.-]{1,64}$")
     model_aliases: Names = ("gpt-realtime",)  # other names under which clients may ask for it
-    engine: Literal["auto", "embedded", "pytorch"] = "auto"  # auto: by the folder
-    device: str = "auto"  # for pytorch
+    engine: Literal["auto", "embedded", "pytorch", "vllm"] = "auto"  # auto: by the folder
+    device: str = "auto"  # for pytorch and vllm
+    vllm: VllmSettings = VllmSettings()
     synthesizer: str = ""  # espeak-ng, or an http address: for checkpoints without a voice
     synthesizer_voice: str = ""
     synthesizer_key: SecretStr = SecretStr("")

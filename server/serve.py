@@ -28,8 +28,8 @@ def command(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     model: Annotated[Path | None, typer.Option(help="The model's folder.")] = None,
-    engine: Annotated[str | None, typer.Option(help="auto, embedded or pytorch.")] = None,
-    device: Annotated[str | None, typer.Option(help="For pytorch: cpu, cuda, auto.")] = None,
+    engine: Annotated[str | None, typer.Option(help="auto, embedded, pytorch or vllm.")] = None,
+    device: Annotated[str | None, typer.Option(help="For pytorch, vllm: cpu, cuda, auto.")] = None,
     pairs: Annotated[int | None, typer.Option(help="Pairs of instances.")] = None,
     sessions_per_pair: Annotated[int | None, typer.Option(help="Conversations a pair.")] = None,
     trace_directory: Annotated[
