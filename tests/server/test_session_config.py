@@ -65,6 +65,7 @@ def test_what_agents_sdk_sends_first_is_accepted() -> None:
         ({"audio": {"input": {"transcription": None}}}, ("audio", "input", "transcription"), None),
         ({"audio": {"output": {"voice": {"id": "ash"}}}}, ("audio", "output", "voice"), "ash"),
         ({"audio": {"output": {"voice": None}}}, ("audio", "output", "voice"), "default"),
+        ({"audio": {"output": {"speed": 0.25}}}, ("audio", "output", "speed"), 0.25),
         ({"output_modalities": ["text"]}, ("output_modalities",), ["text"]),
         ({"output_modalities": ["audio", "text"]}, ("output_modalities",), ["audio"]),
         ({"truncation": "disabled"}, ("truncation",), "disabled"),
@@ -131,6 +132,8 @@ def test_partial_turn_detection_keeps_the_rest() -> None:
             "invalid_value",
             "session.audio.output.format",
         ),
+        ({"audio": {"output": {"speed": 0.2}}}, "invalid_value", "session.audio.output.speed"),
+        ({"audio": {"output": {"speed": 1.51}}}, "invalid_value", "session.audio.output.speed"),
         ({"antiphon": {"events": ["all"]}}, "invalid_value", "session.antiphon.events[0]"),
         (
             {"antiphon": {"sensitivity": {"query": 2}}},
@@ -187,3 +190,8 @@ def test_echo_is_whole_and_valid() -> None:
     for key in ("id", "object", "expires_at", "model", "tracing", "tool_choice", "include"):
         assert key in event["session"]
     assert isinstance(event["session"]["audio"]["output"]["voice"], str)  # traps 5 and 17
+
+
+def test_answers_have_the_speed_that_was_asked_for() -> None:
+    config = SessionConfig().changed({"audio": {"output": {"speed": 1.25}}})
+    assert config.answer_options().speed == 1.25
