@@ -34,6 +34,8 @@ CONFIRM = 3  # steps in a row that make a voice
 SURE = 5  # steps in a row that start a hold
 NOISE_MEAN = 3.5  # mean of noise over the least of its smoothed power
 ABOVE_NOISE = 8.0  # power ratio: sound in the microphone
+EXPECTED = 45  # steps after which output comes back, if it does
+UNHEARD = 35  # silent steps since then that make an echo unlikely
 LATE = 0.1  # share of the echo that comes later than the path reaches
 LATE_FALL = 0.9  # of that, a step (a reverberation of 1.3 s)
 
@@ -61,6 +63,8 @@ class EchoGuard:
         self._output_step = 0
         self._input_step = 0
         self._last_output = -10 * LAGS  # step of the latest output that is not silent
+        self._first_output = 0  # of the first one since the output began
+        self._unheard = 0  # steps in which an echo should have been heard and was not
         self._usual = np.full(LINES, 1e-3)  # power of our output: weighs the lines
         self._smooth: npt.NDArray[np.float64] | None = None
         self._noise = np.full(LINES, np.inf)
@@ -89,7 +93,7 @@ class EchoGuard:
 
     def _begin(self) -> None:
         """Output after a pause stands where the microphone is now."""
-        self._output_step = -(-self._heard // STEP)
+        self._output_step = self._first_output = -(-self._heard // STEP)
         self._sent = self._output_step * STEP
         self._resampler.reset()
         self._output_spectra.reset()
@@ -118,8 +122,10 @@ class EchoGuard:
         voiced = bool(power.sum() > ABOVE_NOISE * self._noise.sum())
         if self._finder.heard(step, spectrum, voiced):
             self._path.restart()
+        if not voiced and self._first_output + EXPECTED <= step <= self._last_output:
+            self._unheard += 1
         left = self._left(step, spectrum)
-        self._say(self._decide(left), 1.0 - left, voiced)
+        self._say(self._decide(left, voiced), 1.0 - left, voiced)
 
     def _sources(self, step: int) -> Lines | None:
         if self._finder.delay is None:
@@ -141,8 +147,16 @@ class EchoGuard:
         top, bottom = np.sum(self._totals, axis=0)
         return float(min(1.0, max(0.0, top) / (bottom + 1e-9)))
 
-    def _decide(self, left: float) -> bool:
+    @property
+    def _is_unlikely(self) -> bool:
+        """We have played for a while and the microphone did not hear it: headphones. Speech is a
+        little like other speech, so without this the first syllable would pass for an echo."""
+        return self._finder.delay is None and self._unheard >= UNHEARD
+
+    def _decide(self, left: float, voiced: bool) -> bool:
         alike = self._finder.best
+        if self._is_unlikely and voiced:
+            return alike >= SAME
         if self._finder.delay is None:
             return alike >= (ALIKE_ANYWHERE if self._finder.active < DOUBT else SAME)
         if self._path.learned < YOUNG or not self._finder.settled:
@@ -156,7 +170,8 @@ class EchoGuard:
             self._held = HOLD
         else:
             self._held = max(0, self._held - 1)
-        echo = not self._held and (echo or 0 < self._voice_steps < CONFIRM)
+        confirm = 1 if self._is_unlikely else CONFIRM
+        echo = not self._held and (echo or 0 < self._voice_steps < confirm)
         delay = self._finder.delay
         seconds = None if delay is None else delay * STEP / HEAR_RATE
         self._report = EchoReport(echo, likeness, seconds)

@@ -108,6 +108,18 @@ def test_without_an_echo_a_voice_is_a_voice() -> None:
     assert reports[-1].delay is None
 
 
+@pytest.mark.parametrize("name", ["question_en_sum", "question_en_colour", "question_zh_capital"])
+@pytest.mark.parametrize("onset", [1.0, 2.5])
+def test_output_that_was_never_heard_back_delays_no_voice(name: str, onset: float) -> None:
+    output, voice = clip("long_en")[: 4 * RATE], clip(name)[:RATE]
+    microphone = echo_of(np.zeros_like(output), 0.0)
+    at = round(onset * RATE)
+    microphone[at : at + len(voice)] += voice
+    reports = listen(output, microphone)
+    first = at // TICK
+    assert not any(report.is_echo for report in reports[first + 3 : first + 25])
+
+
 def test_while_nothing_plays_nothing_is_echo() -> None:
     voice = clip("question_en_sum")
     assert listen(np.zeros(0, dtype=np.float32), voice)
