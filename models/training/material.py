@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence as Many
 from dataclasses import fields, replace
 from itertools import accumulate
@@ -18,11 +19,15 @@ from models.training.sequences import Sequence, Sound, Writer
 from models.training.simulation import Simulated, simulate
 from models.training.skills import coffee
 from models.training.skills.exchange import Call, Dialogue, Exchange
-from models.training.skills.registry import CHINESE, SINGLE, dialogue, not_meant
+from models.training.skills.registry import CHINESE, dialogue, not_meant
 from models.vita.nano_prompt import NanoPrompt
 
-SKILL_NAMES = {"capitals": "geography", "continents": "geography",
-               "stories": "narration", "explanations": "narration"}  # fmt: skip
+SPOKEN = {  # shares of skills among spoken conversations: what is asked for most, and what is hard
+    "coffee": 12, "capitals": 11, "continents": 4, "sums": 12, "digits": 4, "counting": 4,
+    "animals": 5, "colours": 4, "opposites": 5, "spelling": 4, "calendar": 5, "units": 5,
+    "identity": 6, "small talk": 7, "stopping": 5, "outside": 6, "stories": 5, "explanations": 6,
+    "going on": 4, "repeating": 4, "recalling": 4, "slower": 4, "functions": 7, "saying": 4,
+}  # fmt: skip
 _FIELDS = {each.name for each in fields(Exchange)}
 
 
@@ -103,7 +108,7 @@ class SpokenMaterial:
         ear: Ear,
         seed: int,
         written: float = 0.3,
-        people: float = 0.17,
+        people: float = 0.14,
         pictures: float = 0.0,
     ) -> None:
         self._random, self._ear = Random(seed), ear
@@ -129,9 +134,9 @@ class SpokenMaterial:
             return self._written()
         if kind < written + people and self._orders:
             return self._person()
-        if kind < written + people + 0.14:
+        if kind < written + people + 0.12:
             return self._refused()
-        if kind < written + people + 0.24:
+        if kind < written + people + 0.21:
             return self._broken()
         return self._conversation()
 
@@ -201,22 +206,20 @@ def person_exchange(clip: Clip) -> Exchange:
     return Exchange(clip.text, f"You said {clip.text}.", "digits", clip.text)
 
 
-def _weight(entry: dict[str, Any]) -> float:
-    """Corpora hold all skills alike; they are drawn by today's shares, single questions first."""
-    skill = SKILL_NAMES.get(entry["exchanges"][0]["skill"], entry["exchanges"][0]["skill"])
-    return SINGLE[skill][1] / len(entry["exchanges"]) if skill in SINGLE else 3.0
-
-
 def _balanced(entries: Many[dict[str, Any]]) -> list[float]:
-    """Their weights, so that Chinese has its share whatever the sizes of the corpora are."""
-    weights = [_weight(entry) for entry in entries]
-    foreign = [is_chinese(entry["exchanges"][0]["question"]) for entry in entries]
-    total = sum(weights)
-    ours = sum(weight for weight, chinese in zip(weights, foreign, strict=True) if chinese)
-    if not 0 < ours < total:
-        return weights
-    factor = CHINESE / (1 - CHINESE) * (total - ours) / ours
-    return [w * factor if chinese else w for w, chinese in zip(weights, foreign, strict=True)]
+    """Weights that give each language and skill its share, however many of it were spoken."""
+    kinds = [_kind(entry) for entry in entries]
+    counts = Counter(kinds)
+    return [
+        SPOKEN.get(skill, 1) * (CHINESE if chinese else 1 - CHINESE) / counts[chinese, skill]
+        for chinese, skill in kinds
+    ]
+
+
+def _kind(entry: dict[str, Any]) -> tuple[bool, str]:
+    """Whether it is Chinese, and the skill of its last question."""
+    last = entry["exchanges"][-1]
+    return is_chinese(last["question"]), last["skill"]
 
 
 def _gathered(stores: Many[ClipStore], name: str) -> list[Any]:

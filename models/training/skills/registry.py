@@ -14,6 +14,7 @@ from models.training.skills import (
     narration,
     negatives,
     numbers,
+    saying,
     slower,
     talk,
 )
@@ -39,6 +40,7 @@ SINGLE: dict[str, tuple[Maker, float]] = {  # skill: its maker and its share of 
     "small talk": (talk.small_talk, 5),
     "stopping": (talk.stop, 4),
     "outside": (talk.outside, 5),
+    "saying": (saying.saying, 8),
     "narration": (narration.narration, 7),
 }
 DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions

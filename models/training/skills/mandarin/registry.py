@@ -6,6 +6,7 @@ from random import Random
 
 from models.training.skills.exchange import Dialogue, Exchange
 from models.training.skills.mandarin import coffee, everyday, geography, narration, numbers, talk
+from models.training.skills.saying import saying_chinese
 
 SINGLE = {  # skill: its maker and its share of the questions
     "sums": (numbers.arithmetic, 14),
@@ -21,6 +22,7 @@ SINGLE = {  # skill: its maker and its share of the questions
     "small talk": (talk.small_talk, 5),
     "stopping": (talk.stop, 4),
     "outside": (talk.outside, 5),
+    "saying": (saying_chinese, 10),
     "narration": (narration.narration, 7),
 }
 DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
