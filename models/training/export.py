@@ -33,6 +33,7 @@ from models.vita.config import FEATURES
 from models.vita.language_model import LanguageModel
 from models.vita.nano_codec import FeatureDecoder
 from models.vita.speech_decoder import SpeechDecoder
+from models.vita.vision import Eyes
 
 logger = logging.getLogger(__name__)
 OPSET = 21
@@ -51,6 +52,7 @@ class Parts:
     tokenizer: str  # the text of tokenizer.json
     speech: SpeechDecoder | None = None
     codec: FeatureDecoder | None = None
+    eyes: Eyes | None = None
 
 
 def export(parts: Parts, folder: Path, *, bits: int = BITS) -> Path:
@@ -70,6 +72,8 @@ def export_exact(parts: Parts, folder: Path) -> Path:
     np.save(folder / bundle.TABLE, table.astype(np.float16))
     _export_listening(parts, folder / bundle.LISTENING)
     _export_language(parts, folder / bundle.LANGUAGE)
+    if parts.eyes is not None:
+        _export_eyes(parts.eyes, folder / bundle.VISION)
     if parts.speech is not None and parts.codec is not None:
         _export_prefill(parts.speech, folder / bundle.SPEECH_PREFILL)
         _export_step(parts, parts.speech, folder / bundle.SPEECH_STEP)
@@ -120,6 +124,11 @@ def _export_language(parts: Parts, path: Path) -> None:
     graph = LanguageGraph(parts.language, parts.config.capacity)
     inputs, outputs = _names("embeddings", ["logits"], len(past))
     _write(graph, example, inputs, outputs, shapes, path)
+
+
+def _export_eyes(eyes: Eyes, path: Path) -> None:
+    side = eyes.vision.config.image
+    _write(eyes, (torch.zeros(1, 3, side, side),), ["pixels"], ["vectors"], None, path)
 
 
 def _export_prefill(speech: SpeechDecoder, path: Path) -> None:

@@ -28,6 +28,7 @@ def read_run(run: Path, tokenizer: Path) -> Parts:
         tower=listener.tower,
         language=listener.language,
         tokenizer=file.read_text(),
+        eyes=listener.eyes,
         speech=load_speech(run / SPEECH) if speaks else None,
         codec=load_codec(run / CODEC).decoder if speaks else None,
     )

@@ -22,11 +22,13 @@ from models.vita.config import (
 )
 from models.vita.language_model import LanguageModel
 from models.vita.spelled_tower import SpelledTower
-from models.vita.vision import Projector, VisionTower
+from models.vita.vision import Eyes
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz'"  # letter ids are places here plus one; 0 is the blank
 LETTERS = len(ALPHABET) + 1
-EYES = VisionConfig(width=128, layers=4, heads=4, feed_forward=512, image=64, patch=8)
+EYES = VisionConfig(
+    width=128, layers=3, heads=4, feed_forward=512, image=64, patch=8, stem=(32, 64, 128)
+)
 
 
 def nano_config() -> VitaConfig:
@@ -50,20 +52,6 @@ def nano_config() -> VitaConfig:
 def letter_ids(text: str) -> list[int]:
     """What the letter head should spell for a text; signs that it does not know are left out."""
     return [ALPHABET.index(letter) + 1 for letter in text.lower() if letter in ALPHABET]
-
-
-class Eyes(nn.Module):
-    """Normalised pixels [n, 3, side, side] -> [n, tokens, language width]."""
-
-    def __init__(self, config: VisionConfig, language_width: int) -> None:
-        super().__init__()
-        self.vision = VisionTower(config)
-        self.projector = Projector(config, language_width)
-        self.vision.initialise()
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        out: Tensor = self.projector(self.vision(pixels))
-        return out
 
 
 class Listener(nn.Module):

@@ -10,11 +10,11 @@ from models.training.sequences import Sequence, Sound, Writer
 from models.training.skills import images
 from models.training.skills.exchange import Exchange
 from models.training.skills.negatives import not_meant
+from models.training.skills.registry import CHINESE
 from models.training.skills.registry import exchange as single_exchange
 from models.training.skills.scene import Scene
 
 SHARE = 0.05  # of all conversations
-CHINESE = 0.2  # of the questions about pictures
 _FRAMES = (1, 1, 1, 1, 1, 2, 3, 5)  # pictures shown before a question: of a camera, several
 
 
@@ -28,8 +28,10 @@ class PicturedMaterial:
         random: Random,
         say: Callable[[str], Sound | None],
         asked: Callable[[], tuple[str, Sound] | None],
+        chinese: float = CHINESE,
     ) -> None:
         self._writer, self._random, self._say, self._asked = writer, random, say, asked
+        self._chinese = chinese
 
     def __call__(self) -> Sequence:
         sequence, kind = self._writer.opening(()), self._random.random()
@@ -65,7 +67,7 @@ class PicturedMaterial:
         shown = replace(first, scenes=self._frames(first.scenes[-1]))
         self._writer.exchange(sequence, shown, sound)
         if self._random.random() < 0.35:
-            chinese = self._random.random() < CHINESE
+            chinese = self._random.random() < self._chinese
             more = images.about(first.scenes[-1], self._random, chinese=chinese)
             self._writer.exchange(sequence, replace(more, scenes=()), self._say(more.question))
 
@@ -73,7 +75,7 @@ class PicturedMaterial:
         asked = self._asked() if self._random.random() < 0.5 else None
         if asked is not None:
             return images.fitting(asked[0], self._random), asked[1]
-        exchange = images.picture(self._random, chinese=self._random.random() < CHINESE)
+        exchange = images.picture(self._random, chinese=self._random.random() < self._chinese)
         return exchange, self._say(exchange.question)
 
     def _frames(self, last: Scene) -> tuple[Scene, ...]:

@@ -18,14 +18,16 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.training.drawing import draw
-from models.training.listener import Eyes, Listener
+from models.training.listener import Listener
 from models.training.running import Losses, Runner, Stage
 from models.training.sequences import NOTHING
 from models.training.skills.images import scene
 from models.training.skills.scene import COLOURS, MOST, SHAPES, Scene
 from models.vita.images import normalise, tiles
+from models.vita.vision import Eyes
 
 Tile = npt.NDArray[np.uint8]  # [side, side, 3]
 Patches = npt.NDArray[np.int64]  # [grid, grid]
@@ -90,8 +92,8 @@ class Album:
     random: Random
     side: int
     grid: int
-    fresh: int = 24
-    again: int = 40
+    fresh: int = 12
+    again: int = 36
     kept: int = 30_000
     _pages: list[Page] = field(default_factory=list, init=False)
 
@@ -136,7 +138,8 @@ class Looking:
     def losses(self) -> Losses:
         pages = self.album.batch()
         pixels = torch.from_numpy(normalise(np.stack([page.tile for page in pages])))
-        hidden = self.eyes.vision.hidden(pixels.to(self.device, torch.bfloat16))
+        with sdpa_kernel(SDPBackend.MATH):
+            hidden = self.eyes.vision.hidden(pixels.to(self.device, torch.bfloat16))
         vectors = self.eyes.projector(self.eyes.vision.folded(hidden))
         wanted = torch.tensor([page.labels for page in pages])
         found = self._of_patches(self.patches(hidden[:, 1:]).float(), pages)
@@ -152,8 +155,10 @@ class Looking:
         middles = stacked(page.middles for page in pages).to(self.device)
         names, middle = scores[..., :-2].flatten(0, 1), scores[..., -2:].flatten(0, 1)
         rare = torch.tensor([1.0, 4.0], device=self.device)
+        weights = torch.ones(names.shape[1], device=self.device)
+        weights[0] = 0.2  # most patches show nothing
         return {
-            "part": functional.cross_entropy(names, parts.flatten()),
+            "part": functional.cross_entropy(names, parts.flatten(), weights),
             "middle": functional.cross_entropy(middle, middles.flatten(), rare),
         }
 

@@ -83,7 +83,11 @@ class LanguageModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class VisionConfig:
-    """InternViT and the two-layer projector behind it."""
+    """InternViT and the two-layer projector behind it.
+
+    `stem` are the widths of convolutions before the patches, each of which halves the image: with
+    them a small tower learns from few pictures. InternViT has none.
+    """
 
     width: int = 1024
     layers: int = 24
@@ -95,6 +99,7 @@ class VisionConfig:
     feature_scale: float = 0.5  # VITA halves the tower's output
     shuffle: int = 2  # patches a side that are folded into one token
     query_key_bias: bool = True
+    stem: tuple[int, ...] = ()
 
     @property
     def grid(self) -> int:

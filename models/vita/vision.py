@@ -11,6 +11,22 @@ from torch.nn import functional
 from models.vita.config import VisionConfig
 
 
+class Stem(nn.ModuleList):
+    """Convolutions that halve the image: [n, 3, side, side] -> [n, widths[-1], side / 2^k, ..]."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        before = (3, *widths[:-1])
+        super().__init__(
+            nn.Conv2d(narrow, wide, 3, stride=2, padding=1)
+            for narrow, wide in zip(before, widths, strict=True)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for convolution in self:
+            x = functional.relu(convolution(x))
+        return x
+
+
 class VisionEmbeddings(nn.Module):
     """pixels [n, 3, side, side] -> [n, 1 + patches, width], the class vector first."""
 
@@ -19,10 +35,13 @@ class VisionEmbeddings(nn.Module):
         count = 1 + config.grid**2
         self.class_embedding = nn.Parameter(torch.randn(1, 1, config.width))
         self.position_embedding = nn.Parameter(torch.randn(1, count, config.width))
-        self.patch_embedding = nn.Conv2d(3, config.width, config.patch, config.patch)
+        self.stem = Stem(config.stem) if config.stem else None
+        patch = config.patch >> len(config.stem)
+        self.patch_embedding = nn.Conv2d((3, *config.stem)[-1], config.width, patch, patch)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        patches = self.patch_embedding(pixels).flatten(2).transpose(1, 2)
+        seen = pixels if self.stem is None else self.stem(pixels)
+        patches = self.patch_embedding(seen).flatten(2).transpose(1, 2)
         first = self.class_embedding.expand(patches.shape[0], -1, -1)
         return torch.cat((first, patches), 1) + self.position_embedding
 
@@ -122,6 +141,8 @@ class VisionTower(nn.Module):
         for name, scale in self.encoder.named_parameters():
             if name.endswith(("ls1", "ls2")):
                 scale.fill_(1.0)
+        for convolution in embeddings.stem or ():
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
 
     def hidden(self, pixels: Tensor) -> Tensor:
         """The last layer's output, class vector included; there is no final norm."""
@@ -148,3 +169,18 @@ class Projector(nn.Sequential):
             nn.GELU(),
             nn.Linear(language_width, language_width),
         )
+
+
+class Eyes(nn.Module):
+    """Tower and projector of a model that learns from nothing: normalised pixels
+    [n, 3, side, side] -> [n, tokens, language width]."""
+
+    def __init__(self, config: VisionConfig, language_width: int) -> None:
+        super().__init__()
+        self.vision = VisionTower(config)
+        self.projector = Projector(config, language_width)
+        self.vision.initialise()
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        out: Tensor = self.projector(self.vision(pixels))
+        return out

@@ -13,7 +13,7 @@ import torch
 
 from models.training.drawing import PAINT, draw
 from models.training.instruction import Tuning
-from models.training.listener import EYES, Eyes, Listener, nano_config
+from models.training.listener import EYES, Listener, nano_config
 from models.training.material import WrittenMaterial
 from models.training.scoring import answered
 from models.training.sequences import NOTHING, Sequence, Writer
@@ -21,6 +21,7 @@ from models.training.sight import Album, Looking, page_of, pixels_of
 from models.training.skills import images
 from models.training.skills.scene import COLOURS, SHAPES, Scene
 from models.vita.nano_prompt import NanoPrompt
+from models.vita.vision import Eyes
 
 TOKENIZER = Path(__file__).parents[3] / "models" / "nano" / "tokenizer.json"
 STAR = Scene("star", "red", 3, seed=5)
