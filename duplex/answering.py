@@ -221,6 +221,12 @@ class Answering:
         self.emit(do.CancelAnswer(response.response_id))
         self.end(response, now, do.ResponseStatus.CANCELLED, reason)
 
+    def give_up(self, now: float) -> None:
+        """Nobody is there to hear it: end every answer."""
+        for response in [self.current, *self.beside.values()]:
+            if response is not None:
+                self.stop(response, now, "session_ended")
+
     def forget(self, response: Response) -> None:
         """A speculation failed: the answer never was."""
         self.emit(do.CancelAnswer(response.response_id, rewind=True))

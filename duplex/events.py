@@ -164,6 +164,11 @@ class PlayoutReported:
     samples: int
 
 
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The client has gone: what is still open is decided now."""
+
+
 Event: TypeAlias = (
     VoiceMeasured
     | VerdictGiven
@@ -183,4 +188,5 @@ Event: TypeAlias = (
     | ResponseRequested
     | CancelRequested
     | PlayoutReported
+    | SessionEnded
 )

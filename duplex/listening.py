@@ -229,6 +229,12 @@ class Listening:
             self.emit(do.SpeechStopped(segment.item_id, segment.last_voiced))
         self.emit(decide(segment, reason))
 
+    def give_up(self) -> None:
+        """Nobody is there any more: decide what is open."""
+        self._decide_echo(float("inf"))
+        if self.segment is not None:
+            self.close(self.segment, do.Reason.ABANDONED)
+
     def finish(self, segment: Segment, item_id: str | None) -> None:
         self.emit(do.EndHearing(segment.number, self.heard_until, item_id))
         self.segment = None

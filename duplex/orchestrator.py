@@ -129,6 +129,7 @@ class Orchestrator:
         finally:
             if self._timer is not None:
                 self._timer.cancel()
+            self._conclude()
             self._lease.release()
 
     # ------------------------------------------------------------------------------- input
@@ -179,6 +180,13 @@ class Orchestrator:
             self._timer.cancel()
         due = self.session.deadline
         self._timer = None if due is None else self._loop.call_at(self._began + due, self._on_timer)
+
+    def _conclude(self) -> None:
+        """Every segment gets its decision, though nobody is left to obey or to be told."""
+        now, ended = self._now, happened.SessionEnded()
+        self._record(Record(now, "event", ended))
+        for action in self.session.handle(ended, now):
+            self._record(Record(now, "action", action))
 
     def _record(self, record: Record) -> None:
         for observer in self._observers:

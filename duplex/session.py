@@ -57,6 +57,7 @@ class Session:
             happened.ResponseRequested: lambda e: self.requests.respond(e, self._now),
             happened.CancelRequested: lambda e: self.requests.cancel(e, self._now),
             happened.PlayoutReported: lambda e: self.requests.report_playout(e, self._now),
+            happened.SessionEnded: self._on_ended,
         }
         self.configure(settings or Settings())
 
@@ -140,6 +141,11 @@ class Session:
 
     def _on_truncate(self, event: happened.ItemTruncateRequested) -> None:
         self.requests.truncate(event, self._now, strict=self.settings.strict_truncate)
+
+    def _on_ended(self, _: happened.SessionEnded) -> None:
+        self.listening.give_up()
+        self.turns.give_up()
+        self.answering.give_up(self._now)
 
     # ------------------------------------------------------------------------------ idle
 

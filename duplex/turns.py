@@ -69,6 +69,12 @@ class Turns:
             segment, self.waiting = self.waiting, None
             self.start(segment, now)
 
+    def give_up(self) -> None:
+        """Nobody is there to be answered."""
+        if self.waiting is not None:
+            segment, self.waiting = self.waiting, None
+            self.emit(decide(segment, do.Reason.ABANDONED))
+
     def speculate(self, segment: Segment, now: float) -> None:
         """A query at a pause: begin the answer at once, held back."""
         if segment.flushed_at is None or not segment.verdict_is_final or segment.verdict is None:

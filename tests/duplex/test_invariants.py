@@ -150,11 +150,22 @@ class AnyOrder(RuleBasedStateMachine):
                 assert turn.heard_text() == join_words(heard_words(turn.words, turn.heard))
 
     def teardown(self) -> None:
-        """At the end of all waiting every segment is decided and every answer has ended."""
+        """At a hang-up, as at the end of all waiting, every segment is decided and every answer
+        has ended."""
+        if len(self.stage.log) % 2:
+            self.stage.handle(happened.SessionEnded())
+        else:
+            self._wait()
+        self._check_end()
+
+    def _wait(self) -> None:
         stage = self.stage
         stage.hear(0.5, False)
         stage.handle(happened.SettingsChanged(Settings()))
         stage.advance(LONGEST_SEGMENT + 3 * ANSWER_PATIENCE)
+
+    def _check_end(self) -> None:
+        stage = self.stage
         self.nothing_of_a_stale_answer_leaves()
         assert not self.live
         begun = {action.segment for action in stage.all(do.BeginHearing)}

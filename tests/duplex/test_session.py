@@ -374,3 +374,25 @@ def test_sending_never_runs_further_ahead_than_the_lead() -> None:
         if isinstance(action, do.SendAudio):
             ahead = (action.start + action.count) / SPEAK_RATE - (now - began)
             assert ahead <= 0.08 + 1e-3
+
+
+# ------------------------------------------------------------------------------ the hang-up
+
+
+def test_a_hang_up_decides_what_is_open() -> None:
+    stage = Scene(answer_seconds=20)
+    stage.ask(silence=1.0)  # answered, and heard in part
+    stage.hear(0.5, True)  # and somebody speaks
+    stage.handle(happened.SessionEnded())
+    assert sorted(stage.reasons()) == ["abandoned", "answered"]
+    assert stage.one(do.ResponseEnded).status is do.ResponseStatus.CANCELLED
+    assert stage.session.deadline is None
+
+
+def test_a_hang_up_in_an_echo_and_before_a_waiting_turn() -> None:
+    stage = Scene(Settings(interrupt_response=False), answer_seconds=20)
+    stage.ask(silence=1.0)
+    stage.ask(silence=1.0)  # waits for the end of the answer
+    stage.hear(0.2, True, echo=True)
+    stage.handle(happened.SessionEnded())
+    assert sorted(stage.reasons()) == ["abandoned", "answered", "echo"]
