@@ -27,11 +27,11 @@ class Strength:
     speed: float = 0.6
     warp: float = 0.7
     colour: float = 0.8
-    room: float = 0.5
-    band: float = 0.15
-    noise: float = 0.6
+    room: float = 0.4
+    band: float = 0.1
+    noise: float = 0.45
     talker: float = 0.08
-    mask: float = 0.5
+    mask: float = 0.35
 
 
 Background = Callable[[np.random.Generator, int], Features]  # (random, frames) -> features

@@ -27,6 +27,7 @@ SPOKEN = {  # shares of skills among spoken conversations: what is asked for mos
     "animals": 5, "colours": 4, "opposites": 5, "spelling": 4, "calendar": 5, "units": 5,
     "identity": 6, "small talk": 7, "stopping": 5, "outside": 6, "stories": 5, "explanations": 6,
     "going on": 4, "repeating": 4, "recalling": 4, "slower": 4, "functions": 7, "saying": 4,
+    "offers": 3,
 }  # fmt: skip
 _FIELDS = {each.name for each in fields(Exchange)}
 

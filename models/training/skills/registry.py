@@ -14,6 +14,7 @@ from models.training.skills import (
     narration,
     negatives,
     numbers,
+    offers,
     saying,
     slower,
     talk,
@@ -46,6 +47,7 @@ SINGLE: dict[str, tuple[Maker, float]] = {  # skill: its maker and its share of 
 DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
     "single": 76, "follow up": 7, "going on": 3, "repeating": 3, "recalling": 4, "functions": 7,
     "slower": 4,
+    "offers": 3,
 }  # fmt: skip
 CHINESE = 0.27  # share of dialogues in Chinese
 _SHORT = tuple(name for name in SINGLE if name not in ("narration", "stopping", "coffee"))
@@ -85,6 +87,8 @@ def dialogue(
         return narration.repeated(random, exchange(random, names=_SHORT), held_out)
     if kind == "recalling":
         return narration.recalled(random, exchange(random, names=_SHORT), held_out)
+    if kind == "offers":
+        return offers.offer(random, held_out)
     if kind == "slower":
         before = exchange(random, names=_SHORT) if random.random() < 0.85 else None
         return slower.slower(random, before, held_out)

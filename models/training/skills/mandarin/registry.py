@@ -6,6 +6,7 @@ from random import Random
 
 from models.training.skills.exchange import Dialogue, Exchange
 from models.training.skills.mandarin import coffee, everyday, geography, narration, numbers, talk
+from models.training.skills.offers import offer
 from models.training.skills.saying import saying_chinese
 
 SINGLE = {  # skill: its maker and its share of the questions
@@ -27,6 +28,7 @@ SINGLE = {  # skill: its maker and its share of the questions
 }
 DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
     "single": 78, "follow up": 7, "going on": 4, "repeating": 3, "recalling": 3, "slower": 5,
+    "offers": 3,
 }  # fmt: skip
 _SHORT = tuple(name for name in SINGLE if name not in ("narration", "stopping"))
 
@@ -45,12 +47,14 @@ def dialogue(random: Random, held_out: bool = False) -> Dialogue:
         return geography.follow_up(random, held_out)
     if kind == "going on":
         return narration.resumed(random, held_out)
+    if kind == "offers":
+        return offer(random, held_out, chinese=True)
+    if kind == "single":
+        count = 1 if held_out else random.choice((1, 1, 1, 1, 1, 1, 2, 3))
+        return Dialogue(tuple(exchange(random, held_out) for _ in range(count)))
     before = exchange(random, names=_SHORT)
     if kind == "repeating":
         return narration.repeated(random, before, held_out)
     if kind == "recalling":
         return narration.recalled(random, before, held_out)
-    if kind == "slower":
-        return narration.slower(random, before if random.random() < 0.85 else None, held_out)
-    count = 1 if held_out else random.choice((1, 1, 1, 1, 1, 1, 2, 3))
-    return Dialogue(tuple(exchange(random, held_out) for _ in range(count)))
+    return narration.slower(random, before if random.random() < 0.85 else None, held_out)

@@ -1,0 +1,44 @@
+"""models.training: does the exported model answer and judge as the trained one does?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from audio.frame import Samples
+from models.engines.bundle import Bundle
+from models.training.export import export
+from models.training.handover import read_run
+from models.training.parity import Parity, compare
+from models.training.pinyin import is_chinese, toned
+from models.training.skills.registry import dialogue
+from models.training.synthesis import speak
+from models.training.voices import evaluation_voice, mandarin_voice
+
+
+def questions(count: int, seed: int = 5) -> list[str]:
+    """First questions of dialogues in both languages, in wordings kept back from training."""
+    random = Random(seed)
+    return [dialogue(random, True, chinese=0.3).exchanges[0].question for _ in range(count)]
+
+
+def spoken(texts: list[str], seed: int = 6) -> list[Samples]:
+    """The texts in reserved voices, each [n] at 16 kHz."""
+    random = Random(seed)
+    said = []
+    for text in texts:
+        if is_chinese(text):
+            said.append(speak(toned(text), mandarin_voice(random, True)).samples)
+        else:
+            said.append(speak(text, evaluation_voice(random)).samples)
+    return said
+
+
+def answer_parity(run: Path, tokenizer: Path, typed: int = 40, heard: int = 40) -> Parity:
+    """Export a run's folder as it will be served, and compare. Raises FileNotFoundError."""
+    parts = read_run(run, tokenizer)
+    texts = questions(typed + heard)
+    with TemporaryDirectory() as folder:
+        bundle = Bundle.read(export(parts, Path(folder)))
+        return compare(parts, bundle, texts[:typed], spoken(texts[typed:]))
