@@ -54,7 +54,7 @@ def create_app(settings: ServerSettings, engine: Engine | None = None) -> FastAP
 ENGINES = {
     "embedded": ("models.engines.embedded", "EmbeddedInstance"),
     "pytorch": ("models.engines.pytorch", "PytorchInstance"),
-    "vllm": ("models.engines.vllm", "VllmInstance"),
+    "vllm": ("models.engines.vllm.instance", "VllmInstance"),
 }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from models.base import AnswerOptions, FunctionCall, Tool
-from models.vita.nano_prompt import CALL, END, SPECIAL, NanoPrompt
+from models.vita.nano_prompt import CALL, END, SLOW, SPECIAL, NanoPrompt
 from models.vita.prompt import CALL_CLOSE, CALL_OPEN, VitaPrompt, parse_call
 
 logger = logging.getLogger(__name__)
@@ -46,12 +46,20 @@ class Wording(Protocol):
 
 
 class NanoWording:
-    """`<call>` may only come first; no other special token but the end is a part of an answer."""
+    """`<call>` and `<slow>` may only come first; no other special token but the end is a part of an
+    answer. `slow_down` is called if the answer begins with the wish for it."""
 
-    def __init__(self, prompt: NanoPrompt, tools: tuple[Tool, ...], options: AnswerOptions) -> None:
+    def __init__(
+        self,
+        prompt: NanoPrompt,
+        tools: tuple[Tool, ...],
+        options: AnswerOptions,
+        slow_down: Callable[[], None] | None = None,
+    ) -> None:
         self._prompt, self._tools, self._most = prompt, tools, options.max_tokens
         self._may_call = bool(tools) and options.tool_choice != "none"
-        self._calling = False
+        self._slow_down = slow_down or (lambda: None)
+        self._begun = self._calling = False
         self._text = ""
         self.ids: list[int] = []
         self.call: FunctionCall | None = None
@@ -62,15 +70,20 @@ class NanoWording:
         return (self._prompt.ids[END],)
 
     def barred(self) -> Sequence[int]:
-        allowed = {END, CALL} if self._may_call and not self.ids and not self._calling else {END}
+        allowed = {END}
+        if not self._begun:
+            allowed |= {SLOW, CALL} if self._may_call else {SLOW}
         return [self._prompt.ids[name] for name in SPECIAL if name not in allowed]
 
     def is_end(self, token: int) -> bool:
         return token in self.ends or len(self.ids) >= self._most
 
     def take(self, token: int) -> str:
+        self._begun = True
         if token == self._prompt.ids[CALL]:
             self._calling = True
+        elif token == self._prompt.ids[SLOW]:
+            self._slow_down()
         else:
             self.ids.append(token)
         return self._grown()
@@ -94,7 +107,7 @@ class NanoWording:
     def _force(self, choice: str) -> list[int]:
         if not self._may_call or choice == "auto":
             return []
-        self._calling = True
+        self._begun = self._calling = True
         if choice != "required":
             self.ids = self._prompt.encode(choice)
         return [self._prompt.ids[CALL], *self.ids]

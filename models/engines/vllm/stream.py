@@ -27,6 +27,7 @@ from models.base import (
     UserSound,
     Verdict,
 )
+from models.engines.answering import Voice
 from models.engines.guard import CallGuard
 from models.engines.places import Place, Places
 from models.engines.vllm.answering import VoicedAnswer, Written
@@ -161,9 +162,10 @@ class VllmStream:
     async def answer(self, options: AnswerOptions) -> AsyncGenerator[AnswerPart, None]:
         with self._guard.call("answer"):
             synthesizer = self._home.around.synthesizer if options.speak else None
+            voice = self._voice(options) if options.speak else None
             async with (
-                aclosing(self._write(options)) as written,
-                aclosing(self._parts(written, options)) as parts,
+                aclosing(self._write(options, voice)) as written,
+                aclosing(VoicedAnswer(written, voice, self._home.run).parts()) as parts,
             ):
                 if synthesizer is None:
                     async for part in parts:
@@ -173,21 +175,18 @@ class VllmStream:
                     async for part in voiced:
                         yield part
 
-    def _parts(
-        self, written: AsyncIterator[Written], options: AnswerOptions
-    ) -> AsyncGenerator[AnswerPart, None]:
-        around, voice = self._home.around, None
-        if options.speak and self._throat is None:
-            self._throat = around.throat()
-        if options.speak and self._throat is not None:
-            voice = around.voice(self._throat, options)
-        return VoicedAnswer(written, voice, self._home.run).parts()
+    def _voice(self, options: AnswerOptions) -> Voice | None:
+        if self._throat is None:
+            self._throat = self._home.around.throat()
+        return None if self._throat is None else self._home.around.voice(self._throat, options)
 
-    async def _write(self, options: AnswerOptions) -> AsyncGenerator[Written, None]:
+    async def _write(
+        self, options: AnswerOptions, voice: Voice | None
+    ) -> AsyncGenerator[Written, None]:
         """What is said goes into the past token by token: it is right whenever this ends."""
         await self._end_segment()
         tools = self._tools if options.tools is None else options.tools
-        wording = self._home.around.wording(tools, options)
+        wording = self._home.around.wording(tools, options, voice)
         opened = self._grammar.answering(self._state.talk).plus(wording.forced)
         self._state = State(opened)
         said: list[int] = []

@@ -89,7 +89,9 @@ class Surroundings(Protocol):
 
     def voice(self, throat: Any, options: AnswerOptions) -> Voice: ...
 
-    def wording(self, tools: tuple[Tool, ...], options: AnswerOptions) -> Wording: ...
+    def wording(
+        self, tools: tuple[Tool, ...], options: AnswerOptions, voice: Voice | None
+    ) -> Wording: ...
 
 
 def surroundings(
@@ -143,16 +145,22 @@ class NanoSurroundings:
         return StreamedEars(listener, self.grammar)
 
     def see(self, pixels: npt.NDArray[np.uint8]) -> Array:
-        raise ValueError("this model cannot see: its checkpoint has no vision encoder")
+        vision = self.networks.config.model.vision
+        if vision is None:
+            raise ValueError("this model cannot see: its folder has no vision encoder")
+        return self.networks.look(normalise(tiles(pixels, most=1, side=vision.image)))
 
     def throat(self) -> Any:
         return self.networks.speech_cache()
 
     def voice(self, throat: Any, options: AnswerOptions) -> Voice:
-        return NanoVoice(self.networks, throat, options.seed)
+        return NanoVoice(self.networks, throat, options.seed, options.speed)
 
-    def wording(self, tools: tuple[Tool, ...], options: AnswerOptions) -> Wording:
-        return NanoWording(self.networks.prompt, tools, options)
+    def wording(
+        self, tools: tuple[Tool, ...], options: AnswerOptions, voice: Voice | None
+    ) -> Wording:
+        slow_down = voice.slow_down if isinstance(voice, NanoVoice) else None
+        return NanoWording(self.networks.prompt, tools, options, slow_down)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +231,9 @@ class VitaSurroundings:
         assert self.model.codec is not None
         return VitaVoice(self.model, self.prompt, throat, self.model.codec, options.seed)
 
-    def wording(self, tools: tuple[Tool, ...], options: AnswerOptions) -> Wording:
+    def wording(
+        self, tools: tuple[Tool, ...], options: AnswerOptions, voice: Voice | None
+    ) -> Wording:
         return VitaWording(self.prompt, tools, options)
 
     def _encode(self, features: Array) -> Array:

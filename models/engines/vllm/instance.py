@@ -1,0 +1,126 @@
+"""models.engines.vllm: instances over a model's engines.
+
+engines = load(folder)
+first, second = VllmInstance(engines, "0a"), VllmInstance(engines, "0b")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from models.base import (
+    HEAR_CHUNK,
+    AnswerOptions,
+    Conversation,
+    InstanceFailed,
+    Synthesizer,
+)
+from models.engines.lanes import Lanes
+from models.engines.vllm.door import Door
+from models.engines.vllm.engines import EngineOptions, Engines
+from models.engines.vllm.stream import VllmStream
+from models.engines.vllm.surroundings import Surroundings, surroundings
+from models.engines.worker import Priority, Worker
+
+Result = TypeVar("Result")
+STREAMS = 256  # open at once on one instance
+
+
+def load(
+    folder: Path,
+    device: str = "auto",
+    synthesizer: Synthesizer | None = None,
+    *,
+    pairs: int = 1,
+    **options: Any,
+) -> Engines:
+    """Start the engines of nano's folder or of a VITA checkpoint. `device`: "auto", "cpu", "cuda",
+    or GPUs as in "cuda:0,cuda:1"; `options` are those of EngineOptions.
+
+    Raises CheckpointRefused, BadBundle, and whatever vLLM says when it cannot start.
+    """
+    devices = _devices(device)
+    beside = torch.device(devices[0])
+    around = surroundings(folder, beside, synthesizer)
+    return Engines(around, EngineOptions(devices=devices, **options), pairs)
+
+
+def _devices(device: str) -> tuple[str, ...]:
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    names = tuple(name.strip() for name in device.split(","))
+    return tuple("cuda:0" if name == "cuda" else name for name in names)
+
+
+class VllmInstance:
+    """A models.base.Instance: a role on an engine, which in the topology `single` both instances of
+    a pair share. The last letter of `name` tells the two of a pair apart."""
+
+    def __init__(self, engines: Engines, name: str = "0a") -> None:
+        self.name, self._engines = name, engines
+        engines.join(name)
+        self._worker = Worker(name)
+        self._lane = Lanes(torch.device(engines.options.devices[0])).lane
+        self._streams: set[VllmStream] = set()
+
+    @property
+    def around(self) -> Surroundings:
+        return self._engines.around
+
+    @property
+    def door(self) -> Door:
+        return self._engines.door
+
+    @property
+    def is_up(self) -> bool:
+        return self._engines.mine(self.name).is_up
+
+    def capacity(self) -> int:
+        return self.door.capacity
+
+    async def open(self, conversation: Conversation) -> VllmStream:
+        """Raises InstanceFailed, OutOfRoom."""
+        if len(self._streams) >= STREAMS:
+            raise InstanceFailed(f"all {STREAMS} streams are taken")
+        stream = VllmStream(self, *self._engines.living(self.name))
+        self._streams.add(stream)
+        try:
+            await stream.begin(conversation)
+        except BaseException:
+            await stream.close()
+            raise
+        return stream
+
+    async def warm_up(self) -> None:
+        """Run everything once, so that the first caller does not wait for first touches."""
+        stream = await self.open(Conversation())
+        await stream.hear(np.zeros(4 * HEAR_CHUNK, np.float32), last=True)
+        async with aclosing(stream.answer(AnswerOptions(max_tokens=8))) as parts:
+            async for _ in parts:
+                pass
+        await stream.close()
+
+    async def close(self) -> None:
+        """The engine ends with the last instance of its model."""
+        for stream in list(self._streams):
+            await stream.close()
+        self._worker.close()
+        await self._engines.leave(self.name)
+
+    def forget(self, stream: VllmStream) -> None:
+        self._streams.discard(stream)
+
+    async def run(self, work: Callable[[], Result], priority: Priority) -> Result:
+        """On the instance's thread, in the lane of its priority."""
+        return await self._worker.run(partial(self._in_lane, work, priority), priority)
+
+    def _in_lane(self, work: Callable[[], Result], priority: Priority) -> Result:
+        with self._lane(priority):
+            return work()
