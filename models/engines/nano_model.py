@@ -12,8 +12,10 @@ from models.engines.networks import Networks
 from models.engines.resident import Lane
 from models.engines.speaking import Voice
 from models.engines.writing import Writer
+from models.vita.letters import spell
 
 CODES_A_TOKEN = 3  # steps of speech for each of text, once there is sound
+_CHINESE = "好"
 
 
 class NanoModel:
@@ -28,6 +30,8 @@ class NanoModel:
         self._networks, self.lane = networks, lane
         self._listener = Listener(networks.ears(), networks.config.model)
         self.synthesizer = None if networks.speaks else synthesizer
+        if networks.speaks:
+            spell(_CHINESE)  # reads its dictionaries now, not in the first answer
 
     @property
     def capacity(self) -> int:
@@ -37,7 +41,8 @@ class NanoModel:
         return Memory(self._networks, self._listener)
 
     def answer(self, memory: Memory, options: AnswerOptions) -> Answer:
-        voice = None
-        if options.speak and memory.speech is not None:
-            voice = Voice(self._networks, memory.speech, options.seed)
-        return Answer(Writer(self._networks, memory, options), voice, CODES_A_TOKEN)
+        if not options.speak or memory.speech is None:
+            return Answer(Writer(self._networks, memory, options), None, CODES_A_TOKEN)
+        voice = Voice(self._networks, memory.speech, options.seed, options.speed)
+        writer = Writer(self._networks, memory, options, voice.slow_down)
+        return Answer(writer, voice, CODES_A_TOKEN)

@@ -10,13 +10,14 @@ import numpy as np
 from models.base import AnswerChunk, SpokenWord
 from models.engines.networks import Networks, SpeechCache
 from models.vita.chunker import Chunker, SpokenChunk
-from models.vita.code_stream import SAMPLES_PER_CODE, CodeStream
+from models.vita.code_stream import CodeStream
 from models.vita.letters import spell
 from models.vita.recital import START, Choice, Recital
 
 PAUSES = " ,.?!"
 FIRST_CODES = 6  # 150 ms: how much is known before the first sound leaves
 NEXT_CODES = 10
+SLOWER = 0.75  # of the speed that is asked for, where the model itself wants to be slow
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class _Running:
     that were reported; `spans`: first and last code of each word that was said."""
 
     recital: Recital
+    stream: CodeStream
     before: int
     code: int = START
     given: int = 0
@@ -48,7 +50,7 @@ class _Running:
         for index in reversed(range(self.given, count)):
             start, end = self.spans.get(index, (at, at))
             at = start
-            span = start * SAMPLES_PER_CODE, end * SAMPLES_PER_CODE
+            span = self.stream.sample_of(start), self.stream.sample_of(end)
             words.append(SpokenWord(spelling.words[index], *span))
         self.given = max(self.given, count)
         return words[::-1]
@@ -58,12 +60,15 @@ class Voice:
     """Text in as it is written, sound and word times out. `step` makes one code, or begins one
     spoken chunk."""
 
-    def __init__(self, networks: Networks, cache: SpeechCache, seed: int | None) -> None:
-        self._cache = cache
+    def __init__(
+        self, networks: Networks, cache: SpeechCache, seed: int | None, speed: float = 1.0
+    ) -> None:
+        """`speed`: of the words; the pitch stays. Raises ValueError if it is not positive."""
+        self._networks, self._cache, self._speed = networks, cache, speed
         self._choice = Choice() if seed is None else Choice(seed=seed)
         self._chunker = Chunker()
         self._waiting: deque[SpokenChunk] = deque()
-        self._stream = CodeStream(networks.acoustics)
+        self._stream = CodeStream(networks.acoustics, speed=speed)
         self._running: _Running | None = None
         self._pending: list[int] = []
         self._words: list[SpokenWord] = []
@@ -76,6 +81,11 @@ class Voice:
     def busy(self) -> bool:
         """Is there anything to speak now?"""
         return not self.done and (bool(self._running or self._waiting) or self._written)
+
+    def slow_down(self) -> None:
+        """Speak the answer, which has not begun, at SLOWER of the speed."""
+        assert not self._codes
+        self._stream = CodeStream(self._networks.acoustics, speed=SLOWER * self._speed)
 
     def write(self, text: str) -> None:
         self._waiting.extend(self._chunker.feed(text))
@@ -98,7 +108,7 @@ class Voice:
         if not spelling.letters:
             return
         self._cache.begin(spelling.ids)
-        self._running = _Running(Recital(spelling, self._choice), self._codes)
+        self._running = _Running(Recital(spelling, self._choice), self._stream, self._codes)
 
     def _speak(self, running: _Running) -> list[AnswerChunk]:
         code = self._next_code(running)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from models.base import AnswerOptions, FunctionCall, Tool
 from models.engines.memory import PIECE, Memory
 from models.engines.networks import Networks
-from models.vita.nano_prompt import CALL, END, SPECIAL
+from models.vita.nano_prompt import CALL, END, SLOW, SPECIAL
 
 logger = logging.getLogger(__name__)
 Array = npt.NDArray[np.float32]
@@ -20,9 +21,15 @@ _HALF = "\ufffd"  # what the tokenizer gives for a letter of which only some byt
 class Writer:
     """Decodes one answer. `step` reads one token (the first: a piece of what opens the answer) and
     gives what it adds to the text; `done` once the answer has ended, `call` if it was a call,
-    `ids` the tokens of either."""
+    `ids` the tokens of either. `slow_down` is called if the answer begins with the wish for it."""
 
-    def __init__(self, networks: Networks, memory: Memory, options: AnswerOptions) -> None:
+    def __init__(
+        self,
+        networks: Networks,
+        memory: Memory,
+        options: AnswerOptions,
+        slow_down: Callable[[], None] = lambda: None,
+    ) -> None:
         self._prompt, self._memory, self._options = networks.prompt, memory, options
         self._random = np.random.default_rng(options.seed)
         self._tools = _tools(memory, options)
@@ -31,6 +38,7 @@ class Writer:
         self.ids: list[int] = []
         self._text = ""
         self._calling = False
+        self._slow_down, self._slow = slow_down, False
         self.done = False
         self.call: FunctionCall | None = None
 
@@ -54,6 +62,9 @@ class Writer:
             return self._end()
         if token == self._prompt.ids[CALL]:
             self._calling = True
+        elif token == self._prompt.ids[SLOW]:
+            self._slow = True
+            self._slow_down()
         else:
             self.ids.append(token)
         text = self._grown()
@@ -82,10 +93,11 @@ class Writer:
         return added
 
     def _choose(self, logits: Array) -> None:
-        first = not self.ids and not self._calling
+        first = not (self.ids or self._calling or self._slow)
         scores = logits + self._barred
-        if first and self._may_call:
-            scores[self._prompt.ids[CALL]] = logits[self._prompt.ids[CALL]]
+        for name, allowed in ((CALL, first and self._may_call), (SLOW, first)):
+            if allowed:
+                scores[self._prompt.ids[name]] = logits[self._prompt.ids[name]]
         self._next = self._pick(scores)
 
     def _pick(self, scores: Array) -> int:
@@ -110,7 +122,7 @@ class Writer:
         return [self._prompt.ids[CALL], *self.ids]
 
     def _bar(self, vocabulary: int) -> Array:
-        """[vocabulary]: no special token but the end is a part of an answer."""
+        """[vocabulary]: no special token but the end is a part of an answer, once it has begun."""
         barred = np.zeros(vocabulary, np.float32)
         for name in SPECIAL:
             if name != END:

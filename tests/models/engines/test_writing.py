@@ -12,6 +12,7 @@ from models.base import AnswerOptions, FunctionCall, Tool
 from models.engines.bundle import Bundle
 from models.engines.memory import Memory
 from models.engines.writing import Writer
+from models.vita.nano_prompt import SLOW
 
 pytestmark = pytest.mark.timeout(300)  # the first of all exports a model
 
@@ -57,6 +58,20 @@ def test_text_ends_at_the_end(bundle: Bundle) -> None:
     assert writer.call is None
     assert memory.told == [2, *ids]
     assert memory.ended
+
+
+def test_the_wish_to_be_slow_is_no_word(bundle: Bundle) -> None:
+    ids, slow, wishes = bundle.prompt.encode("paris"), bundle.prompt.ids[SLOW], list[bool]()
+    memory = Recited([slow, *ids, slow, 1], (), len(bundle.table))  # the second one is barred
+    writer = Writer(
+        bundle, cast(Memory, memory), AnswerOptions(), slow_down=lambda: wishes.append(True)
+    )
+    text = ""
+    while not writer.done and len(memory.told) < 3 + len(ids):
+        text += writer.step()
+    assert wishes == [True]
+    assert text.startswith("paris") and memory.told[: 2 + len(ids)] == [2, slow, *ids]
+    assert slow not in memory.told[2:]
 
 
 def test_an_answer_may_be_empty(bundle: Bundle) -> None:
