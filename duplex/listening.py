@@ -20,8 +20,9 @@ from duplex.states import Floor, UserState, UserStep
 from duplex.turns import Turns
 from duplex.voice import Edge, VoiceTracker
 
-# Semantic detection hears a little of what came before the voice: onsets are soft.
-PADDING = 0.3
+# Semantic detection hears a little of what came before the voice: onsets are soft. With two encoder
+# chunks and a little, the fourth ends just when an interruption's LEAST_HEARD is there.
+PADDING = 0.33
 # After a pause the monitor is asked anew this often, for this long.
 ASK_EVERY = 0.06
 KEEP_ASKING = 0.5
