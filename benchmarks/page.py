@@ -1,6 +1,7 @@
 """The measuring room: `python -m benchmarks.page` writes our figures into README.md from results/.
 
-No figure gets there by hand: what was not measured is not there.
+No figure gets there by hand: what was not measured is not there. README.md has the goals, results/
+README.md each figure of each scene.
 """
 
 from __future__ import annotations
@@ -10,135 +11,157 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.goals import cell, read_goals
+from benchmarks.passages import capacity, duplex, origin, public_row, soak
+
 FOLDER = Path(__file__).parent
 _BEGIN, _END = "<!-- ours: written by benchmarks.page -->", "<!-- end -->"
 
+Reports = Mapping[int, Mapping[str, Any]]  # by conversations at a time
+
 
 def main(folder: Path = FOLDER) -> None:
-    """Replace the part between the marks."""
+    """Replace the part between the marks, and write the page of all figures."""
     page = folder / "README.md"
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    page.write_text(f"{before}{_BEGIN}\n{section(folder / 'results')}\n{_END}{after}", "utf-8")
+    results = folder / "results"
+    reports = read_reports(results)
+    page.write_text(f"{before}{_BEGIN}\n{section(results, reports)}\n{_END}{after}", "utf-8")
+    if reports:
+        (results / "README.md").write_text(details(reports), encoding="utf-8")
 
 
-def section(results: Path) -> str:
-    """Our figures as Markdown, from all result files of a folder."""
+def read_reports(results: Path) -> Reports:
+    """All results of scenes, fewest conversations first."""
+    found = [json.loads(at.read_text(encoding="utf-8")) for at in results.glob("duplex-*.json")]
+    return {one["sessions"]: one for one in sorted(found, key=lambda one: int(one["sessions"]))}
+
+
+def section(results: Path, reports: Reports) -> str:
+    """Our figures as Markdown."""
     parts = ["## Our figures", ""]
-    for path in sorted(results.glob("duplex-*.json")):
-        parts += duplex(json.loads(path.read_text(encoding="utf-8")))
-    if (results / "capacity.json").is_file():
-        parts += capacity(json.loads((results / "capacity.json").read_text(encoding="utf-8")))
-    if (results / "soak.json").is_file():
-        parts += soak(json.loads((results / "soak.json").read_text(encoding="utf-8")))
+    if reports:
+        parts += against_goals(reports) + curves(reports) + axes(reports) + books(reports)
+        parts += pictures(results, reports)
+    for name, passage in (("capacity", capacity), ("soak", soak)):
+        if (results / f"{name}.json").is_file():
+            parts += passage(json.loads((results / f"{name}.json").read_text(encoding="utf-8")))
     return "\n".join(parts if len(parts) > 2 else [*parts, "Not measured yet."])
 
 
-def origin(report: Mapping[str, Any]) -> str:
-    """Where and of what a report was measured."""
-    machine = report["machine"]
-    return (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"commit {report['commit']}, {report['measured_at']}"
-    )
-
-
-def duplex(report: Mapping[str, Any]) -> list[str]:
-    """One table of all scenes."""
+def against_goals(reports: Reports) -> list[str]:
+    """One row for each goal, one column for each number of conversations."""
+    titles = [f"{count} at a time" for count in reports]
     lines = [
-        f"### Duplex, {report['sessions']} conversation(s) at a time",
+        "Share or percentile, in brackets hits and trials with the 95 % interval; **bold**: the "
+        "goal is missed. Every figure of every scene, with its origin: "
+        "[results/README.md](results/README.md).",
         "",
-        f"{origin(report)}; recordings: {report['split']}.",
-        "",
-        "| scene | figure | n | value | 95 % interval | p90 | p95 |",
-        "|---|---|--:|--:|--:|--:|--:|",
+        f"| | goal | {' | '.join(titles)} |",
+        f"|---|---|{'---|' * len(titles)}",
     ]
-    for name, scene in report["scenes"].items():
-        if "skipped" in scene:
-            lines.append(f"| {name} | skipped: {scene['skipped']} | | | | | |")
+    for goal in read_goals():
+        cells = [cell(goal, goal.measured(one["scenes"])) for one in reports.values()]
+        lines.append(f"| {goal.what} | {goal.bound()} | {' | '.join(cells)} |")
+    return [*lines, "", *origins(reports), ""]
+
+
+def origins(reports: Reports) -> list[str]:
+    """Of what and on what the scenes were measured, each only once."""
+    lines = []
+    for count, report in reports.items():
+        found = {origin(scene["origin"]) for scene in report["scenes"].values()}
+        lines += [f"* {count} at a time: {one}" for one in sorted(found)]
+    return lines
+
+
+def curves(reports: Reports) -> list[str]:
+    """The end-of-turn curve, beside plain voice activity in the same scene."""
+    lines = []
+    for count, report in reports.items():
+        scene = report["scenes"].get("end-of-turn", {})
+        if not scene.get("curve"):
             continue
-        figures = {"": scene["figures"]} | scene.get("groups", {})
-        for group, part in figures.items():
-            title = f"{name}, {group}" if group else name
-            lines += [row(title, figure, value) for figure, value in part.items()]
-        if scene.get("curve"):
-            lines.append(f"| {name} | curve | | {_curve(scene['curve'])} | | | |")
-    late = [name for name, one in report["scenes"].items() if _late(one)]
-    return [*lines, "", f"The driver was late in: {', '.join(late) or 'none'}.", ""]
+        if not lines:
+            lines = [
+                "End of turn, people's orders (a false cut-off: the turn was taken to be over at "
+                "one of the pauses inside it; latency to the commit, median):",
+                "",
+                "| conversations | setting | n | false cut-offs | latency p50 | not ended |",
+                "|--:|---|--:|--:|--:|--:|",
+            ]
+        for name, group in scene["groups"].items():
+            cut, commit = group["false_cut_off"], group.get("commit", {})
+            latency = "-" if commit.get("p50_ms") is None else f"{commit['p50_ms']:.0f} ms"
+            missing = f"{(1 - group['ended']['rate']) * 100:.1f} %"
+            lines.append(
+                f"| {count} | {name} | {cut['count']} | {cut['rate'] * 100:.1f} % | {latency} "
+                f"| {missing} |"
+            )
+    return [*lines, ""] if lines else []
 
 
-def row(scene: str, figure: str, value: Mapping[str, Any]) -> str:
-    """One figure of one scene."""
-    cells = [scene, figure.replace("_", " "), str(value["count"])]
-    if "rate" in value:
-        low, high = value["interval"] or (0.0, 1.0)
-        share = "-" if value["rate"] is None else f"{value['rate'] * 100:.1f} %"
-        cells += [share, f"{low * 100:.1f}-{high * 100:.1f} %", "", ""]
-    elif value.get("p50_ms") is not None:
-        low, high = value["interval_ms"]
-        tail = [f"{value[name]:.0f} ms" if name in value else "" for name in ("p90_ms", "p95_ms")]
-        cells += [f"{value['p50_ms']:.0f} ms", f"{low:.0f}-{high:.0f} ms", *tail]
-    else:
-        cells += [f"{value['mean']:.2f}" if "mean" in value else "-", "", "", ""]
-    return f"| {' | '.join(cells)} |"
-
-
-def capacity(report: Mapping[str, Any]) -> list[str]:
-    """The curve as a table."""
+def axes(reports: Reports) -> list[str]:
+    """Full-Duplex-Bench's four axes by its own definitions, on our scenes."""
     lines = [
-        "### Capacity",
+        "Full-Duplex-Bench's axes by its own definitions (takeover rate; mean latency), on our "
+        "scenes. The assistant never makes a backchannel of its own, so their frequency is 0 and "
+        "their distance from people's 1, by definition:",
         "",
-        f"{origin(report)}; {report['capacity']} conversations within {report['budget_ms']:.0f} ms"
-        " at the 95th percentile (results/capacity.png).",
-        "",
-        "| conversations | n | p50 | p95 |",
-        "|--:|--:|--:|--:|",
+        "| conversations | pauses, broken-off | pauses, people | backchannel | turn-taking "
+        "| latency | interruption | latency |",
+        "|--:|---|---|---|---|---|---|---|",
     ]
-    for level in report["levels"]:
-        times = (level["response"]["p50_ms"], level["p95_ms"])
-        p50, p95 = ("-" if value is None else f"{value:.0f} ms" for value in times)
-        lines.append(f"| {level['sessions']} | {level['response']['count']} | {p50} | {p95} |")
-    return [*lines, ""]
+    rows = [f"| {count} | {public_row(one['scenes'])} |" for count, one in reports.items()]
+    return [*lines, *rows, ""]
 
 
-def soak(report: Mapping[str, Any]) -> list[str]:
-    """One long conversation in a few lines."""
-    memory, delay = report["memory_growth_mib"], report["delay_growth_s"]
-    return [
-        f"### One conversation of {report['minutes']:.0f} minutes",
-        "",
-        f"{origin(report)}.",
-        "",
-        f"* {report['turns']} turns, {len(report['unanswered_turns'])} without an answer; "
-        f"stalled: {report['metrics'].get('antiphon_stalled_turns_total', 'not known')}",
-        f"* memory: {_growth(memory, 'MiB')}",
-        f"* response latency: {_growth(delay, 's')}",
-        "",
+def books(reports: Reports) -> list[str]:
+    """Is every segment of every session accounted for?"""
+    accounts = [
+        scene["accounts"]
+        for report in reports.values()
+        for scene in report["scenes"].values()
+        if scene.get("accounts", {}).get("sessions")
     ]
-
-
-def _growth(growth: Mapping[str, float] | None, unit: str) -> str:
-    if growth is None:
-        return "not measured"
-    first, last = growth["first"], growth["last"]
-    return f"{first:.2f} to {last:.2f} {unit}, {growth['per_hour']:+.2f} {unit} an hour"
-
-
-def _curve(curve: Mapping[str, Any]) -> str:
-    def share(value: float | None) -> str:
-        return "-" if value is None else f"{value * 100:.1f} %"
-
-    latency = curve["latency_ms_at_5_percent"]
-    return (
-        f"{share(curve['false_cut_offs_at_300_ms'])} at 300 ms, "
-        f"{share(curve['false_cut_offs_at_600_ms'])} at 600 ms, "
-        f"5 % at {'-' if latency is None else f'{latency:.0f} ms'}"
+    if not accounts:
+        return []
+    sessions, segments = (sum(one[key] for one in accounts) for key in ("sessions", "segments"))
+    unbalanced, otherwise = (
+        sum(len(one[key]) for one in accounts) for key in ("unbalanced", "replayed_otherwise")
     )
+    speculations = {
+        key: sum(one["speculations"].get(key, 0) for one in accounts)
+        for key in ("confirmed", "dropped")
+    }
+    return [
+        f"Books: {segments} segments in {sessions} sessions; sessions in which a segment has not "
+        f"exactly one reason: {unbalanced}; sessions whose trace today's core would write "
+        f"otherwise: {otherwise}. Answers begun before the turn was over: "
+        f"{speculations['confirmed']} confirmed, {speculations['dropped']} dropped and rewound.",
+        "",
+    ]
 
 
-def _late(scene: Mapping[str, Any]) -> bool:
-    return bool(scene.get("driver", {}).get("late_frames"))
+def pictures(results: Path, reports: Reports) -> list[str]:
+    """The distributions, drawn."""
+    lines = []
+    for count in reports:
+        for name in ("response", "interruption", "stop", "duck", "end-of-turn"):
+            path = results / f"duplex-{count}-{name}.png"
+            if path.is_file():
+                lines += [f"![{name}, {count} at a time](results/{path.name})", ""]
+    return lines
+
+
+def details(reports: Reports) -> str:
+    """Each figure of each scene."""
+    parts = ["# Every figure", "", "Written by `python -m benchmarks.page`.", ""]
+    for report in reports.values():
+        parts += duplex(report)
+    return "\n".join(parts)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,138 @@
+"""The measuring room: one kind of result as a passage of Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def origin(report: Mapping[str, Any]) -> str:
+    """Where and of what something was measured."""
+    machine = report["machine"]
+    model = f"model {report['model']}, " if "model" in report else ""
+    split = f"; recordings: {report['split']}" if "split" in report else ""
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
+        f"load {machine['load_1min']}, {model}commit {report['commit']}, "
+        f"{report['measured_at']}{split}"
+    )
+
+
+def duplex(report: Mapping[str, Any]) -> list[str]:
+    """One table for each scene."""
+    lines = [f"## {report['sessions']} conversation(s) at a time", ""]
+    for name, scene in report["scenes"].items():
+        lines += [f"### {name}", "", f"{origin(scene['origin'])}.", ""]
+        if "skipped" in scene:
+            lines += [f"skipped: {scene['skipped']}", ""]
+            continue
+        lines += ["| figure | n | value | 95 % interval | p90 | p95 |", "|---|--:|--:|--:|--:|--:|"]
+        for group, figures in ({"": scene["figures"]} | scene.get("groups", {})).items():
+            lines += [row(group, figure, value) for figure, value in figures.items()]
+        lines += ["", *remarks(scene), ""]
+    return lines
+
+
+def row(group: str, figure: str, value: Mapping[str, Any]) -> str:
+    """One figure of one scene, or of one group of its trials."""
+    name = figure.replace("_", " ")
+    cells = [f"{group}: {name}" if group else name, str(value["count"])]
+    if "rate" in value:
+        low, high = value["interval"] or (0.0, 1.0)
+        share = "-" if value["rate"] is None else f"{value['rate'] * 100:.1f} %"
+        cells += [share, f"{low * 100:.1f}-{high * 100:.1f} %", "", ""]
+    elif value.get("p50_ms") is not None:
+        low, high = value["interval_ms"]
+        tail = [f"{value[name]:.0f} ms" if name in value else "" for name in ("p90_ms", "p95_ms")]
+        cells += [f"{value['p50_ms']:.0f} ms", f"{low:.0f}-{high:.0f} ms", *tail]
+    else:
+        mean = f"{value['mean']:.2f}" if "mean" in value else "-"
+        cells += [mean, f"worst {value['worst']:.2f}" if "worst" in value else "", "", ""]
+    return f"| {' | '.join(cells)} |"
+
+
+def remarks(scene: Mapping[str, Any]) -> list[str]:
+    """What qualifies the figures of a scene."""
+    lines = []
+    reasons = scene.get("accounts", {}).get("reasons") or scene.get("reasons", {})
+    if reasons:
+        shown = ", ".join(f"{count} {name}" for name, count in reasons.items())
+        lines.append(f"* segments by reason: {shown}")
+    accounts = scene.get("accounts", {})
+    if accounts.get("sessions"):
+        lines.append(
+            f"* {accounts['segments']} segments in {accounts['sessions']} sessions, unbalanced: "
+            f"{len(accounts['unbalanced'])}, replayed otherwise: "
+            f"{len(accounts['replayed_otherwise'])}"
+        )
+    swap = accounts.get("swap", {})
+    if swap.get("p50_ms") is not None:
+        lines.append(f"* first token after a swap: p50 {swap['p50_ms']:.0f} ms (n {swap['count']})")
+    late = scene.get("driver", {})
+    if late.get("late_frames"):
+        lines.append(
+            f"* the driver was late {late['late_frames']} times, worst {late['worst_ms']} ms"
+        )
+    return lines + [f"* call {call}" for call in scene.get("failed_calls", [])]
+
+
+def public_row(scenes: Mapping[str, Any]) -> str:
+    """Our cells in the table of Full-Duplex-Bench."""
+
+    def of(scene: str, figure: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = scenes.get(scene, {}).get("figures", {}).get(figure, {})
+        return found
+
+    def share(scene: str) -> str:
+        figure = of(scene, "takeover")
+        return f"{figure['rate']:.3f} (n {figure['count']})" if figure.get("count") else "-"
+
+    def seconds(scene: str) -> str:
+        mean = of(scene, "takeover_latency").get("mean_ms")
+        return "-" if mean is None else f"{mean / 1000:.3f}"
+
+    turns = "turn-taking"
+    cells = [share("pause-spoken"), share("pause"), share("talk-in-silence"), share(turns)]
+    cells += [seconds(turns), share("interruption"), seconds("interruption")]
+    return " | ".join(cells)
+
+
+def capacity(report: Mapping[str, Any]) -> list[str]:
+    """The curve as a table."""
+    lines = [
+        "### Capacity",
+        "",
+        f"{origin(report)}; {report['capacity']} conversations within {report['budget_ms']:.0f} ms"
+        " at the 95th percentile (results/capacity.png).",
+        "",
+        "| conversations | n | p50 | p95 |",
+        "|--:|--:|--:|--:|",
+    ]
+    for level in report["levels"]:
+        times = (level["response"]["p50_ms"], level["p95_ms"])
+        p50, p95 = ("-" if value is None else f"{value:.0f} ms" for value in times)
+        lines.append(f"| {level['sessions']} | {level['response']['count']} | {p50} | {p95} |")
+    return [*lines, ""]
+
+
+def soak(report: Mapping[str, Any]) -> list[str]:
+    """One long conversation in a few lines."""
+    memory, delay = report["memory_growth_mib"], report["delay_growth_s"]
+    return [
+        f"### One conversation of {report['minutes']:.0f} minutes",
+        "",
+        f"{origin(report)}.",
+        "",
+        f"* {report['turns']} turns, {len(report['unanswered_turns'])} without an answer; "
+        f"stalled: {report['metrics'].get('antiphon_stalled_turns_total', 'not known')}",
+        f"* memory: {_growth(memory, 'MiB')}",
+        f"* response latency: {_growth(delay, 's')}",
+        "",
+    ]
+
+
+def _growth(growth: Mapping[str, float] | None, unit: str) -> str:
+    if growth is None:
+        return "not measured"
+    first, last = growth["first"], growth["last"]
+    return f"{first:.2f} to {last:.2f} {unit}, {growth['per_hour']:+.2f} {unit} an hour"
