@@ -1,7 +1,8 @@
 """The measuring room: the folder layout of the public Full-Duplex-Bench, read and scored.
 
 One folder for each sample with input.wav and one annotation: pause.json, turn_taking.json,
-interrupt.json (version 1.0) or metadata.json (1.5). Our own output.wav and output.json are written
+interrupt.json (version 1.0) or metadata.json (1.5); its samples for backchannels have none and are
+known by the name of the folder above. Our own output.wav and output.json are written
 elsewhere in the same layout, so that the benchmark's own scorer can read them too.
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 
 import soundfile
 
-from benchmarks.outcomes import all_words
+from benchmarks.outcomes import all_words, score_listening
 from benchmarks.scene import Trial
 from benchmarks.takeover import Word, after, take_over
 from server.call.record import Record
@@ -28,6 +29,8 @@ _TASKS = {
     "interrupt.json": "interruption",
     "metadata.json": "overlap",
 }
+_BACKCHANNEL = "icc_backchannel"
+_WHOLE = Span(0.0, float("inf"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +48,20 @@ class Sample:
 
 def read_samples(root: Path) -> list[Sample]:
     """All samples below a folder. Raises ValueError if there is none or one cannot be read."""
-    found = []
-    for sound in sorted(root.rglob("input.wav")):
-        for name, task in _TASKS.items():
-            annotation = sound.parent / name
-            if annotation.is_file():
-                found.append(Sample(sound.parent, task, _span(annotation)))
-                break
+    folders = [sound.parent for sound in sorted(root.rglob("input.wav"))]
+    found = [sample for folder in folders if (sample := _sample(folder)) is not None]
     if not found:
         raise ValueError(f"{root}: no sample of Full-Duplex-Bench (input.wav and its annotation)")
     return found
+
+
+def _sample(folder: Path) -> Sample | None:
+    for name, task in _TASKS.items():
+        annotation = folder / name
+        if annotation.is_file():
+            return Sample(folder, task, _span(annotation))
+    is_bare = folder.parent.name == _BACKCHANNEL
+    return Sample(folder, "backchannel", _WHOLE) if is_bare else None
 
 
 def _span(path: Path) -> Span:
@@ -96,6 +103,11 @@ def score_words(task: str, span: Span, words: list[Word]) -> dict[str, Any]:
 def score_public(trial: Trial, record: Record) -> dict[str, Any]:
     """Score one played sample."""
     sample: Sample = trial.facts["sample"]
+    if sample.task == "backchannel":
+        figures = score_listening(trial, record)
+        return {key: figures[key] for key in ("takeover", "backchannels_per_second")} | {
+            "group": sample.task
+        }
     return score_words(sample.task, sample.span, all_words(record))
 
 

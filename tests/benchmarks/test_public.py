@@ -43,6 +43,15 @@ def test_all_four_annotations_are_read(tmp_path: Path) -> None:
     assert trial.script.length == pytest.approx(2.0)
 
 
+def test_backchannel_samples_are_known_by_their_folder(tmp_path: Path) -> None:
+    sample(tmp_path, "icc_backchannel", "transcription.json", [])
+    (found,) = read_samples(tmp_path)
+    assert found.task == "backchannel"
+    call = record([], [answer("a", 1.0, 1.4, words=1)], seconds=2.0)
+    outcome = score_public(public_trial(found, 0), call)
+    assert outcome == {"group": "backchannel", "takeover": False, "backchannels_per_second": 0.5}
+
+
 def test_a_folder_without_samples_or_times_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no sample"):
         read_samples(tmp_path)
