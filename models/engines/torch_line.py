@@ -135,9 +135,7 @@ class TokenLine:
         )
         self.capacity, self.length = capacity, 0
         example = like.new_zeros(1, 1, config.width)
-        # experts are chosen on the CPU's side of the step, which a graph cannot hold
-        graphs = like.is_cuda and config.experts == 0
-        self._graphed = GraphedStep(self._step, self.buffers, example) if graphs else None
+        self._graphed = GraphedStep(self._step, self.buffers, example) if like.is_cuda else None
         if self._graphed is not None:
             self._graphed.prepare()
 

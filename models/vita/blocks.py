@@ -26,8 +26,6 @@ class BlockConfig:
     norm_epsilon: float
     bias: bool
     dropout: float = 0.0
-    experts: int = 0
-    experts_used: int = 2
 
     @property
     def head_width(self) -> int:
@@ -140,53 +138,14 @@ class FeedForward(nn.Module):
         return out
 
 
-class Expert(nn.Module):
-    """SwiGLU under Mixtral's names."""
-
-    def __init__(self, config: BlockConfig) -> None:
-        super().__init__()
-        self.w1 = nn.Linear(config.width, config.feed_forward, bias=False)
-        self.w2 = nn.Linear(config.feed_forward, config.width, bias=False)
-        self.w3 = nn.Linear(config.width, config.feed_forward, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.w2(functional.silu(self.w1(x)) * self.w3(x))
-        return out
-
-
-class Mixture(nn.Module):
-    """Each token goes through its likeliest experts, weighted by their renormalised scores."""
-
-    def __init__(self, config: BlockConfig) -> None:
-        super().__init__()
-        self.used = config.experts_used
-        self.gate = nn.Linear(config.width, config.experts, bias=False)
-        self.experts = nn.ModuleList(Expert(config) for _ in range(config.experts))
-
-    def forward(self, x: Tensor) -> Tensor:
-        flat = x.flatten(0, 1)
-        shares, chosen = self.gate(flat).softmax(-1, dtype=torch.float32).topk(self.used)
-        shares = (shares / shares.sum(-1, keepdim=True)).to(x.dtype)
-        out = torch.zeros_like(flat)
-        for index, expert in enumerate(self.experts):
-            rows, places = (chosen == index).nonzero(as_tuple=True)
-            if len(rows):
-                out.index_add_(0, rows, expert(flat[rows]) * shares[rows, places, None])
-        return out.view_as(x)
-
-
 class Block(nn.Module):
     def __init__(self, config: BlockConfig) -> None:
         super().__init__()
         self.self_attn = Attention(config)
-        if config.experts:
-            self.block_sparse_moe = Mixture(config)
-        else:
-            self.mlp = FeedForward(config)
+        self.mlp = FeedForward(config)
         self.input_layernorm = RmsNorm(config.width, config.norm_epsilon)
         self.post_attention_layernorm = RmsNorm(config.width, config.norm_epsilon)
         self.dropout = config.dropout
-        self.sparse = config.experts > 0
 
     def forward(
         self,
@@ -197,8 +156,7 @@ class Block(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         heard, weights = self.self_attn(self.input_layernorm(x), around, cache, aligner)
         x = x + self._drop(heard)
-        feed = self.block_sparse_moe if self.sparse else self.mlp
-        return x + self._drop(feed(self.post_attention_layernorm(x))), weights
+        return x + self._drop(self.mlp(self.post_attention_layernorm(x))), weights
 
     def _drop(self, x: Tensor) -> Tensor:
         if not self.dropout or not self.training:

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 CONFIG = "vita.json"  # of a converted folder
 TOKENIZER = "tokenizer.json"
 SHARD_BYTES = 4 << 30
+_BODY = "language.model."
 LICENCES = {
     "vita-1.5": "VITA-1.5 weights: academic, research and education use only; "
     "their licence excludes production use",
@@ -154,9 +155,12 @@ def _fill(
 ) -> None:
     """Put the tensors in place one at a time, so that only one is in memory twice."""
     for key, source in sources.items():
+        tensor = source.load().to(device, dtype)
+        if key.startswith(_BODY):
+            model.language.model.take(key.removeprefix(_BODY), tensor)
+            continue
         path, _, name = key.rpartition(".")
         module = model.get_submodule(path)
-        tensor = source.load().to(device, dtype)
         if name in module._parameters:
             setattr(module, name, nn.Parameter(tensor, requires_grad=False))
         else:

@@ -62,8 +62,8 @@ class AdapterConfig:
 
 @dataclass(frozen=True, slots=True)
 class LanguageModelConfig:
-    """A Qwen2-form decoder; with `experts` > 0 a Mixtral-form one, of which each token uses
-    `experts_used`. `positions` is the longest context."""
+    """A Qwen2-form decoder; with `experts` > 0 a Mixtral, of which each token uses `experts_used`.
+    `positions` is the longest context."""
 
     vocabulary: int = 152_064
     width: int = 3584

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -41,12 +42,40 @@ class Body(nn.Module):
             norm_epsilon=config.norm_epsilon,
             bias=config.attention_bias,
             dropout=config.dropout,
-            experts=config.experts,
-            experts_used=config.experts_used,
         )
+        self.config = config
         self.embed_tokens = nn.Embedding(config.vocabulary, config.width)
         self.layers = nn.ModuleList(Block(block) for _ in range(config.layers))
         self.norm = RmsNorm(config.width, config.norm_epsilon)
+
+    def read(
+        self,
+        embeddings: Tensor,
+        positions: Tensor,
+        cache: Sequence[LayerCache] | None,
+        mask: Tensor | None,
+    ) -> Tensor:
+        """As LanguageModel.forward."""
+        config = self.config
+        head, dtype = config.width // config.heads, embeddings.dtype
+        tables = rotary_tables(positions, head, config.rotary_base, dtype)
+        around = Surroundings(*tables, mask, causal=mask is None and cache is None)
+        hidden, _ = run_blocks(self.layers, embeddings, around, cache)
+        out: Tensor = self.norm(hidden)
+        return out
+
+    def take(self, name: str, tensor: Tensor) -> None:
+        """Put a tensor of a checkpoint in its place."""
+        path, _, leaf = name.rpartition(".")
+        setattr(self.get_submodule(path), leaf, nn.Parameter(tensor, requires_grad=False))
+
+
+def _body(config: LanguageModelConfig) -> Body:
+    if not config.experts:
+        return Body(config)
+    from models.vita.mixtral import MixtralBody  # transformers is slow to import: only for these
+
+    return cast(Body, MixtralBody(config))
 
 
 class LanguageModel(nn.Module):
@@ -55,7 +84,7 @@ class LanguageModel(nn.Module):
     def __init__(self, config: LanguageModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.model = Body(config)
+        self.model = _body(config)
         self.lm_head = nn.Linear(config.width, config.vocabulary, bias=False)
         if config.tied:
             self.lm_head.weight = self.model.embed_tokens.weight
@@ -94,13 +123,7 @@ class LanguageModel(nn.Module):
         count = embeddings.shape[1]
         if positions is None:
             positions = torch.arange(count, device=embeddings.device)
-        tables = rotary_tables(
-            positions, self.head_width, self.config.rotary_base, embeddings.dtype
-        )
-        around = Surroundings(*tables, mask, causal=mask is None and cache is None)
-        hidden, _ = run_blocks(self.model.layers, embeddings, around, cache)
-        out: Tensor = self.model.norm(hidden)
-        return out
+        return self.model.read(embeddings, positions, cache, mask)
 
     def read(
         self, embeddings: Tensor, past: Sequence[Tensor], start: int

@@ -55,9 +55,11 @@ def drawn(name: str, *shape: int) -> Tensor:
 
 
 def seeded(name: str, module: torch.nn.Module) -> None:
-    """Every weight from its own name."""
-    for key, parameter in module.named_parameters():
-        parameter.data.copy_(0.2 * drawn(f"{name}.{key}", *parameter.shape))
+    """Every weight from the name that it has in a checkpoint."""
+    buffers = {key for key, _ in module.named_buffers()}
+    for key, tensor in module.state_dict().items():
+        if key not in buffers:
+            tensor.copy_(0.2 * drawn(f"{name}.{key}", *tensor.shape))
     module.eval().requires_grad_(False)
 
 

@@ -83,8 +83,14 @@ def test_a_tied_head_is_the_embedding_table() -> None:
     assert model.lm_head.weight is model.model.embed_tokens.weight
 
 
+EXPERTS = LanguageModelConfig(
+    vocabulary=64, width=32, layers=2, heads=4, key_value_heads=2, feed_forward=48,
+    norm_epsilon=1e-5, attention_bias=False, experts=4,
+)  # fmt: skip
+
+
 def test_a_mixture_of_experts_equals_the_library() -> None:
-    """VITA-1.0's language model against transformers' Mixtral, on the same random weights."""
+    """VITA-1.0's language model, read in parts, against the whole of transformers' Mixtral."""
     sizes = MixtralConfig.from_dict(
         {
             "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
@@ -94,23 +100,32 @@ def test_a_mixture_of_experts_equals_the_library() -> None:
     )  # fmt: skip
     torch.manual_seed(5)
     library = MixtralForCausalLM(sizes).train(False)
-    model = LanguageModel(
-        LanguageModelConfig(
-            vocabulary=64,
-            width=32,
-            layers=2,
-            heads=4,
-            key_value_heads=2,
-            feed_forward=48,
-            norm_epsilon=1e-5,
-            attention_bias=False,
-            experts=4,
-        )
-    )
-    model.eval().requires_grad_(False).load_state_dict(_released_names(library))
+    model = own_model(EXPERTS)
+    model.load_state_dict(_released_names(library))
     ids = torch.randint(0, 64, (1, 11))
-    logits = model.logits(model(model.embed(ids)))
-    torch.testing.assert_close(logits, library(ids).logits.detach(), atol=1e-4, rtol=0)
+    wanted = library(ids).logits.detach()
+    torch.testing.assert_close(model.logits(model(model.embed(ids))), wanted, atol=1e-4, rtol=0)
+    past, start = model.start(), 0
+    for count in (1, 6, 1, 3):
+        hidden, past = model.read(model.embed(ids[:, start : start + count]), past, start)
+        part = wanted[:, start : start + count]
+        torch.testing.assert_close(model.logits(hidden), part, atol=1e-4, rtol=0)
+        start += count
+
+
+def test_experts_are_put_in_place_one_by_one() -> None:
+    """Released names in, no buffer lost on the meta device, the same numbers out."""
+    model = own_model(EXPERTS)
+    with torch.device("meta"):
+        other = LanguageModel(EXPERTS)
+    stored = model.state_dict()
+    assert "model.layers.1.block_sparse_moe.experts.3.w2.weight" in stored
+    assert set(other.state_dict()) == set(stored)
+    for key, tensor in stored.items():
+        if key.startswith("model."):
+            other.model.take(key.removeprefix("model."), tensor.clone())
+    vectors = torch.randn(1, 5, 32)
+    torch.testing.assert_close(other.eval()(vectors), model(vectors), atol=0, rtol=0)
 
 
 def _released_names(library: MixtralForCausalLM) -> dict[str, torch.Tensor]:
