@@ -74,8 +74,8 @@ def everything(
     for number in range(1, corpora + 1):
         synthesise(f"{number:02d}", seed=10 + number, folder=folder, chinese=CHINESE)
     ask("pictures", folder=folder)
-    synthesise("evaluation-en", 400, 150, 79, folder)
-    synthesise("evaluation-zh", 260, 120, 78, folder, chinese=1.0)
+    synthesise("evaluation-en", 450, 150, 79, folder)
+    synthesise("evaluation-zh", 280, 120, 78, folder, chinese=1.0)
     ask("evaluation-pictures", voices=2, folder=folder)
     sounds(manifest, folder=folder)
     _ears_eyes_and_mind(hours * 60, manifest is not None, device, threads, folder)

@@ -17,7 +17,7 @@ from models.training.skills.exchange import Dialogue
 from models.training.skills.images import spoken_questions
 from models.training.skills.mandarin.negatives import BACKCHANNELS as CHINESE_BACKCHANNELS
 from models.training.skills.negatives import BACKCHANNELS
-from models.training.skills.registry import dialogue, not_meant
+from models.training.skills.registry import AIDS, dialogue, not_meant
 from models.training.synthesis import speak
 from models.training.voices import Voice, evaluation_voice, mandarin_voice, training_voice
 
@@ -43,6 +43,8 @@ def synthesise(
     kept = []
     for _ in track(range(dialogues), "questions"):
         made = dialogue(random, held_out and random.random() < 0.5, chinese=chinese)
+        if held_out and any(exchange.skill in AIDS for exchange in made.exchanges):
+            continue
         voice = _voice(random, held_out, made.exchanges[0].question)
         kept.append(_spoken_dialogue(writer, made, voice))
     refused = []

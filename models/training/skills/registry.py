@@ -49,6 +49,7 @@ DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
     "slower": 4,
     "offers": 3,
 }  # fmt: skip
+AIDS = ("saying",)  # what is practised for the sake of other skills, and not asked for
 CHINESE = 0.27  # share of dialogues in Chinese
 _SHORT = tuple(name for name in SINGLE if name not in ("narration", "stopping", "coffee"))
 
@@ -62,7 +63,7 @@ def not_meant(random: Random, chinese: float = CHINESE) -> str:
 
 def exchange(random: Random, held_out: bool = False, names: tuple[str, ...] = ()) -> Exchange:
     """One question of any skill, or of the skills named."""
-    chosen = names or tuple(SINGLE)
+    chosen = names or tuple(name for name in SINGLE if not (held_out and name in AIDS))
     name = random.choices(chosen, [SINGLE[each][1] for each in chosen])[0]
     return SINGLE[name][0](random, held_out)
 

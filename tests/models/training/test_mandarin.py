@@ -17,6 +17,7 @@ from models.training.skills.exchange import Exchange
 from models.training.skills.mandarin import coffee, everyday, geography, narration, negatives
 from models.training.skills.mandarin import numbers as chinese_numbers
 from models.training.skills.mandarin import registry as mandarin
+from models.training.skills.offers import offer
 from models.training.skills.slower import slower
 
 CHARACTERS_A_SECOND = 4.6  # of an unhurried voice
@@ -109,3 +110,18 @@ def test_slower_repeats_the_answer_and_says_so() -> None:
 
 def test_a_story_counts_as_much_as_root_of_its_length() -> None:
     assert answer_weights([-100, 7, -100, 1, 2, 3, 4]) == [0, 1, 0, 0.5, 0.5, 0.5, 0.5]
+
+
+def test_what_is_only_practised_is_not_asked_for() -> None:
+    random = Random(3)
+    for held_out, found in ((True, False), (False, True)):
+        made = [registry.dialogue(random, held_out) for _ in range(300)]
+        skills = {each.exchanges[-1].skill for each in made}
+        assert ("saying" in skills) is found
+
+
+def test_an_offer_is_taken_with_one_word() -> None:
+    made = [offer(Random(seed), chinese=seed % 2 == 0) for seed in range(40)]
+    taken = {len(each.exchanges[1].answer) > 40 for each in made}
+    assert taken == {True, False}
+    assert all(each.exchanges[0].answer.endswith(("?", "？")) for each in made)

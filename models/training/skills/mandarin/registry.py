@@ -30,12 +30,13 @@ DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
     "single": 78, "follow up": 7, "going on": 4, "repeating": 3, "recalling": 3, "slower": 5,
     "offers": 3,
 }  # fmt: skip
+AIDS = ("saying",)  # what is practised for the sake of other skills, and not asked for
 _SHORT = tuple(name for name in SINGLE if name not in ("narration", "stopping"))
 
 
 def exchange(random: Random, held_out: bool = False, names: tuple[str, ...] = ()) -> Exchange:
     """One question of any skill, or of the skills named."""
-    chosen = names or tuple(SINGLE)
+    chosen = names or tuple(name for name in SINGLE if not (held_out and name in AIDS))
     name = random.choices(chosen, [SINGLE[each][1] for each in chosen])[0]
     return SINGLE[name][0](random, held_out)
 
