@@ -7,11 +7,14 @@ its mark before each; to agree it rewinds to the first difference and reads the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, groupby
 
-from duplex.conversation import Note
-from models.base import AssistantText, Mark
+from duplex.conversation import Heard, Note, Outdated
+from models.base import AssistantText, Mark, UserImage
+
+FRAMES_READ = 4  # of frames of a video in a row, as VITA samples them
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,11 @@ class StreamContext:
         if start is None:
             return Plan(None, tuple(journal), is_fresh=True)
         notes = journal[start:]
-        agreed = self._agreed(notes)
-        if agreed == len(self.read):
-            agreed = self._adopt_own_answer(notes, agreed)
-        mark = self.read[agreed][1] if agreed < len(self.read) else self.dirty
-        return Plan(mark, tuple(notes[agreed:]))
+        known, agreed = self._agreed(notes)
+        if known == len(self.read):
+            known, agreed = self._adopt_own_answer(notes, known, agreed)
+        mark = self.read[known][1] if known < len(self.read) else self.dirty
+        return Plan(mark, readable(notes[agreed:]))
 
     def obey(self, plan: Plan) -> None:
         """The stream has been rewound as planned: forget what went with it."""
@@ -61,29 +64,78 @@ class StreamContext:
                 return index
         return None
 
-    def _agreed(self, notes: Sequence[Note]) -> int:
-        count = 0
-        for (key, _), note in zip(self.read, notes, strict=False):
-            if key != note.key:
+    def _agreed(self, notes: Sequence[Note]) -> tuple[int, int]:
+        """How many entries were read that still hold, and how many notes they stand for."""
+        known = agreed = 0
+        while known < len(self.read):
+            key = self.read[known][0]
+            place = _after_frames(notes, agreed, lambda note, key=key: note.key == key)
+            if place is None:
                 break
-            count += 1
-        return count
+            known, agreed = known + 1, place + 1
+        return known, agreed
 
-    def _adopt_own_answer(self, notes: Sequence[Note], agreed: int) -> int:
+    def _adopt_own_answer(self, notes: Sequence[Note], known: int, agreed: int) -> tuple[int, int]:
         """What this stream has said itself, whole, it need not read."""
-        if self.said is None or agreed >= len(notes):
-            return agreed
+        if self.said is None:
+            return known, agreed
         text, mark = self.said
-        if notes[agreed].content != AssistantText(text):
-            return agreed
-        self.note(notes[agreed].key, mark)
+        place = _after_frames(notes, agreed, lambda note: note.content == AssistantText(text))
+        if place is None:
+            return known, agreed
+        self.note(notes[place].key, mark)
         self.said = self.dirty = None
-        return agreed + 1
+        return known + 1, place + 1
+
+
+def _after_frames(notes: Sequence[Note], start: int, is_it: Callable[[Note], bool]) -> int | None:
+    """The place of a note, when nothing but frames of a video that may be missed is before it."""
+    for place in range(start, len(notes)):
+        if is_it(notes[place]):
+            return place
+        if not may_be_missed(notes[place]):
+            return None
+    return None
+
+
+def is_frame(note: Note) -> bool:
+    return isinstance(note.content, UserImage) and note.content.is_frame
+
+
+def may_be_missed(note: Note) -> bool:
+    """Is it a picture that a stream which has gone on without it need not go back for?"""
+    return isinstance(note.content, Outdated) or is_frame(note)
+
+
+def ends_spoken(notes: Sequence[Note]) -> bool:
+    """Is the last that was said a spoken turn of the user? Pictures may have come after it."""
+    said = (n for n in reversed(notes) if not isinstance(n.content, UserImage | Outdated))
+    last = next(said, None)
+    return last is not None and isinstance(last.content, Heard)
+
+
+def readable(notes: Sequence[Note]) -> tuple[Note, ...]:
+    """What a stream is to read: no outdated pictures, and of each row of frames only some."""
+    there = [note for note in notes if not isinstance(note.content, Outdated)]
+    rows = [(are_frames, tuple(row)) for are_frames, row in groupby(there, is_frame)]
+    kept = (_spread(row) if are_frames else row for are_frames, row in rows)
+    return tuple(chain.from_iterable(kept))
+
+
+def _spread(row: tuple[Note, ...]) -> Sequence[Note]:
+    """At most FRAMES_READ of a row: the first, the last, and what lies evenly between."""
+    if len(row) <= FRAMES_READ:
+        return row
+    step = (len(row) - 1) / (FRAMES_READ - 1)
+    return [row[round(place * step)] for place in range(FRAMES_READ)]
 
 
 def last_turns(journal: Sequence[Note], count: int) -> tuple[Note, ...]:
-    """The tail of a journal, beginning with something the user said, at least `count` notes."""
-    start = max(0, len(journal) - count)
-    while start > 0 and isinstance(journal[start].content, AssistantText):
+    """The readable tail of a journal, beginning with something the user said or showed: at least
+    `count` notes beside the frames."""
+    notes = readable(journal)
+    places = [place for place, note in enumerate(notes) if not is_frame(note)]
+    start = places[-count] if len(places) > count else 0
+    while start > 0 and isinstance(notes[start].content, AssistantText):
         start -= 1
-    return tuple(journal[start:])
+    return notes[start:]

@@ -13,6 +13,10 @@ from typing import Any, TypeAlias
 
 from models.base import AssistantText, Item, SpokenWord
 
+# Outdated pictures that a stream may go on remembering; one that knows older ones reads anew, about
+# once a minute of video.
+OUTDATED_KEPT = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -22,7 +26,13 @@ class Heard:
     words: str = ""
 
 
-Knowledge: TypeAlias = Item | Heard
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """A picture that newer ones have pushed out: nobody reads it any more, but a stream that has
+    seen it need not forget it."""
+
+
+Knowledge: TypeAlias = Item | Heard | Outdated
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,7 @@ class Turn:
     heard: int | None = None  # samples of an answer that were heard, None: all of it
     dropped: bool = False  # an answer that the user talked away: no model knows of it
     response_id: int | None = None
+    outdated: tuple[str, ...] = ()  # keys of pictures that stood before it
 
     def heard_text(self) -> str:
         if self.heard is None:
@@ -136,8 +147,16 @@ class Conversation:
         }
         return self.add(Turn(item_id, "user", (Heard(item_id, words),), wire))
 
-    def delete(self, item_id: str) -> None:
-        self.turns.remove(self.find(item_id))
+    def delete(self, item_id: str, *, outdated: bool = False) -> None:
+        """Take a turn out. An `outdated` one leaves its keys in the journal for a while, before the
+        turn that follows it."""
+        place = self.turns.index(self.find(item_id))
+        turn = self.turns.pop(place)
+        if place == len(self.turns):
+            return
+        keys = tuple(note.key for note in turn.to_journal()) if outdated else ()
+        after = self.turns[place]
+        after.outdated = (*turn.outdated, *keys, *after.outdated)[-OUTDATED_KEPT:]
 
     def cut(self, item_id: str, samples: int) -> Turn:
         """Keep of an answer exactly the words heard within `samples` (24 kHz)."""
@@ -160,6 +179,7 @@ class Conversation:
         only what `heard` samples say (or nothing: `without`) is part of it."""
         notes: list[Note] = []
         for turn in self.turns:
+            notes.extend(Note(key, Outdated()) for key in turn.outdated)
             if current is None or turn.response_id != current:
                 notes.extend(turn.to_journal())
             elif not without:

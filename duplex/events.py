@@ -120,8 +120,11 @@ class ItemOffered:
 
 @dataclass(frozen=True, slots=True)
 class ItemDeleteRequested:
+    """`outdated`: a picture gives way to newer ones; whoever has seen it may remember it."""
+
     item_id: str
     event_id: str | None = None
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

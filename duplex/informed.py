@@ -99,5 +99,6 @@ class InformedStream:
         """A stream that knows nothing yet is to know the last turns only."""
         await self.close()
         notes = last_turns(journal, kept)
-        self.context = StreamContext(base=notes[0].key if len(notes) < len(journal) else None)
+        is_all = not notes or notes[0].key == journal[0].key
+        self.context = StreamContext(base=None if is_all else notes[0].key)
         return notes

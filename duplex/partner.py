@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from audio.frame import Samples
 from audio.recent import RecentAudio
 from duplex import events as happened
-from duplex.conversation import Heard, Note
+from duplex.context import ends_spoken
+from duplex.conversation import Note
 from duplex.informed import WORK_PATIENCE, InformedStream
 from duplex.sounds import Sounds
 from models.base import (
@@ -237,8 +238,7 @@ class Partner:
         await self._agree(journal)
         stream = await self._stream.ready()
         self._hearing.before = await stream.mark()
-        if journal and isinstance(journal[-1].content, Heard):  # another segment of the same turn
-            self._hearing.tokens_before = _num_tokens(stream)
+        self._hearing.tokens_before = _num_tokens(stream) if ends_spoken(journal) else 0
         await self._hear()
 
     async def _hear(self) -> None:

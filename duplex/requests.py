@@ -72,7 +72,7 @@ class Requests:
 
     def delete(self, event: happened.ItemDeleteRequested) -> None:
         try:
-            self.conversation.delete(event.item_id)
+            self.conversation.delete(event.item_id, outdated=event.outdated)
         except UnknownItem as unknown:
             self._unknown(unknown, event.event_id, "item_id")
             return

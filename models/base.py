@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 Samples: TypeAlias = npt.NDArray[np.float32]  # [n], mono, -1..1
+ImageDetail: TypeAlias = Literal["auto", "low", "high"]
 
 HEAR_RATE = 16_000  # samples a second that models hear
 SPEAK_RATE = 24_000  # samples a second that models speak
@@ -88,9 +89,16 @@ class UserSound:
 
 @dataclass(frozen=True, slots=True)
 class UserImage:
-    """An image as [height, width, 3] uint8 RGB."""
+    """An image as [height, width, 3] uint8 RGB. `detail` "low": one glance is enough, as at a frame
+    of a video; "high": in as many tiles as the model takes; "auto": as the engine sees fit."""
 
     pixels: npt.NDArray[np.uint8]
+    detail: ImageDetail = "auto"
+
+    @property
+    def is_frame(self) -> bool:
+        """One of many of a camera: not every one has to be seen."""
+        return self.detail == "low"
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +276,6 @@ class VoiceActivityDetector(Protocol):
 class Synthesizer(Protocol):
     """Speech for checkpoints that have no speech decoder."""
 
-    def synthesize(self, text: str) -> AsyncIterator[Samples]:
-        """Sound of one sentence at 24 kHz, in pieces."""
+    def synthesize(self, text: str, speed: float = 1.0) -> AsyncIterator[Samples]:
+        """Sound of one sentence at 24 kHz, in pieces; `speed` 1 is its usual one."""
         ...

@@ -125,7 +125,7 @@ class Decoder:
             item_id, item.role, item.parts, item.wire, event.previous_item_id, event.event_id
         )
         for surplus in self._ledger.note_pictures(item_id, item.parts):
-            yield happened.ItemDeleteRequested(surplus)
+            yield happened.ItemDeleteRequested(surplus, outdated=True)
 
     # ----------------------------------------------------------------------------- responses
 

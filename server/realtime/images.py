@@ -8,7 +8,7 @@ import re
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from models.base import UserImage
+from models.base import ImageDetail, UserImage
 from server.realtime.formats import decode_base64
 from server.realtime.refusal import Refusal
 
@@ -21,7 +21,7 @@ _FORMATS = ["PNG", "JPEG", "WEBP", "GIF"]
 _DATA_URL = re.compile(r"data:image/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 
 
-def decode_image(url: str, param: str) -> UserImage:
+def decode_image(url: str, param: str, detail: ImageDetail = "auto") -> UserImage:
     """The picture of a data URL, [height, width, 3] RGB, at most MAX_SIDE on a side.
 
     Raises Refusal for any other URL (the server fetches nothing), and for what is no picture.
@@ -31,7 +31,7 @@ def decode_image(url: str, param: str) -> UserImage:
         raise Refusal("Only image data URLs (data:image/...;base64,...) are taken.", param=param)
     if len(url) > MAX_BYTES * 4 // 3 + 256:
         raise Refusal(f"The image is larger than {MAX_BYTES} bytes.", param=param)
-    return UserImage(_pixels(decode_base64(url[head.end() :], param), param))
+    return UserImage(_pixels(decode_base64(url[head.end() :], param), param), detail)
 
 
 def _pixels(data: bytes, param: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

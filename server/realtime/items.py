@@ -167,7 +167,7 @@ def _needed(value: str | None, param: str) -> str:
 
 def _image(content: Content, param: str) -> UserImage:
     where = path(param, "image_url")
-    return decode_image(_needed(content.image_url, where), where)
+    return decode_image(_needed(content.image_url, where), where, content.detail or "auto")
 
 
 def _sound(content: Content, form: AudioFormat, param: str) -> UserSound:
