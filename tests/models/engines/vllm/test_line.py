@@ -1,0 +1,106 @@
+"""tests: lines as values: what they hold, what follows what, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.base import OutOfRoom
+from models.engines.vllm.door import Door, Refused
+from models.engines.vllm.folder import FEATURE_TOKENS, language_key
+from models.engines.vllm.line import PLACEHOLDER, Feature, Line
+from models.engines.vllm.talk import features_of
+
+WIDTH = 4
+
+
+def feature(seed: int, count: int = 3) -> Feature:
+    vectors = np.random.default_rng(seed).standard_normal((count, WIDTH)).astype(np.float32)
+    return Feature.of("audio", vectors)
+
+
+def test_a_line_knows_its_places() -> None:
+    line = Line().plus([5, 6], feature(1), [], [7])
+    assert line.length == 6
+    assert line.ids == [5, 6, PLACEHOLDER, PLACEHOLDER, PLACEHOLDER, 7]
+    assert [(place, len(each)) for place, each in line.features] == [(2, 3)]
+    assert len(line.pieces) == 3
+
+
+def test_what_follows_a_line() -> None:
+    start = Line().plus([5, 6], feature(1))
+    longer = start.plus(feature(2), [8])
+    news = longer.after(start)
+    assert news is not None
+    assert (news.length, news.ids) == (4, [PLACEHOLDER] * 3 + [8])
+    assert start.after(longer) is None
+    assert Line().plus([5, 6], feature(3)).after(start) is None
+    same = Line().plus([5, 6], feature(1))  # made anew from the same numbers
+    assert longer.after(same) is not None
+    assert longer.shared(start.plus(feature(9))) == 5
+
+
+def test_the_key_is_of_the_numbers_and_the_sense() -> None:
+    vectors = np.ones((2, WIDTH), np.float32)
+    assert Feature.of("audio", vectors).key == Feature.of("audio", vectors.copy()).key
+    assert Feature.of("audio", vectors).key != Feature.of("image", vectors).key
+    assert Feature.of("audio", vectors).key != Feature.of("audio", vectors.reshape(4, 2)).key
+
+
+def test_long_sound_enters_as_several_features() -> None:
+    vectors = np.ones((FEATURE_TOKENS + 1, WIDTH), np.float32)
+    assert [len(each) for each in features_of("audio", vectors)] == [FEATURE_TOKENS, 1]
+
+
+NAN = np.full((2, WIDTH), np.nan, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "reason"),
+    [
+        (np.ones((2, WIDTH + 1), np.float32), "shape"),
+        (np.ones(WIDTH, np.float32), "shape"),
+        (np.ones((FEATURE_TOKENS + 1, WIDTH), np.float32), "vectors, not 1 to"),
+        (np.ones((2, WIDTH), np.float64), "float64"),
+        (NAN, "no numbers"),
+        (-np.inf * np.ones((2, WIDTH), np.float32), "no numbers"),
+    ],
+)
+def test_features_that_would_kill_an_engine(vectors: np.ndarray, reason: str) -> None:
+    door = Door(capacity=2_000, vocabulary=10, width=WIDTH)
+    door.check(Line().plus([1], feature(1)))
+    with pytest.raises(Refused, match=reason):
+        door.check(Line().plus([1], feature(1), Feature.of("audio", vectors)))
+
+
+@pytest.mark.parametrize("ids", [[10], [-1], [3, 11]])
+def test_unknown_tokens_are_refused(ids: list[int]) -> None:
+    with pytest.raises(Refused, match="token ids"):
+        Door(capacity=20, vocabulary=10, width=WIDTH).check(Line().plus([1], ids))
+
+
+def test_too_much_is_refused() -> None:
+    door = Door(capacity=5, vocabulary=10, width=WIDTH)
+    door.check(Line().plus([1, 2], feature(1)))
+    with pytest.raises(OutOfRoom):
+        door.check(Line().plus([1, 2, 3], feature(1)))
+    with pytest.raises(OutOfRoom):
+        door.check(Line().plus([1, 2], feature(1)), tokens=1)
+    with pytest.raises(Refused, match="nothing"):
+        door.check(Line())
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("language.model.layers.0.mlp.up_proj.weight", "model.layers.0.mlp.up_proj.weight"),
+        ("model.layers.3.self_attn.q_proj.bias", "model.layers.3.self_attn.q_proj.bias"),
+        ("model.embed_tokens.weight", "model.embed_tokens.weight"),
+        ("lm_head.weight", "lm_head.weight"),
+        ("model.audio_encoder.enc.0.weight", None),
+        ("model.mm_projector.0.weight", None),
+        ("tower.gate", None),
+    ],
+)
+def test_which_tensors_are_the_language_models(name: str, key: str | None) -> None:
+    assert language_key(name) == key
