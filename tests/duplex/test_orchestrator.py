@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -20,11 +22,12 @@ from models.base import (
     AnswerOptions,
     AssistantText,
     FunctionCall,
+    UserImage,
     UserSound,
     UserText,
 )
 from models.engines.script import NOISE, QUERY, UNFINISHED, Script, ScriptedAnswer, timed
-from tests.duplex.call import Recorder, calling
+from tests.duplex.call import Call, Recorder, calling
 from tests.duplex.virtual import run_virtual
 
 TEN = "one two three four five six seven eight nine ten"
@@ -326,6 +329,48 @@ def test_a_stream_lost_after_many_turns_is_replaced_by_one_that_knows_the_last()
             assert call.reasons()[-3:] == ["answered"] * 3
 
     run_virtual(main())
+
+
+async def filmed(call: Call) -> None:
+    """Two frames a second, of which the last eight are kept."""
+    frame = UserImage(np.zeros((2, 2, 3), np.uint8), "low")
+    for number in itertools.count():
+        call.orchestrator.handle(happened.ItemOffered(f"v{number}", "user", (frame,), {}))
+        if number >= 8:
+            gone = happened.ItemDeleteRequested(f"v{number - 8}", outdated=True)
+            call.orchestrator.handle(gone)
+        await asyncio.sleep(0.5)
+
+
+def test_frames_of_a_camera_disturb_neither_answer_nor_monitor() -> None:
+    """The same talk with a camera and without: the same answers, and nothing is read twice."""
+    talks = []
+
+    async def main(has_camera: bool) -> None:
+        async with calling(SHORT) as call:
+            camera = asyncio.create_task(filmed(call)) if has_camera else None
+            for _ in range(3):
+                await call.pause(0.3)
+                await call.speak(1.0)
+                await call.pause(7.0)
+            if camera is not None:
+                camera.cancel()
+            streams = [stream for instance in call.instances for stream in instance.streams]
+            rewinds = sum(len(stream.record.values("rewind")) for stream in streams)
+            talks.append((call.reasons(), [call.sound(n) for n in (1, 2, 3)], rewinds))
+            for stream in streams:
+                items = stream.memory.items
+                assert len([i for i in items if isinstance(i, UserSound)]) == 3
+                seen = len([i for i in items if isinstance(i, UserImage)])
+                assert (6 <= seen <= 24) if has_camera else not seen
+            assert len(streams) == 2  # none was opened anew
+
+    run_virtual(main(False))
+    run_virtual(main(True))
+    (reasons, sounds, rewinds), (filmed_reasons, filmed_sounds, filmed_rewinds) = talks
+    assert filmed_reasons == reasons == ["answered"] * 3
+    assert all(np.array_equal(a, b) for a, b in zip(sounds, filmed_sounds, strict=True))
+    assert filmed_rewinds == rewinds
 
 
 def test_measurements_reach_the_observers() -> None:

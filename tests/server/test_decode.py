@@ -202,7 +202,7 @@ def test_sound_item() -> None:
 
 def test_images_are_read_and_the_last_eight_kept() -> None:
     decoder = new_decoder()
-    dropped: list[str] = []
+    dropped: list[Any] = []
     pixels: Any = None
     for number in range(10):
         item = user({"type": "input_image", "image_url": picture()}, id=f"image{number}")
@@ -211,10 +211,18 @@ def test_images_are_read_and_the_last_eight_kept() -> None:
         image = offered.parts[0]
         assert isinstance(image, UserImage)
         pixels = image.pixels
-        dropped += [step.item_id for step in rest if isinstance(step, happened.ItemDeleteRequested)]
-    assert dropped == ["image0", "image1"]
+        dropped += rest
+    gone = [happened.ItemDeleteRequested(f"image{n}", outdated=True) for n in range(2)]
+    assert dropped == gone
     assert pixels.shape == (3, 4, 3)
     np.testing.assert_array_equal(pixels[0, 0], (200, 10, 10))
+
+
+def test_how_closely_to_look_is_passed_on() -> None:
+    for detail in ("auto", "low", "high"):
+        content = {"type": "input_image", "image_url": picture(), "detail": detail}
+        offered = one(new_decoder(), "conversation.item.create", item=user(content))
+        assert offered.parts[0].detail == detail
 
 
 def test_large_image_is_made_smaller() -> None:
