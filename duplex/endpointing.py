@@ -21,6 +21,8 @@ PATIENCE = {
     Eagerness.AUTO: 4.0,
     Eagerness.HIGH: 2.0,
 }
+# A query that is not sure is committed so much later: meanwhile it is asked anew, or goes on.
+DOUBT = 0.24
 # A segment that is no query is closed after this much silence.
 CLOSE_AFTER = 0.5
 # Below this much query evidence an unfinished turn is given up, not answered.
@@ -46,6 +48,11 @@ def is_query(verdict: Verdict, settings: Settings) -> bool:
     return verdict.query >= settings.query_threshold
 
 
+def is_sure(verdict: Verdict, settings: Settings) -> bool:
+    """Is it so surely a query that nothing is left to wait for?"""
+    return verdict.query >= max(settings.query_threshold, settings.sure_threshold)
+
+
 def is_noise(verdict: Verdict | None, settings: Settings) -> bool:
     """Has it been judged, and as nothing for the assistant?"""
     return verdict is not None and verdict.noise >= settings.noise_threshold
@@ -58,12 +65,18 @@ def endpoint_delay(settings: Settings) -> float:
     return BASE_DELAY[settings.eagerness]
 
 
-def judge_silence(verdict: Verdict | None, silence: float, settings: Settings) -> Endpoint:
+def judge_silence(
+    verdict: Verdict | None, silence: float, settings: Settings, *, over_answer: bool = False
+) -> Endpoint:
     """Decide what a silence of `silence` seconds means for a segment with this verdict."""
     if verdict is None:
         return Endpoint.FAIL if silence >= VERDICT_PATIENCE else Endpoint.WAIT
     if is_query(verdict, settings):
-        return Endpoint.COMMIT if silence >= endpoint_delay(settings) else Endpoint.WAIT
+        if silence < next_look(verdict, settings, over_answer=over_answer):
+            return Endpoint.WAIT
+        # Over an answer a doubtful query takes no turn: who wants it says more.
+        is_taken = is_sure(verdict, settings) or not over_answer
+        return Endpoint.COMMIT if is_taken else Endpoint.IGNORE
     if is_noise(verdict, settings):
         return Endpoint.IGNORE if silence >= CLOSE_AFTER else Endpoint.WAIT
     if silence < PATIENCE[settings.eagerness]:
@@ -73,12 +86,14 @@ def judge_silence(verdict: Verdict | None, silence: float, settings: Settings) -
     return Endpoint.ABANDON
 
 
-def next_look(verdict: Verdict | None, settings: Settings) -> float:
+def next_look(verdict: Verdict | None, settings: Settings, *, over_answer: bool = False) -> float:
     """Silence at which `judge_silence` next changes its mind, seconds."""
     if verdict is None:
         return VERDICT_PATIENCE
     if is_query(verdict, settings):
-        return endpoint_delay(settings)
+        if is_sure(verdict, settings):
+            return endpoint_delay(settings)
+        return CLOSE_AFTER if over_answer else endpoint_delay(settings) + DOUBT
     if is_noise(verdict, settings):
         return CLOSE_AFTER
     return PATIENCE[settings.eagerness]

@@ -112,7 +112,7 @@ class Listening:
             return
         if until - segment.last_voiced > KEEP_ASKING or until - asked < ASK_EVERY:
             return
-        if segment.verdict_until >= asked and not endpointing.is_query(verdict, self.settings):
+        if segment.verdict_until >= asked and not endpointing.is_sure(verdict, self.settings):
             segment.flushed_at = until
             self.emit(do.FlushHearing(segment.number, until))
 
@@ -170,7 +170,9 @@ class Listening:
             self._look_server(segment, silence, now)
             return
         verdict = segment.verdict if segment.verdict_is_final else None
-        self._obey(segment, endpointing.judge_silence(verdict, silence, self.settings), now)
+        over = self.overlap.is_over(segment)
+        outcome = endpointing.judge_silence(verdict, silence, self.settings, over_answer=over)
+        self._obey(segment, outcome, now)
 
     def _silence(self, segment: Segment, now: float) -> float:
         """Silence since the last voice, in user audio; if audio stops coming, time itself."""
@@ -263,7 +265,8 @@ class Listening:
             is_late = not segment.verdict_is_final
             return endpointing.VERDICT_PATIENCE if is_late else self.settings.silence_duration
         verdict = segment.verdict if segment.verdict_is_final else None
-        return endpointing.next_look(verdict, self.settings)
+        over = self.overlap.is_over(segment)
+        return endpointing.next_look(verdict, self.settings, over_answer=over)
 
     def configure(self, settings: Settings) -> None:
         if settings.turn_detection is not self.settings.turn_detection and self.segment is not None:

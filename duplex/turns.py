@@ -85,7 +85,7 @@ class Turns:
             return
         if segment.voiced < endpointing.LEAST_VOICE:
             return
-        if endpointing.is_query(segment.verdict, settings):
+        if endpointing.is_sure(segment.verdict, settings):
             response = self.answering.start(
                 now,
                 options=settings.answer,

@@ -135,6 +135,7 @@ class SessionConfig(Strict):
         return Settings(
             **_turn_settings(self.audio.input.turn_detection),
             query_threshold=_or(sensitivity.query, default.query_threshold),
+            sure_threshold=_or(sensitivity.sure, default.sure_threshold),
             noise_threshold=_or(sensitivity.noise, default.noise_threshold),
             take_threshold=_or(sensitivity.take, default.take_threshold),
             endpoint_delay=None if delay is None else delay / 1000,

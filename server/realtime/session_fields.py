@@ -144,6 +144,7 @@ class Sensitivity(Strict):
     """The probability that a state needs to act; null: the default of the profile."""
 
     query: Share | None = None
+    sure: Share | None = None
     noise: Share | None = None
     take: Share | None = None
 

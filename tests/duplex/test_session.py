@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from duplex import actions as do
+from duplex import endpointing
 from duplex import events as happened
 from duplex.settings import Eagerness, Settings, TurnDetection
 from models.base import SPEAK_RATE, AnswerOptions, AssistantText, UserText, Verdict
@@ -56,6 +57,41 @@ def test_the_endpointing_delay_counts_from_the_last_voiced_sample(
     end = stage.one(do.SpeechStopped).at
     started = next(stage.times(do.ResponseStarted))
     assert delay - 1e-6 <= started - end <= delay + 2 * 0.032
+
+
+DOUBTFUL = Verdict(query=0.6, noise=0.1, unfinished=0.3)
+
+
+def test_a_query_that_is_not_sure_is_committed_later() -> None:
+    stage = Scene(verdict=DOUBTFUL)
+    stage.ask(silence=1.0)
+    end = stage.one(do.SpeechStopped).at
+    started = next(stage.times(do.ResponseStarted))
+    late = 0.16 + endpointing.DOUBT
+    assert late - 1e-6 <= started - end <= late + 2 * 0.032
+    assert not [start for start in stage.all(do.StartAnswer) if start.speculative]
+
+
+def test_a_doubtful_query_goes_on_without_having_been_answered() -> None:
+    stage = Scene(verdict=DOUBTFUL)
+    stage.hear(1.0, True)
+    stage.hear(0.3, False)
+    assert stage.all(do.StartAnswer) == []
+    stage.hear(0.5, True)
+    stage.verdict = QUERY
+    stage.hear(1.0, False)
+    assert len(stage.all(do.ResponseStarted)) == 1
+
+
+def test_over_an_answer_a_doubtful_query_takes_no_turn() -> None:
+    stage = Scene(answer_seconds=20)
+    stage.ask()
+    stage.advance(1.0)
+    stage.verdict = Verdict(query=0.6, noise=0.38, unfinished=0.02)
+    stage.hear(0.3, True)
+    stage.hear(1.0, False)
+    assert stage.reasons() == ["ignored-noise"]
+    assert stage.session.answering.current is not None
 
 
 def test_a_query_is_answered_and_decided_once() -> None:

@@ -162,7 +162,7 @@ def test_extension_reaches_the_core() -> None:
     patch = {
         "max_output_tokens": 9,
         "antiphon": {
-            "sensitivity": {"query": 0.7, "take": 0.8},
+            "sensitivity": {"query": 0.7, "sure": 0.9, "take": 0.8},
             "lead_ms": 40,
             "seed": 3,
             "strict_truncate": True,
@@ -172,6 +172,7 @@ def test_extension_reaches_the_core() -> None:
     }
     settings = SessionConfig().changed(patch).settings(lead=0.2)
     assert (settings.query_threshold, settings.noise_threshold) == (0.7, 0.5)
+    assert settings.sure_threshold == 0.9
     assert (settings.take_threshold, settings.lead, settings.endpoint_delay) == (0.8, 0.04, 0.0)
     assert (settings.answer.seed, settings.answer.max_tokens) == (3, 9)
     assert settings.strict_truncate
