@@ -83,8 +83,9 @@ export class Session extends EventTarget {
     this.send("response.create");
   }
 
+  /** A frame of the camera: "low" says that one glance is enough and not every one counts. */
   show(imageUrl) {
-    this.#create({ type: "input_image", image_url: imageUrl });
+    this.#create({ type: "input_image", image_url: imageUrl, detail: "low" });
   }
 
   #create(part) {

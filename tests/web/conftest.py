@@ -6,13 +6,17 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
 import uvicorn
+from fastapi import FastAPI
 
+from server.config import ServerSettings
+from server.serve import new_server
 from tests.web.stand_in import RATE, Stage, create_stand_in, microphone_sound
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -50,6 +54,18 @@ def address(stage: Stage) -> Iterator[str]:
         thread.join(10)
 
 
+@contextmanager
+def served(app: FastAPI, settings: ServerSettings) -> Iterator[str]:
+    """The real server in a thread of its own: where it is."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        running = new_server(app, settings)
+        thread = threading.Thread(target=running.run, args=([listener],), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        running.should_exit = running.force_exit = True
+        thread.join(10)
+
+
 @pytest.fixture(scope="session")
 def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("microphone") / "speech.wav"
@@ -57,8 +73,9 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def start_browser(profile: Path, speech: Path) -> Any:
-    """Headless Chromium that says `speech` once. Skips where there is no browser."""
+def start_browser(profile: Path, speech: Path, film: Path | None = None) -> Any:
+    """Headless Chromium that says `speech` once; its camera shows `film` (Y4M), again and again.
+    Skips where there is no browser."""
     selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     binary = next(filter(None, map(shutil.which, BROWSERS)), None)
     driver = shutil.which("chromedriver")
@@ -70,6 +87,8 @@ def start_browser(profile: Path, speech: Path) -> Any:
         options.add_argument(flag)
     options.add_argument(f"--user-data-dir={profile}")
     options.add_argument(f"--use-file-for-fake-audio-capture={speech}%noloop")
+    if film is not None:
+        options.add_argument(f"--use-file-for-fake-video-capture={film}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return selenium.Chrome(options=options, service=selenium.ChromeService(driver))
 

@@ -16,11 +16,13 @@ class Page:
 
     def __init__(self, browser: Any, address: str, *, microphone: str = "granted") -> None:
         self.browser = browser
-        permission = {"name": "microphone"}
-        browser.execute_cdp_cmd(
-            "Browser.setPermission", {"permission": permission, "setting": microphone}
-        )
+        self.allow("microphone", microphone)
         browser.get(address)
+
+    def allow(self, device: str, setting: str) -> None:
+        """Answer the browser's question for a device: "granted" or "denied"."""
+        permission = {"permission": {"name": device}, "setting": setting}
+        self.browser.execute_cdp_cmd("Browser.setPermission", permission)
 
     def resize(self, width: int, height: int) -> None:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}

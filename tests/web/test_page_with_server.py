@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +20,8 @@ from models.engines.scripted import ScriptedInstance
 from models.vad import SileroDetector, SileroModel
 from server.app import create_app
 from server.config import ServerSettings
-from server.serve import new_server
 from server.service import Engine
-from tests.web.conftest import start_browser
+from tests.web.conftest import served, start_browser
 from tests.web.page import Page
 from tests.web.stand_in import RATE
 
@@ -46,13 +43,8 @@ def server() -> Iterator[str]:
     silero = SileroModel()
     settings = ServerSettings(port=0, sessions_per_pair=1)
     app = create_app(settings, Engine((pair,), lambda: SileroDetector(silero)))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        running = new_server(app, settings)
-        thread = threading.Thread(target=running.run, args=([listener],), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        running.should_exit = running.force_exit = True
-        thread.join(10)
+    with served(app, settings) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
