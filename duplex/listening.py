@@ -137,6 +137,8 @@ class Listening:
         segment = self.segment
         if segment is None or event.segment != segment.number:
             return
+        if event.until < segment.verdict_until:
+            return  # of a chunk that ended before the latest flush did: it knows less
         segment.verdict, segment.verdict_until = event.verdict, event.until
         self.emit(do.ShowVerdict(segment.number, event.verdict, event.until))
         if self.overlap.is_over(segment):

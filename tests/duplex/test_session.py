@@ -83,6 +83,18 @@ def test_a_doubtful_query_goes_on_without_having_been_answered() -> None:
     assert len(stage.all(do.ResponseStarted)) == 1
 
 
+def test_a_chunk_that_ended_before_the_flush_changes_no_verdict() -> None:
+    stage = Scene()
+    stage.hear(1.0, True)
+    stage.hear(0.128, False)  # the flush has said: a query
+    assert stage.segment is not None
+    late = happened.VerdictGiven(stage.segment, UNFINISHED, stage.audio - 0.1, False)
+    stage.handle(late)
+    end = stage.audio
+    stage.hear(0.2, False)
+    assert next(stage.times(do.ResponseStarted)) <= end + 0.1
+
+
 def test_over_an_answer_a_doubtful_query_takes_no_turn() -> None:
     stage = Scene(answer_seconds=20)
     stage.ask()
