@@ -35,7 +35,8 @@ def evaluate(
     tokenizer: Tokenizer = TOKENIZER,
 ) -> None:
     """Measure a checkpoint on reserved voices and on the manifest's dev split."""
-    from models.training.evaluation import examine
+    from models.training.evaluation import Examiner, examine
+    from models.training.picture_examination import examine_pictures
 
     torch.set_num_threads(1)
     sounds = ClipStore.open(folder / "sounds") if (folder / "sounds").exists() else None
@@ -43,7 +44,10 @@ def evaluate(
     stores = [ClipStore.open(index.parent) for index in indices]
     reserved = [store for store in stores if store.extra.get("dialogues")]
     listener = Listener.load(folder / f"{checkpoint}.pt")
-    report = examine(listener, NanoPrompt.read(tokenizer), reserved, sounds, most)
+    asked = next((store for store in stores if store.extra.get("pictures")), None)
+    examiner = Examiner(listener, NanoPrompt.read(tokenizer))
+    examine_pictures(examiner, asked)
+    report = examine(examiner, reserved, sounds, most)
     report.write(folder / f"{checkpoint}-evaluation.json")
     console = Console()
     for name, value in report.figures.items():

@@ -63,15 +63,20 @@ class Examiner:
 
     @torch.no_grad()
     def ask(
-        self, before: list[int], vectors: Tensor, tokens: int = ANSWER_TOKENS
+        self,
+        before: list[int],
+        vectors: Tensor,
+        tokens: int = ANSWER_TOKENS,
+        *,
+        spoken: bool = True,
     ) -> tuple[list[float], list[int]]:
-        """Probabilities of the four states after the sound, and the answer to it as a query."""
+        """Probabilities of the four states after the turn, and the answer to it as a query."""
         language = self.listener.language
         past = language.embed(torch.tensor([[*before, *self.prompt.user()]]))
         joined = torch.cat((past, vectors), 1)
         hidden, cache = language.read(joined, language.start(), 0)
         scores = language.logits(hidden[:, -1])[0, list(self.prompt.states)].softmax(-1)
-        ids, place, token = [], joined.shape[1], self.prompt.state(True)[0]
+        ids, place, token = [], joined.shape[1], self.prompt.state(spoken)[0]
         for _ in range(tokens):
             hidden, cache = language.read(language.embed(torch.tensor([[token]])), cache, place)
             token, place = int(language.logits(hidden[:, -1]).argmax()), place + 1
@@ -217,14 +222,9 @@ def language_of(text: str) -> str:
 
 
 def examine(
-    listener: Listener,
-    prompt: NanoPrompt,
-    reserved: Iterable[ClipStore],
-    sounds: ClipStore | None,
-    most: int,
+    examiner: Examiner, reserved: Iterable[ClipStore], sounds: ClipStore | None, most: int
 ) -> Report:
-    """All measurements; `most` dialogues and clips of each kind in reserved voices."""
-    examiner = Examiner(listener, prompt)
+    """All measurements of sound; `most` dialogues and clips of each kind in reserved voices."""
     for store in reserved:
         examiner.dialogues(store, most)
         examiner.unfinished(store, most)

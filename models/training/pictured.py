@@ -14,7 +14,7 @@ from models.training.skills.registry import CHINESE
 from models.training.skills.registry import exchange as single_exchange
 from models.training.skills.scene import Scene
 
-SHARE = 0.05  # of all conversations
+SHARE = 0.08  # of all conversations
 _FRAMES = (1, 1, 1, 1, 1, 2, 3, 5)  # pictures shown before a question: of a camera, several
 
 

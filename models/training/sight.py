@@ -8,7 +8,7 @@ what it is a part of and whether it is the middle of it, which is learned long b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -33,7 +33,7 @@ Tile = npt.NDArray[np.uint8]  # [side, side, 3]
 Patches = npt.NDArray[np.int64]  # [grid, grid]
 SIZES = {"shape": len(SHAPES), "colour": len(COLOURS), "count": MOST, "digit": 10}
 FILLED = 60  # of 255: how much of a patch an object fills to give it its name
-KEPT = 0.5  # share of a picture's vectors that the heads may read
+KEPT = 0.8  # share of a picture's vectors that the heads may read
 
 
 def pixels_of(scenes: Iterable[Scene], side: int) -> Tensor:
@@ -59,18 +59,11 @@ class Page:
     parts: Patches  # 0: nothing, else the shape or digit that fills a good part of the patch
     middles: Patches
 
-    def turned(self, random: Random) -> Page:
+    def mirrored(self, random: Random) -> Page:
         """Shapes may be mirrored, digits not."""
-        if self.labels[-1] != NOTHING:
+        if self.labels[-1] != NOTHING or random.random() < 0.5:
             return self
-        down, right = random.choice((1, -1)), random.choice((1, -1))
-        sides = (1, 0, 2) if random.random() < 0.5 else (0, 1, 2)
-        return Page(
-            self.tile[::down, ::right].transpose(sides),
-            self.labels,
-            self.parts[::down, ::right].transpose(sides[:2]),
-            self.middles[::down, ::right].transpose(sides[:2]),
-        )
+        return Page(self.tile[:, ::-1], self.labels, self.parts[:, ::-1], self.middles[:, ::-1])
 
 
 def page_of(seen: Scene, side: int, grid: int) -> Page:
@@ -98,10 +91,15 @@ class Album:
     _pages: list[Page] = field(default_factory=list, init=False)
 
     def batch(self) -> list[Page]:
-        new = [page_of(scene(self.random), self.side, self.grid) for _ in range(self.fresh)]
+        new = [page_of(self._scene(), self.side, self.grid) for _ in range(self.fresh)]
         old = self.random.sample(self._pages, min(self.again, len(self._pages)))
         self._pages = [*self._pages, *new][-self.kept :]
-        return [*new, *(page.turned(self.random) for page in old)]
+        return [*new, *(page.mirrored(self.random) for page in old)]
+
+    def _scene(self) -> Scene:
+        """Single shapes are large and the hardest to name: more of them."""
+        seen = scene(self.random)
+        return replace(seen, count=1) if self.random.random() < 0.25 else seen
 
 
 def stacked(arrays: Iterable[npt.NDArray[np.int64]]) -> Tensor:
