@@ -12,7 +12,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 
-from models.engines.pytorch import Weights
+from models.engines.vita_model import VitaWeights
 from models.vita.config import (
     AdapterConfig,
     AudioEncoderConfig,
@@ -32,9 +32,9 @@ DEVIATION = 0.02
 _SEED = 1
 
 
-def random_weights(size: Size, device: str) -> Weights:
+def random_weights(size: Size, device: str) -> VitaWeights:
     """bf16 on CUDA, float32 on the CPU; made in place, so nothing is in memory twice."""
-    words = _tokenizer()
+    words = tokenizer()
     prompt = VitaPrompt(words, VITA_15)
     config = _real(prompt) if size == "real" else _tiny(prompt, words.get_vocab_size())
     dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
@@ -46,10 +46,10 @@ def random_weights(size: Size, device: str) -> Weights:
         _draw(model)
         _teach(model, words)
     model.eval().requires_grad_(False)
-    return Weights(model, prompt, torch.device(device), CAPACITY, "random weights")
+    return VitaWeights(model, prompt, torch.device(device), CAPACITY, "random weights")
 
 
-def _tokenizer() -> Tokenizer:
+def tokenizer() -> Tokenizer:
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()

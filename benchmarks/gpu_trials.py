@@ -6,19 +6,24 @@ Times are wall-clock, from the caller's side of models.base: thread hand-over an
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
 
 from benchmarks.percentiles import distribution, percentile
 from models.base import SPEAK_RATE, AnswerChunk, AnswerOptions, AnswerPart, Conversation, Samples
-from models.engines.pytorch import PytorchInstance, PytorchStream, Weights
-from models.engines.vita_memory import VERDICT_EVERY
+from models.engines.pytorch import PytorchInstance
+from models.engines.resident import ResidentStream
+from models.engines.vita_memory import VitaMemory
+from models.engines.vita_model import VitaWeights
+from models.engines.vita_segment import VERDICT_EVERY
 
+Stream: TypeAlias = ResidentStream[VitaMemory]
 QUERY_SECONDS = 3.0
 WRITE = AnswerOptions(speak=False, max_tokens=96)
 BUDGET_MS = 300.0  # of a response, where capacity ends
@@ -30,10 +35,13 @@ def sound(seconds: float, seed: int = 0) -> Samples:
     return (0.1 * random.standard_normal(round(seconds * 16_000))).astype(np.float32)
 
 
-async def memory(weights: Weights, pair: tuple[PytorchInstance, PytorchInstance]) -> dict[str, Any]:
+async def memory(
+    weights: VitaWeights, pair: tuple[PytorchInstance, PytorchInstance]
+) -> dict[str, Any]:
     """Bytes of the weights, of what an open stream adds, and of what a second instance adds."""
 
     def held() -> int:
+        gc.collect()
         return torch.cuda.memory_allocated() if weights.device.type == "cuda" else 0
 
     marks = [held()]
@@ -54,7 +62,7 @@ async def memory(weights: Weights, pair: tuple[PytorchInstance, PytorchInstance]
     }
 
 
-async def listened(stream: PytorchStream, samples: Samples) -> list[float]:
+async def listened(stream: Stream, samples: Samples) -> list[float]:
     """Hear all in verdict steps, the last flushed; seconds that each took."""
     taken = []
     for start in range(0, len(samples), VERDICT_EVERY):
@@ -68,10 +76,13 @@ async def listened(stream: PytorchStream, samples: Samples) -> list[float]:
 async def answers(instance: PytorchInstance, trials: int) -> dict[str, Any]:
     """A query of three seconds and its answer: each stage from the end of the query."""
     stages: dict[str, list[float]] = {
-        name: [] for name in ("heard", "verdict", "first_text", "first_sound", "speech_factor")
+        name: []
+        for name in ("opened", "heard", "verdict", "first_text", "first_sound", "speech_factor")
     }
     for trial in range(trials):
+        began = time.perf_counter()
         stream = await instance.open(Conversation())
+        stages["opened"].append(time.perf_counter() - began)
         samples = sound(QUERY_SECONDS, trial)
         stages["heard"] += await listened(stream, samples[:-VERDICT_EVERY])
         began = time.perf_counter()
@@ -91,7 +102,7 @@ async def answers(instance: PytorchInstance, trials: int) -> dict[str, Any]:
     }
 
 
-async def answered(stream: PytorchStream, began: float) -> tuple[float, float, float]:
+async def answered(stream: Stream, began: float) -> tuple[float, float, float]:
     """Seconds to the first text and the first sound, and compute time over time of the sound."""
     text = audible = 0.0
     samples = 0
@@ -109,7 +120,7 @@ async def answered(stream: PytorchStream, began: float) -> tuple[float, float, f
     return text, audible, taken * SPEAK_RATE / max(1, samples)
 
 
-async def token_gaps(stream: PytorchStream) -> list[float]:
+async def token_gaps(stream: Stream) -> list[float]:
     """Seconds between the texts of one written answer."""
     async with aclosing(stream.answer(WRITE)) as parts:
         times = [time.perf_counter() async for _ in parts]
@@ -135,7 +146,7 @@ async def disturbed(pair: tuple[PytorchInstance, PytorchInstance], trials: int) 
     return {"alone": distribution(alone), "monitored": distribution(together), "ratio": ratio}
 
 
-async def _hear_on(stream: PytorchStream) -> None:
+async def _hear_on(stream: Stream) -> None:
     """Talk at playing speed, for ever."""
     step = VERDICT_EVERY / 16_000
     while True:

@@ -15,6 +15,7 @@ from models.vita.checkpoint import Inspection, inspect
 from models.vita.tensor_files import CheckpointRefused
 
 _MEBIBYTE = 1 << 20
+_TOKENS = 4_096  # of one conversation, as the pytorch engine has it
 
 
 def command(
@@ -36,6 +37,16 @@ def command(
         raise typer.Exit(1)
 
 
+def memory(found: Inspection) -> str:
+    """What it takes where it runs: two bytes a number on a GPU, four on a CPU."""
+    weights, cache = found.numbers / _MEBIBYTE, found.cached_numbers(_TOKENS) / _MEBIBYTE
+    return (
+        f"in memory: {2 * weights:,.0f} MiB on a GPU (bfloat16), {4 * weights:,.0f} MiB on a CPU "
+        f"(float32), once for all instances; and for each conversation on each instance "
+        f"{2 * cache:,.0f} or {4 * cache:,.0f} MiB for {_TOKENS:,} tokens"
+    )
+
+
 def show(found: Inspection, name: str, console: Console) -> None:
     """Parts as a table, then the notes, the faults and the licence."""
     table = Table("part", "parameters", "MiB as stored", title=f"{name} ({found.config.template})")
@@ -43,6 +54,7 @@ def show(found: Inspection, name: str, console: Console) -> None:
         table.add_row(part.name, f"{part.parameters:,}", f"{part.bytes / _MEBIBYTE:,.1f}")
     table.add_row("all", "", f"{found.bytes / _MEBIBYTE:,.1f}")
     console.print(table)
+    console.print(memory(found))
     for note in found.notes:
         console.print(note, markup=False)
     if not found.has_tokenizer:

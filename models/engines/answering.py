@@ -14,9 +14,10 @@ CODES_A_TOKEN = 4  # steps of speech for each of text, once there is sound
 class Writer(Protocol):
     """Decodes the words of one answer; `done` at its end, `call` if it was a call."""
 
-    done: bool
-    call: FunctionCall | None
-
+    @property
+    def done(self) -> bool: ...
+    @property
+    def call(self) -> FunctionCall | None: ...
     def step(self) -> str:
         """Read one token: what it adds to the text. Raises OutOfRoom."""
         ...

@@ -22,6 +22,7 @@ class Lanes:
     def __init__(self, device: torch.device) -> None:
         self._streams: dict[bool, torch.cuda.Stream] = {}
         if device.type == "cuda":
+            torch.cuda.synchronize(device)  # these streams do not wait for the one that loaded
             self._streams = {
                 True: torch.cuda.Stream(device, priority=_URGENT),  # type: ignore[no-untyped-call]
                 False: torch.cuda.Stream(device, priority=_PATIENT),  # type: ignore[no-untyped-call]
@@ -34,6 +35,8 @@ class Lanes:
             if stream is None:
                 yield
                 return
-            with torch.cuda.stream(stream):
-                yield
-            stream.synchronize()
+            try:
+                with torch.cuda.stream(stream):
+                    yield
+            finally:
+                stream.synchronize()

@@ -27,7 +27,6 @@ from models.vita.speech_decoder import SpeechDecoder
 from models.vita.tensor_files import CheckpointRefused
 from models.vita.vision import Eyes
 
-LICENCE = "nano: Apache-2.0"
 _MODELS = Path(__file__).resolve().parents[1]
 _BUNDLED, _KEPT = _MODELS / "nano", _MODELS / "training" / "stages"
 
@@ -157,8 +156,6 @@ def _array(tensor: Tensor) -> Array:
 
 class TorchNano(NanoModel):
     """Nano for instances of the pytorch engine, which may share it."""
-
-    licence = LICENCE
 
     def __init__(self, networks: TorchNetworks, synthesizer: Synthesizer | None = None) -> None:
         super().__init__(networks, synthesizer, lambda: Lanes(networks.device).lane)

@@ -200,7 +200,7 @@ class ResidentStream(Generic[Memory]):
             async for part in written:
                 yield part
             return
-        async with aclosing(spoken(written, synthesizer)) as parts:
+        async with aclosing(spoken(written, synthesizer, options.speed)) as parts:
             async for part in parts:
                 yield part
 

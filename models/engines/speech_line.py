@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from models.engines.torch_line import Buffers, GraphedStep
+from models.engines.torch_line import Buffers, GraphedStep, Step
 from models.vita.cache import LayerCache
 from models.vita.speech_decoder import SpeechDecoder
 
@@ -17,7 +17,7 @@ class SpeechLine:
 
     def __init__(self, decoder: SpeechDecoder, text: int, codes: int) -> None:
         config, like = decoder.config, decoder.norm.weight
-        self.decoder = decoder
+        self.decoder, self._step = decoder, _speech_step(decoder)
         self.text = text
         head = config.width // config.heads
         capacity = 1 + text + codes
@@ -51,8 +51,15 @@ class SpeechLine:
         self._length += 1
         return made[0][0], made[1][0] if len(made) > 1 else None
 
-    def _step(
-        self, codes: Tensor, positions: Tensor, cache: Sequence[LayerCache], mask: Tensor | None
+
+def _speech_step(decoder: SpeechDecoder) -> Step:
+    """Logits, and the aligner's weights where the decoder has one. Of the decoder alone, not of a
+    line: a line that is dropped is gone at once."""
+
+    def step(
+        codes: Tensor, positions: Tensor, cache: Sequence[LayerCache], mask: Tensor | None
     ) -> tuple[Tensor, ...]:
-        logits, weights = self.decoder.step(codes, positions, cache, mask)
+        logits, weights = decoder.step(codes, positions, cache, mask)
         return (logits,) if weights is None else (logits, weights)
+
+    return step

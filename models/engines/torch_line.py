@@ -68,9 +68,9 @@ class WindowLayer:
         return self.keys[:, :stop], self.values[:, :stop]
 
 
-Step = Callable[[Tensor, Tensor, Sequence[LayerCache], Tensor], tuple[Tensor, ...]]
-"""(input [1, 1, ...], positions [1], cache, mask [1, 1, 1, capacity]) -> logits [1, vocabulary],
-and whatever else the step gives"""
+Step = Callable[[Tensor, Tensor, Sequence[LayerCache], Tensor | None], tuple[Tensor, ...]]
+"""(input [1, 1, ...], positions [1], cache, mask [1, 1, 1, capacity] or None) -> logits
+[1, vocabulary], and whatever else the step gives"""
 
 
 class GraphedStep:
@@ -124,6 +124,17 @@ class GraphedStep:
         self._graph = graph
 
 
+def language_step(model: LanguageModel) -> Step:
+    """Of the model alone, not of a line: a line that is dropped is gone at once."""
+
+    def step(
+        vectors: Tensor, positions: Tensor, cache: Sequence[LayerCache], mask: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        return (model.logits(model(vectors, positions, cache, mask)[:, -1]),)
+
+    return step
+
+
 class TokenLine:
     """What one stream's language model has read: `length` tokens of `capacity`."""
 
@@ -135,7 +146,9 @@ class TokenLine:
         )
         self.capacity, self.length = capacity, 0
         example = like.new_zeros(1, 1, config.width)
-        self._graphed = GraphedStep(self._step, self.buffers, example) if like.is_cuda else None
+        self._graphed = (
+            GraphedStep(language_step(model), self.buffers, example) if like.is_cuda else None
+        )
         if self._graphed is not None:
             self._graphed.prepare()
 
@@ -165,11 +178,6 @@ class TokenLine:
             mask = causal_mask(count, start, vectors.device, vectors.dtype)
         hidden = self._model(vectors, positions, self.buffers.window(start), mask)
         return self._model.logits(hidden[:, -1])
-
-    def _step(
-        self, vectors: Tensor, positions: Tensor, cache: Sequence[LayerCache], mask: Tensor
-    ) -> tuple[Tensor, ...]:
-        return (self._model.logits(self._model(vectors, positions, cache, mask)[:, -1]),)
 
     def rows(self, start: int) -> tuple[Tensor, ...]:
         return self.buffers.rows(start, self.length)

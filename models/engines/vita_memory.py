@@ -16,7 +16,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from audio.features import BINS, StreamingFilterBank
 from models.base import (
     AssistantText,
     Conversation,
@@ -35,32 +34,24 @@ from models.base import (
 from models.engines.places import Place, Places
 from models.engines.speech_line import SpeechLine
 from models.engines.torch_line import TokenLine
+from models.engines.vita_segment import VERDICT_EVERY, Segment
 from models.engines.vita_speaking import TEXT_VECTORS
 from models.vita.images import normalise, tiles
 from models.vita.network import Vita
 from models.vita.prompt import VitaPrompt
 
-VERDICT_EVERY = 5_120  # samples at 16 kHz between two encodings of a growing segment
 PIECE = 256  # tokens read in one go, so that long texts do not hold up other streams
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """Sound of one segment. It stands in the line from `start` on; `settled` is the last verdict
-    at a whole step, to which a flush is taken back when hearing goes on."""
+class Told:
+    """Something was said to the model for one answer only, from `start` of the line on. The answer
+    is in `said` behind its `opening` tokens; `plain` opens it without what was told."""
 
-    bank: StreamingFilterBank
-    features: npt.NDArray[np.float32]  # [n, 80]
     start: int
-    received: int = 0
-    judged: int = 0
-    vectors: Tensor | None = None  # [n, width] of what was judged
-    settled: Verdict | None = None
-
-    def grown(self, samples: Samples) -> Segment:
-        bank = self.bank.copy()
-        features = np.concatenate((self.features, bank.push(samples)))
-        return replace(self, bank=bank, features=features, received=self.received + len(samples))
+    opening: int
+    plain: tuple[int, ...]
+    said: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +71,7 @@ class State:
     verdict: Verdict | None = None
     answering: bool = False
     closed: int | None = None
+    told: Told | None = None
 
 
 class VitaMemory:
@@ -110,7 +102,7 @@ class VitaMemory:
             samples = samples[count:]
             self.state = replace(self.state, segment=segment)
             if segment.received % VERDICT_EVERY == 0:
-                segment = self._judge(segment, settle=True)
+                segment = self._judge(self._shortened(segment), settle=True)
         return self._verdict()
 
     def flush(self) -> Verdict:
@@ -140,8 +132,22 @@ class VitaMemory:
 
     def _begin_segment(self) -> Segment:
         self._open_turn()
-        segment = Segment(StreamingFilterBank(), np.zeros((0, BINS), np.float32), self.line.length)
+        segment = Segment.begun(self.line.length)
         self.state = replace(self.state, spoken=True, segment=segment)
+        return segment
+
+    def _shortened(self, segment: Segment) -> Segment:
+        """A long segment is cut where it is quietest: what came before stays as it is."""
+        parts = segment.parted()
+        if parts is None:
+            return segment
+        vectors = self._model.hear(self._tensor(parts[0]))
+        self.line.require(len(vectors), segment.start)
+        self.line.rewind(segment.start)
+        self.line.read(vectors)
+        kept = (*self.state.vectors, vectors)
+        segment = replace(segment, features=parts[1], start=self.line.length, vectors=None)
+        self.state = replace(self.state, segment=segment, vectors=kept, closed=None)
         return segment
 
     def _judge(self, segment: Segment, *, settle: bool) -> Segment:
@@ -204,12 +210,14 @@ class VitaMemory:
             case FunctionCall():
                 yield from self._read_answer(prompt.call(item))
 
-    def answer_ids(self) -> list[int]:
-        """Begin an answer: what opens it, up to its state token."""
+    def answer_ids(self, told: str = "") -> list[int]:
+        """Begin an answer: what opens it, up to its state token. `told` is for this answer only."""
         if self.state.segment is not None:
             self.end_segment()
         if not self.state.open:
             self._open_turn()
+        if told:
+            return self._told_ids(told)
         ids = [] if self.state.closed is not None else self._prompt.closing()
         ids += self._prompt.state(self.state.spoken)
         self.state = replace(self.state, open=False, answering=True, closed=None)
@@ -217,11 +225,31 @@ class VitaMemory:
 
     def say(self, ids: Sequence[int]) -> Tensor:
         """Read tokens of an answer; gives the logits [vocabulary] after them."""
-        return self.line.read(self._embed(ids))
+        logits, told = self.line.read(self._embed(ids)), self.state.told
+        if told is not None:
+            self.state = replace(self.state, told=replace(told, said=(*told.said, *ids)))
+        return logits
 
     def end_answer(self) -> None:
         self.say(self._prompt.ending())
+        self._forget_told()
         self.state = replace(self.state, answering=False)
+
+    def _told_ids(self, text: str) -> list[int]:
+        self._reopen()
+        state = self._prompt.state(self.state.spoken)
+        ids = [*self._prompt.closing_told(text), *state]
+        told = Told(self.line.length, len(ids), (*self._prompt.closing(), *state))
+        self.state = replace(self.state, open=False, answering=True, told=told)
+        return ids
+
+    def _forget_told(self) -> None:
+        """The answer stays as if nothing had been told."""
+        told = self.state.told
+        if told is not None:
+            self.line.rewind(told.start)
+            self.line.read(self._embed([*told.plain, *told.said[told.opening :]]))
+            self.state = replace(self.state, told=None)
 
     def room(self) -> int:
         used = self.line.length if self.state.closed is None else self.state.closed
@@ -230,6 +258,7 @@ class VitaMemory:
     def _open_turn(self) -> None:
         """A user's turn is open and nothing stands behind what it holds so far."""
         self._reopen()
+        self._forget_told()
         if self.state.open:
             return
         ending = self._prompt.ending() if self.state.answering else []

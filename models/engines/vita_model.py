@@ -10,7 +10,8 @@ from models.base import AnswerOptions, Synthesizer
 from models.engines.answering import Answer
 from models.engines.lanes import Lanes
 from models.engines.resident import Lane
-from models.engines.vita_memory import VERDICT_EVERY, VitaMemory
+from models.engines.vita_memory import VitaMemory
+from models.engines.vita_segment import VERDICT_EVERY
 from models.engines.vita_speaking import VitaVoice
 from models.engines.vita_writing import VitaWriter
 from models.vita.checkpoint import TOKENIZER, Checkpoint

@@ -23,15 +23,21 @@ class EndpointSynthesizer:
         key: str = "",
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._asked = {"model": model, "voice": voice, "response_format": "pcm"}
+        self._asked: dict[str, str | float] = {
+            "model": model,
+            "voice": voice,
+            "response_format": "pcm",
+        }
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._client = httpx.AsyncClient(
             base_url=url.rstrip("/"), headers=headers, timeout=_TIMEOUT, transport=transport
         )
 
-    async def synthesize(self, text: str) -> AsyncGenerator[Samples, None]:
+    async def synthesize(self, text: str, speed: float = 1.0) -> AsyncGenerator[Samples, None]:
         """Sound of one sentence at 24 kHz, as it arrives. Raises InstanceFailed."""
         reader, body = Pcm16Reader(), {**self._asked, "input": text}
+        if speed != 1:  # some servers know no such field
+            body["speed"] = speed
         try:
             async with self._client.stream("POST", "/v1/audio/speech", json=body) as response:
                 if response.is_error:

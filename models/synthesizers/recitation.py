@@ -22,7 +22,7 @@ def estimated_words(text: str, start: int, end: int) -> tuple[SpokenWord, ...]:
 
 
 async def spoken(
-    parts: AsyncIterator[AnswerPart], synthesizer: Synthesizer
+    parts: AsyncIterator[AnswerPart], synthesizer: Synthesizer, speed: float = 1.0
 ) -> AsyncGenerator[AnswerPart, None]:
     """A written answer with sound: each chunk of its text is spoken as soon as it is complete.
 
@@ -33,20 +33,20 @@ async def spoken(
         yield part
         if isinstance(part, AnswerChunk):
             for chunk in chunker.feed(part.text):
-                async for sound in _said(chunk.text, made, synthesizer):
+                async for sound in _said(chunk.text, made, synthesizer, speed):
                     made += 0 if sound.samples is None else len(sound.samples)
                     yield sound
     for chunk in chunker.flush():
-        async for sound in _said(chunk.text, made, synthesizer):
+        async for sound in _said(chunk.text, made, synthesizer, speed):
             made += 0 if sound.samples is None else len(sound.samples)
             yield sound
 
 
 async def _said(
-    text: str, start: int, synthesizer: Synthesizer
+    text: str, start: int, synthesizer: Synthesizer, speed: float
 ) -> AsyncGenerator[AnswerChunk, None]:
     end = start
-    async for samples in synthesizer.synthesize(text.strip()):
+    async for samples in synthesizer.synthesize(text.strip(), speed):
         if len(samples):
             end += len(samples)
             yield AnswerChunk(samples=samples)

@@ -75,6 +75,16 @@ class Inspection:
     def bytes(self) -> int:
         return sum(part.bytes for part in self.parts)
 
+    @property
+    def numbers(self) -> int:
+        return sum(part.parameters for part in self.parts)
+
+    def cached_numbers(self, tokens: int) -> int:
+        """Keys and values of a conversation of so many tokens, or of as many as there can be."""
+        language = self.config.language
+        width = language.width // language.heads * language.key_value_heads
+        return 2 * language.layers * width * min(tokens, language.positions)
+
 
 def read_layout(folder: Path) -> Layout:
     """Understand a released or a converted folder. Raises CheckpointRefused."""

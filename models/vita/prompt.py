@@ -123,6 +123,13 @@ class VitaPrompt:
         text = self.template.user[1] + self.template.assistant[0]
         return [*self.markup(text), *self.spelling.shared]
 
+    def closing_told(self, text: str) -> list[int]:
+        """`closing` with a system turn in between: for the answer that follows."""
+        template = self.template
+        before = self.markup(template.user[1] + template.system[0])
+        after = self.markup(template.system[1] + template.assistant[0])
+        return [*before, *self.encode(text), *after, *self.spelling.shared]
+
     def state(self, spoken: bool) -> list[int]:
         """The state token of an answer, after `closing`."""
         state = self.states.query if spoken else self.states.text

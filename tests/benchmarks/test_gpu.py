@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from rich.console import Console
 
 from benchmarks.gpu import GOALS, measure, reached, show
 
 
+@pytest.mark.timeout(300)  # its sessions talk at playing speed
 async def test_it_runs_at_tiny_size() -> None:
     torch.set_num_threads(1)
     found = await measure("tiny", "cpu", trials=2, most=1)

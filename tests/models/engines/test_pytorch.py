@@ -23,10 +23,10 @@ from models.base import (
     UserSound,
     UserText,
 )
+from models.engines import vita_segment
 from models.engines.pytorch import PytorchInstance, load
-from models.engines.torch_line import GraphedStep, TokenLine
-from models.engines.vita_memory import VERDICT_EVERY
 from models.engines.vita_model import VitaWeights
+from models.engines.vita_segment import VERDICT_EVERY
 from models.engines.vita_speaking import next_code
 from models.synthesizers.recitation import estimated_words
 from models.vita.checkpoint import write
@@ -134,6 +134,74 @@ async def test_the_verdict_is_what_the_whole_prompt_gives(
     assert [verdict.query, verdict.noise, verdict.text] == pytest.approx(wanted, abs=1e-6)
 
 
+async def test_a_long_segment_is_cut_where_it_is_quiet(
+    instance: PytorchInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the same place whatever the portions, and it can be taken back."""
+    monkeypatch.setattr(vita_segment, "LONGEST", 100)
+    sound = noise(40_000)
+    sound[15_000:17_000] *= 0.01
+    once, often = await instance.open(Conversation()), await instance.open(Conversation())
+    mark = await often.mark()
+    await often.hear(noise(25_000, 3), last=True)
+    await often.rewind(mark)
+    for start in range(0, 40_000, 900):
+        verdict = await often.hear(sound[start : start + 900])
+        if start == 9_000:
+            mark = await often.mark()
+    await often.rewind(mark)
+    for start in range(9_900, 40_000, 1_300):
+        verdict = await often.hear(sound[start : start + 1_300])
+    verdict = await often.hear(sound[:0], last=True)
+    whole = await once.hear(sound, last=True)
+    assert verdict.heard == whole.heard == 40_000
+    assert verdict.query == pytest.approx(whole.query, abs=1e-5)
+    assert often.room() == once.room()
+    assert len(once.memory.state.vectors) == 2
+    first = cast(torch.Tensor, once.memory.state.vectors[0])
+    assert 15_000 / 1_280 - 2 <= len(first) <= 17_000 / 1_280 + 2  # 80 ms a vector
+    vectors = (often.embedded(), once.embedded())
+    assert vectors[0] is not None
+    assert vectors[1] is not None
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        AnswerOptions(speak=False, instructions="Answer in one word."),
+        AnswerOptions(speak=False, tools=(LAMP,)),
+    ],
+)
+async def test_what_is_told_for_one_answer_is_forgotten_with_it(
+    instance: PytorchInstance, options: AnswerOptions
+) -> None:
+    told, plain = await instance.open(Conversation()), await instance.open(Conversation())
+    for stream, how in ((told, options), (plain, SILENT)):
+        await stream.hear(noise(6_000), last=True)
+        async for _ in stream.answer(how):
+            before = stream.memory.line.length
+        if stream is told:
+            longest = before
+    assert longest > before + 5  # it was there while the answer was written
+    assert told.room() == plain.room()
+    after = [await stream.hear(noise(5_120, 2), last=True) for stream in (told, plain)]
+    assert after[0].query == pytest.approx(after[1].query, abs=1e-5)
+
+
+async def test_an_answer_that_is_broken_off_forgets_it_too(instance: PytorchInstance) -> None:
+    told, plain = await instance.open(Conversation()), await instance.open(Conversation())
+    for stream, how in ((told, "Answer in one word."), (plain, None)):
+        await stream.hear(noise(6_000), last=True)
+        parts = stream.answer(AnswerOptions(speak=False, max_tokens=4, instructions=how))
+        assert [part async for part in parts]
+        mark = await stream.mark()
+        await stream.read(UserText("what is"))
+        await stream.rewind(mark)
+        await stream.read(UserText("what is"))
+    assert told.room() == plain.room()
+
+
 async def test_every_kind_of_item_is_read(instance: PytorchInstance) -> None:
     items = (
         UserText("what is the capital of France"),
@@ -180,44 +248,6 @@ def test_a_folder_without_words_is_refused(tmp_path: Path) -> None:
     write(model, tmp_path / "mute")
     with pytest.raises(CheckpointRefused, match="tokenizer"):
         load(tmp_path / "mute", "cpu")
-
-
-class Replay:
-    """What a captured graph does: run again on the same buffers and overwrite the same output."""
-
-    def __init__(self, step: GraphedStep) -> None:
-        self.step = step
-
-    def replay(self) -> None:
-        made = self.step._run()
-        for kept, new in zip(self.step._made, made, strict=True):
-            kept.copy_(new)
-
-
-def test_the_graphed_step_equals_the_plain_one(
-    weights: VitaWeights, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All but the capture itself, which needs a CUDA device: slots, mask, rewinding."""
-
-    def capture(step: GraphedStep) -> None:
-        step._made = tuple(made.clone() for made in step._run())
-        step._graph = cast(torch.cuda.CUDAGraph, Replay(step))
-
-    monkeypatch.setattr(GraphedStep, "_capture", capture)
-    language = weights.model.language
-    plain, graphed = TokenLine(language, 64), TokenLine(language, 64)
-    graphed._graphed = GraphedStep(graphed._step, graphed.buffers, torch.zeros(1, 1, 64))
-    vectors = torch.randn(30, 64)
-    with torch.inference_mode():
-        for line in (plain, graphed):
-            line.read(vectors[:20])
-        for index in (20, 21, 22):
-            for line in (plain, graphed):
-                line.read(vectors[index : index + 1])
-        for line in (plain, graphed):
-            line.rewind(8)
-        wanted = plain.read(vectors[25:26])
-        torch.testing.assert_close(graphed.read(vectors[25:26]), wanted, atol=1e-5, rtol=0)
 
 
 def test_codes_are_drawn_among_the_likeliest() -> None:

@@ -37,6 +37,15 @@ async def test_espeak_says_more_in_more_time() -> None:
 
 
 @needs_espeak
+async def test_espeak_speaks_as_fast_as_it_is_told() -> None:
+    synthesizer = EspeakSynthesizer()
+    said = [len(await all_of(synthesizer.synthesize("a sentence to be said", speed)))
+            for speed in (0.1, 0.7, 1.0, 1.5)]  # fmt: skip
+    assert said == sorted(said, reverse=True)
+    assert said[0] > 1.2 * said[2] > 1.4 * said[3]
+
+
+@needs_espeak
 async def test_espeak_takes_text_as_text_and_ends_when_nobody_listens() -> None:
     synthesizer = EspeakSynthesizer()
     assert len(await all_of(synthesizer.synthesize("--version"))) > 4_000
@@ -71,6 +80,13 @@ async def test_an_endpoint_is_asked_for_pcm() -> None:
     assert seen[0].headers["Authorization"] == "Bearer secret"
     assert json.loads(seen[0].content)["response_format"] == "pcm"
     await synthesizer.close()
+
+
+async def test_an_answer_has_the_speed_that_was_asked_for() -> None:
+    seen: list[httpx.Request] = []
+    for speed in (1.0, 1.25):
+        assert [part async for part in spoken(written("Yes."), endpoint(seen=seen), speed)]
+    assert [json.loads(asked.content).get("speed") for asked in seen] == [None, 1.25]
 
 
 async def test_an_endpoint_that_fails_says_so() -> None:

@@ -1,0 +1,190 @@
+"""tests: CUDA's graphs and streams with a stand-in for the device: slots, masks, order, release."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.engines.lanes import Lanes
+from models.engines.speech_line import SpeechLine, _speech_step
+from models.engines.torch_line import GraphedStep, TokenLine, language_step
+from models.engines.worker import Priority
+from models.vita.config import LanguageModelConfig, SpeechDecoderConfig
+from models.vita.language_model import LanguageModel
+from models.vita.speech_decoder import SpeechDecoder
+
+WIDTH = 32
+DENSE = LanguageModelConfig(
+    vocabulary=50, width=WIDTH, layers=2, heads=4, key_value_heads=2, feed_forward=48
+)
+SPARSE = LanguageModelConfig(
+    vocabulary=50, width=WIDTH, layers=2, heads=4, key_value_heads=2, feed_forward=48, experts=4,
+    attention_bias=False,
+)  # fmt: skip
+
+
+class Device:
+    """What torch.cuda is asked for, in the order of asking. A replay runs the captured work again
+    on the same buffers and overwrites what it gave, as a graph does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.log: list[str] = []
+        self.capturing = False
+        for name in ("CUDAGraph", "graph", "stream", "Stream", "current_stream", "synchronize"):
+            monkeypatch.setattr(torch.cuda, name, getattr(self, name))
+        run = GraphedStep._run
+
+        def noted(step: GraphedStep) -> tuple[Tensor, ...]:
+            if self.capturing:
+                self.graphs[-1].work = lambda: run(step)
+            self.log.append("run")
+            return run(step)
+
+        monkeypatch.setattr(GraphedStep, "_run", noted)
+        self.graphs: list[Any] = []
+
+    def CUDAGraph(self) -> Any:
+        return Graph(self)
+
+    @contextmanager
+    def graph(self, graph: Any, stream: Any, capture_error_mode: str) -> Iterator[None]:
+        assert capture_error_mode == "thread_local"  # the other instance's thread is at work
+        self.graphs.append(graph)
+        self.capturing = True
+        yield
+        self.capturing = False
+
+    def Stream(self, device: torch.device, priority: int) -> Any:
+        return Stream(self, str(priority))
+
+    @contextmanager
+    def stream(self, stream: Any) -> Iterator[None]:
+        self.log.append(f"into {stream.name}")
+        yield
+
+    def current_stream(self) -> Any:
+        return Stream(self, "here")
+
+    def synchronize(self, device: torch.device) -> None:
+        self.log.append("device waits")
+
+
+class Stream:
+    def __init__(self, device: Device, name: str) -> None:
+        self.device, self.name = device, name
+
+    def synchronize(self) -> None:
+        self.device.log.append(f"wait {self.name}")
+
+
+class Graph:
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.work: Callable[[], tuple[Tensor, ...]] = tuple
+        self.kept: tuple[Tensor, ...] = ()
+
+    def replay(self) -> None:
+        self.device.log.append("replay")
+        for kept, made in zip(self.kept, self.work(), strict=True):
+            kept.copy_(made)
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Device:
+    return Device(monkeypatch)
+
+
+def captured(step: GraphedStep, device: Device) -> GraphedStep:
+    step.prepare()
+    device.graphs[-1].kept = step._made
+    return step
+
+
+@pytest.fixture(params=[DENSE, SPARSE])
+def model(request: pytest.FixtureRequest) -> LanguageModel:
+    torch.manual_seed(1)
+    return LanguageModel(request.param).eval().requires_grad_(False)
+
+
+def test_a_captured_step_equals_the_plain_one(model: LanguageModel, device: Device) -> None:
+    plain, graphed = TokenLine(model, 64), TokenLine(model, 64)
+    example = torch.zeros(1, 1, WIDTH)
+    with torch.inference_mode():
+        step = captured(GraphedStep(language_step(model), graphed.buffers, example), device)
+        assert device.log == ["run", "run", "wait here", "run"]  # warm, then captured once
+        graphed._graphed = step
+        vectors = torch.randn(30, WIDTH)
+        for line in (plain, graphed):
+            line.read(vectors[:20])
+        for index in (20, 21, 22):
+            for line in (plain, graphed):
+                line.read(vectors[index : index + 1])
+        for line in (plain, graphed):  # what stands behind the new end must not be seen
+            line.rewind(8)
+        wanted, found = (line.read(vectors[25:26]) for line in (plain, graphed))
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
+    assert device.log.count("run") == 3
+    assert device.log.count("replay") == 4
+
+
+def test_a_captured_code_equals_the_plain_one(device: Device) -> None:
+    torch.manual_seed(2)
+    config = SpeechDecoderConfig(
+        width=WIDTH, layers=2, heads=4, feed_forward=64, codes=20, aligner=(1, 0)
+    )
+    decoder = SpeechDecoder(config).eval().requires_grad_(False)
+    plain, graphed = SpeechLine(decoder, 12, 20), SpeechLine(decoder, 12, 20)
+    with torch.inference_mode():
+        code = torch.zeros(1, 1, dtype=torch.long)
+        step = GraphedStep(_speech_step(decoder), graphed.buffers, code)
+        graphed._graphed = captured(step, device)
+        text = torch.randn(7, WIDTH)
+        for count in (7, 4):  # the second chunk is shorter: nothing of the first is seen
+            for line in (plain, graphed):
+                line.begin(text[:count])
+            for code_id in (config.start, 3, 9, 3):
+                wanted, found = plain.advance(code_id), graphed.advance(code_id)
+                assert wanted[1] is not None
+                assert found[1] is not None
+                torch.testing.assert_close(found[0], wanted[0], atol=1e-5, rtol=0)
+                keys = len(wanted[1])
+                torch.testing.assert_close(found[1][:keys], wanted[1], atol=1e-5, rtol=0)
+                assert float(found[1][keys:].abs().max()) == 0
+
+
+def test_a_line_that_is_dropped_is_gone_at_once() -> None:
+    """Its memory is hundreds of megabytes at real size: no cycle may hold it."""
+    model = LanguageModel(DENSE)
+    line = TokenLine(model, 64)
+    line._graphed = GraphedStep(language_step(model), line.buffers, torch.zeros(1, 1, WIDTH))
+    held = weakref.ref(line.buffers.layers[0][0])
+    gc.disable()
+    try:
+        del line
+        assert held() is None
+    finally:
+        gc.enable()
+
+
+def test_urgent_work_has_the_better_stream(device: Device) -> None:
+    lanes = Lanes(torch.device("cuda"))
+    assert device.log == ["device waits"]  # the weights are there before any stream reads them
+    device.log.clear()
+    for priority in Priority:
+        with lanes.lane(priority):
+            device.log.append(priority.name)
+            assert torch.is_inference_mode_enabled()
+    assert device.log == [
+        "into -1", "HEARING", "wait -1", "into -1", "FIRST", "wait -1",
+        "into 0", "RUNNING", "wait 0",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="broken"), lanes.lane(Priority.RUNNING):
+        raise ValueError("broken")
+    assert device.log[-1] == "wait 0"
