@@ -64,9 +64,9 @@ class WrittenMaterial:
         if random.random() < self._pictures:
             return self._pictured()
         kind = random.random()
-        if kind < 0.1:
+        if kind < 0.12:
             return self._refused()
-        if kind < 0.16:
+        if kind < 0.22:
             return self._broken()
         made = dialogue(random, chinese=self._chinese)
         sequence = self._writer.opening(made.tools)
@@ -135,9 +135,9 @@ class SpokenMaterial:
             return self._written()
         if kind < written + people and self._orders:
             return self._person()
-        if kind < written + people + 0.12:
+        if kind < written + people + 0.15:
             return self._refused()
-        if kind < written + people + 0.21:
+        if kind < written + people + 0.28:
             return self._broken()
         return self._conversation()
 

@@ -10,11 +10,11 @@ from models.training.skills.offers import offer
 from models.training.skills.saying import saying_chinese
 
 SINGLE = {  # skill: its maker and its share of the questions
-    "sums": (numbers.arithmetic, 14),
+    "sums": (numbers.arithmetic, 11),
     "counting": (numbers.counting, 3),
     "digits": (numbers.lone_number, 3),
     "geography": (geography.geography, 14),
-    "coffee": (coffee.order, 10),
+    "coffee": (coffee.order, 16),
     "animals": (everyday.animals, 4),
     "colours": (everyday.colours, 4),
     "opposites": (everyday.opposites, 5),
