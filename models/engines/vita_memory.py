@@ -36,7 +36,7 @@ from models.engines.speech_line import SpeechLine
 from models.engines.torch_line import TokenLine
 from models.engines.vita_segment import VERDICT_EVERY, Segment
 from models.engines.vita_speaking import TEXT_VECTORS
-from models.vita.images import normalise, tiles
+from models.vita.images import MOST_TILES, normalise, tiles
 from models.vita.network import Vita
 from models.vita.prompt import VitaPrompt
 
@@ -201,8 +201,8 @@ class VitaMemory:
                 yield from self._read_user(self._embed(prompt.encode(text)))
             case UserSound():
                 yield from self._read_sound(item)
-            case UserImage(pixels):
-                yield from self._read_user(self._seen(pixels))
+            case UserImage():
+                yield from self._read_user(self._seen(item))
             case FunctionOutput(_, output):
                 yield from self._read_user(self._embed(prompt.result(output)))
             case AssistantText(text):
@@ -302,14 +302,16 @@ class VitaMemory:
             self.line.read(vectors[start : start + PIECE])
             yield
 
-    def _seen(self, pixels: npt.NDArray[np.uint8]) -> Tensor:
-        """One tile for each image: a conversation has no room for more. A newline stands behind."""
+    def _seen(self, image: UserImage) -> Tensor:
+        """One tile, or for "high" detail as many as a quarter of the room holds. A newline stands
+        behind."""
         vision = self._model.config.vision
         if vision is None:
             raise ValueError("this model cannot see: its checkpoint has no vision tower")
-        tile = normalise(tiles(pixels, most=1, side=vision.image))
-        return torch.cat((self._model.see(self._tensor(tile))[0],
-                          self._embed(self._prompt.encode("\n"))))  # fmt: skip
+        most = min(MOST_TILES, self.room() // (4 * vision.tokens) - 1)  # and the whole behind them
+        most = max(1, most) if image.detail == "high" else 1
+        seen = self._model.see(self._tensor(normalise(tiles(image.pixels, most, vision.image))))
+        return torch.cat((seen.flatten(0, 1), self._embed(self._prompt.encode("\n"))))
 
     def _embed(self, ids: Sequence[int]) -> Tensor:
         device = self._model.language.model.norm.weight.device
