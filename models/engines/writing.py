@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from models.base import AnswerOptions, FunctionCall, Tool
+from models.base import AnswerOptions, FunctionCall
 from models.engines.memory import PIECE, Memory
 from models.engines.networks import Networks
-from models.vita.nano_prompt import CALL, END, SLOW, SPECIAL
+from models.engines.wording import NanoWording
 
-logger = logging.getLogger(__name__)
 Array = npt.NDArray[np.float32]
-_HALF = "\ufffd"  # what the tokenizer gives for a letter of which only some bytes are there
 
 
 class Writer:
@@ -28,77 +25,45 @@ class Writer:
         networks: Networks,
         memory: Memory,
         options: AnswerOptions,
-        slow_down: Callable[[], None] = lambda: None,
+        slow_down: Callable[[], None] | None = None,
     ) -> None:
-        self._prompt, self._memory, self._options = networks.prompt, memory, options
+        self._memory, self._options = memory, options
         self._random = np.random.default_rng(options.seed)
-        self._tools = _tools(memory, options)
-        self._barred = self._bar(len(networks.table))
+        tools = memory.tools if options.tools is None else options.tools
+        self._wording = NanoWording(networks.prompt, tools, options, slow_down)
         self._opening: list[int] | None = None
-        self.ids: list[int] = []
-        self._text = ""
-        self._calling = False
-        self._slow_down, self._slow = slow_down, False
         self.done = False
-        self.call: FunctionCall | None = None
+
+    @property
+    def ids(self) -> list[int]:
+        return self._wording.ids
+
+    @property
+    def call(self) -> FunctionCall | None:
+        return self._wording.call
 
     def step(self) -> str:
         """Raises OutOfRoom."""
         if self._opening is None:
-            self._opening = [*self._memory.answer_ids(), *self._forced()]
+            self._opening = [*self._memory.answer_ids(), *self._wording.forced]
         if self._opening:
-            return self._open()
+            piece, self._opening = self._opening[:PIECE], self._opening[PIECE:]
+            self._choose(self._memory.say(piece))
+            return ""
         return self._read(self._next)
-
-    def _open(self) -> str:
-        assert self._opening
-        piece, self._opening = self._opening[:PIECE], self._opening[PIECE:]
-        self._choose(self._memory.say(piece))
-        return ""
 
     def _read(self, token: int) -> str:
         """Take the token that was chosen; choose the next."""
-        if token == self._prompt.ids[END] or len(self.ids) >= self._options.max_tokens:
-            return self._end()
-        if token == self._prompt.ids[CALL]:
-            self._calling = True
-        elif token == self._prompt.ids[SLOW]:
-            self._slow = True
-            self._slow_down()
-        else:
-            self.ids.append(token)
-        text = self._grown()
+        if self._wording.is_end(token):
+            self.done = True
+            self._memory.end_answer()
+            return self._wording.end()
+        text = self._wording.take(token)
         self._choose(self._memory.say([token]))
         return text
 
-    def _end(self) -> str:
-        self.done = True
-        self._memory.end_answer()
-        if not self._calling:
-            return self._grown(whole=True)
-        self.call = self._prompt.parse_call(self.ids)
-        if self.call is None or self.call.name not in {tool.name for tool in self._tools}:
-            logger.warning("the model called no function that there is: %s", self.call)
-            self.call = None
-        return ""
-
-    def _grown(self, whole: bool = False) -> str:
-        """What the text has grown by; letters of which bytes are missing wait."""
-        if self._calling:
-            return ""
-        text = self._prompt.decode(self.ids)
-        if not whole:
-            text = text.rstrip(_HALF)
-        added, self._text = text[len(self._text) :], text
-        return added
-
     def _choose(self, logits: Array) -> None:
-        first = not (self.ids or self._calling or self._slow)
-        scores = logits + self._barred
-        for name, allowed in ((CALL, first and self._may_call), (SLOW, first)):
-            if allowed:
-                scores[self._prompt.ids[name]] = logits[self._prompt.ids[name]]
-        self._next = self._pick(scores)
+        self._next = self._pick(_without(logits, self._wording.barred()))
 
     def _pick(self, scores: Array) -> int:
         if self._options.temperature <= 0:
@@ -107,28 +72,8 @@ class Writer:
         shares = np.exp(heated)
         return int(self._random.choice(len(shares), p=shares / shares.sum()))
 
-    @property
-    def _may_call(self) -> bool:
-        return bool(self._tools) and self._options.tool_choice != "none"
 
-    def _forced(self) -> list[int]:
-        """The tokens that `tool_choice` leaves no choice about."""
-        choice = self._options.tool_choice
-        if not self._may_call or choice == "auto":
-            return []
-        self._calling = True
-        if choice != "required":
-            self.ids = self._prompt.encode(choice)
-        return [self._prompt.ids[CALL], *self.ids]
-
-    def _bar(self, vocabulary: int) -> Array:
-        """[vocabulary]: no special token but the end is a part of an answer, once it has begun."""
-        barred = np.zeros(vocabulary, np.float32)
-        for name in SPECIAL:
-            if name != END:
-                barred[self._prompt.ids[name]] = -np.inf
-        return barred
-
-
-def _tools(memory: Memory, options: AnswerOptions) -> tuple[Tool, ...]:
-    return memory.tools if options.tools is None else options.tools
+def _without(logits: Array, barred: Sequence[int]) -> Array:
+    scores = logits.copy()
+    scores[list(barred)] = -np.inf
+    return scores

@@ -9,15 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-import numpy as np
-
-from audio.features import BINS, StreamingFilterBank
 from models.base import Samples, Verdict
 from models.engines.listening import Hearing, Listener
+from models.engines.vita_segment import VERDICT_EVERY, Segment
 from models.engines.vllm.line import Array, Line
 from models.engines.vllm.talk import Grammar, Talk
-
-VERDICT_EVERY = 5_120  # samples at 16 kHz between two encodings of a growing segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +87,14 @@ def _question(talk: Talk, hearing: Hearing, *, fleeting: bool = False) -> Questi
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class Heard:
     """Sound of one segment of a VITA checkpoint; `before` is the talk that it goes on from."""
 
-    bank: StreamingFilterBank
-    features: Array  # [n, 80]
+    sound: Segment
     before: Talk
-    received: int = 0
-    judged: int = 0
 
-    def grown(self, samples: Samples) -> Segment:
-        bank = self.bank.copy()
-        features = np.concatenate((self.features, bank.push(samples)))
-        return replace(self, bank=bank, features=features, received=self.received + len(samples))
+    def grown(self, samples: Samples) -> Heard:
+        return replace(self, sound=self.sound.grown(samples))
 
 
 class WholeEars:
@@ -118,31 +109,36 @@ class WholeEars:
         if not len(samples):
             return state
         state = state.resume or state
-        segment = state.segment or self._begin(state.talk)
-        whole = (segment.received + len(samples)) // VERDICT_EVERY * VERDICT_EVERY
-        if whole <= segment.received:
-            return replace(self._opened(state), segment=segment.grown(samples))
-        count = whole - segment.received
-        state = self._judge(self._opened(state), segment.grown(samples[:count]))
+        heard = state.segment or Heard(Segment.begun(0), state.talk)
+        received = heard.sound.received
+        count = (received + len(samples)) // VERDICT_EVERY * VERDICT_EVERY - received
+        if count <= 0:
+            return replace(self._opened(state), segment=heard.grown(samples))
+        state = self._judge(self._opened(state), self._shortened(heard.grown(samples[:count])))
         return replace(state, segment=state.segment.grown(samples[count:]))
 
     def flush(self, state: State) -> State:
-        segment: Segment | None = state.segment
-        if segment is None or segment.judged == segment.received:
+        heard: Heard | None = state.segment
+        if heard is None or heard.sound.judged == heard.sound.received:
             return state
-        return replace(self._judge(state, segment), resume=state)
-
-    def _begin(self, talk: Talk) -> Segment:
-        return Segment(StreamingFilterBank(), np.zeros((0, BINS), np.float32), talk)
+        return replace(self._judge(state, heard), resume=state)
 
     def _opened(self, state: State) -> State:
         """Even the shortest sound opens a turn."""
         talk = replace(self._grammar.opened(state.talk), spoken=True)
         return replace(state, talk=talk)
 
-    def _judge(self, state: State, segment: Segment) -> State:
-        talk = self._grammar.heard(segment.before, self._encode(segment.features))
+    def _shortened(self, heard: Heard) -> Heard:
+        """A long segment is cut where it is quietest: what came before stays as it is."""
+        while (parts := heard.sound.parted()) is not None:
+            before = self._grammar.heard(heard.before, self._encode(parts[0]))
+            heard = Heard(replace(heard.sound, features=parts[1]), before)
+        return heard
+
+    def _judge(self, state: State, heard: Heard) -> State:
+        sound = heard.sound
+        talk = self._grammar.heard(heard.before, self._encode(sound.features))
         line = talk.line.plus(self._grammar.closing())
-        asked = Question(line, "", segment.received)
-        judged = replace(segment, judged=segment.received)
+        judged = replace(heard, sound=replace(sound, judged=sound.received))
+        asked = Question(line, "", sound.received)
         return replace(state, talk=talk, segment=judged, question=asked)

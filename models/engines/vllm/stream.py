@@ -42,6 +42,7 @@ from models.engines.vllm.talk import Talk
 from models.engines.wording import Wording
 from models.engines.worker import Priority
 from models.synthesizers.recitation import spoken
+from models.vita.prompt import describe
 
 Result = TypeVar("Result")
 ENDING = 8  # tokens that the end of an answer may take
@@ -133,10 +134,9 @@ class VllmStream:
         match item:
             case UserSound():
                 talk = await self._read_sound(item, talk)
-            case UserImage(pixels):
-                vectors = await self._home.run(
-                    partial(self._home.around.see, pixels), Priority.RUNNING
-                )
+            case UserImage():
+                look = partial(self._home.around.see, item, self.room())
+                vectors = await self._home.run(look, Priority.RUNNING)
                 talk = self._grammar.seen(talk, vectors)
             case _:
                 talk = self._grammar.read(talk, item)
@@ -171,7 +171,7 @@ class VllmStream:
                     async for part in parts:
                         yield part
                     return
-                async with aclosing(spoken(parts, synthesizer)) as voiced:
+                async with aclosing(spoken(parts, synthesizer, options.speed)) as voiced:
                     async for part in voiced:
                         yield part
 
@@ -188,9 +188,10 @@ class VllmStream:
         tools = self._tools if options.tools is None else options.tools
         wording = self._home.around.wording(tools, options, voice)
         opened = self._grammar.answering(self._state.talk).plus(wording.forced)
+        asked = self._told(options).plus(wording.forced)
         self._state = State(opened)
         said: list[int] = []
-        async with aclosing(self._tokens(opened.line, wording, options)) as tokens:
+        async with aclosing(self._tokens(asked.line, wording, options)) as tokens:
             async for token in tokens:
                 if wording.is_end(token):
                     break
@@ -205,6 +206,13 @@ class VllmStream:
             yield rest
         if wording.call is not None:
             yield wording.call
+
+    def _told(self, options: AnswerOptions) -> Talk:
+        """The opening of an answer for which the model is told something that is not kept."""
+        told = options.instructions or ""
+        if options.tools is not None and options.tools != self._tools:
+            told += describe(options.tools)
+        return self._grammar.answering(self._state.talk, told.strip())
 
     async def _tokens(
         self, line: Line, wording: Wording, options: AnswerOptions

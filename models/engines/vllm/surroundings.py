@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
-from models.base import AnswerOptions, Synthesizer, Tool
+from models.base import AnswerOptions, Synthesizer, Tool, UserImage
 from models.engines.answering import Voice
 from models.engines.choice import engine_for
 from models.engines.listening import Listener
@@ -29,7 +27,7 @@ from models.engines.vllm.talk import Grammar, NanoGrammar, VitaGrammar
 from models.engines.wording import NanoWording, VitaWording, Wording
 from models.vita.checkpoint import TOKENIZER, load_without_layers
 from models.vita.config import LanguageModelConfig
-from models.vita.images import normalise, tiles
+from models.vita.images import MOST_TILES, normalise, tiles
 from models.vita.nano_network import LISTENING
 from models.vita.network import Vita
 from models.vita.prompt import TEMPLATES, VitaPrompt
@@ -79,8 +77,9 @@ class Surroundings(Protocol):
 
     def ears(self) -> Ears: ...
 
-    def see(self, pixels: npt.NDArray[np.uint8]) -> Array:
-        """[height, width, 3] -> [n, width]. Raises ValueError where the model cannot see."""
+    def see(self, image: UserImage, room: int) -> Array:
+        """Vectors [n, width], for a stream with room for so many tokens. Raises ValueError where
+        the model cannot see."""
         ...
 
     def throat(self) -> Any:
@@ -108,8 +107,8 @@ class NanoSurroundings:
     networks: TorchNetworks
     grammar: Grammar
     files: Sequence[Path]
-    licence: str
     synthesizer: Synthesizer | None
+    licence: str = ""  # our own
     is_streamed: bool = True
 
     @staticmethod
@@ -121,7 +120,6 @@ class NanoSurroundings:
             networks=model.networks,
             grammar=NanoGrammar(model.networks.prompt),
             files=[weights_of(folder) / LISTENING],
-            licence=model.licence,
             synthesizer=model.synthesizer,
         )
 
@@ -144,11 +142,11 @@ class NanoSurroundings:
         listener = Listener(self.networks.ears(), self.networks.config.model)
         return StreamedEars(listener, self.grammar)
 
-    def see(self, pixels: npt.NDArray[np.uint8]) -> Array:
+    def see(self, image: UserImage, room: int) -> Array:
         vision = self.networks.config.model.vision
         if vision is None:
             raise ValueError("this model cannot see: its folder has no vision encoder")
-        return self.networks.look(normalise(tiles(pixels, most=1, side=vision.image)))
+        return self.networks.look(normalise(tiles(image.pixels, 1, vision.image)))
 
     def throat(self) -> Any:
         return self.networks.speech_cache()
@@ -213,13 +211,15 @@ class VitaSurroundings:
     def ears(self) -> Ears:
         return WholeEars(self._encode, self.grammar)
 
-    def see(self, pixels: npt.NDArray[np.uint8]) -> Array:
-        """One tile for each image: a conversation has no room for more."""
+    def see(self, image: UserImage, room: int) -> Array:
+        """One tile, or for "high" detail as many as a quarter of the room holds."""
         vision = self.model.config.vision
         if vision is None:
             raise ValueError("this model cannot see: its checkpoint has no vision tower")
-        tile = normalise(tiles(pixels, most=1, side=vision.image))
-        return _array(self.model.see(self._tensor(tile))[0])
+        most = min(MOST_TILES, room // (4 * vision.tokens) - 1)  # and the whole behind them
+        most = max(1, most) if image.detail == "high" else 1
+        pixels = normalise(tiles(image.pixels, most, vision.image))
+        return _array(self.model.see(self._tensor(pixels)).flatten(0, 1))
 
     def throat(self) -> Any:
         speech = self.model.speech

@@ -57,8 +57,9 @@ class Grammar(ABC):
         """With an open user turn."""
 
     @abstractmethod
-    def answering(self, talk: Talk) -> Talk:
-        """With all that stands before the first word of an answer."""
+    def answering(self, talk: Talk, told: str = "") -> Talk:
+        """With all that stands before the first word of an answer; `told` is for this one only,
+        where the model can be told such things."""
 
     @abstractmethod
     def answered(self, talk: Talk, *, cut: bool = False) -> Talk:
@@ -124,7 +125,7 @@ class NanoGrammar(Grammar):
             return talk
         return Talk(talk.line.plus(self._broken(talk), self._prompt.user()), open=True)
 
-    def answering(self, talk: Talk) -> Talk:
+    def answering(self, talk: Talk, told: str = "") -> Talk:
         turn = talk if talk.open else Talk(talk.line, answering=talk.answering)
         begun = turn.plus(self._broken(turn), self._prompt.state(turn.spoken))
         return replace(begun, open=False, answering=True)
@@ -169,9 +170,10 @@ class VitaGrammar(Grammar):
         broken = self._prompt.ending() if talk.answering else []
         return Talk(talk.line.plus(broken, self._prompt.user()), open=True)
 
-    def answering(self, talk: Talk) -> Talk:
+    def answering(self, talk: Talk, told: str = "") -> Talk:
         turn = self.opened(talk)
-        begun = turn.plus(self.closing(), self._prompt.state(turn.spoken))
+        closing = self._prompt.closing_told(told) if told else self.closing()
+        begun = turn.plus(closing, self._prompt.state(turn.spoken))
         return replace(begun, open=False, answering=True)
 
     def answered(self, talk: Talk, *, cut: bool = False) -> Talk:

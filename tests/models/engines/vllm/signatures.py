@@ -152,8 +152,9 @@ def _of_function(node: ast.FunctionDef | ast.AsyncFunctionDef, *, bound: bool) -
 
 
 def _fields(node: ast.stmt) -> list[str]:
-    is_field = isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-    return [node.target.id] if is_field and "ClassVar" not in ast.unparse(node) else []  # type: ignore[union-attr]
+    if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+        return []
+    return [] if "ClassVar" in ast.unparse(node.annotation) else [node.target.id]
 
 
 def _targets(node: ast.AST) -> list[str]:
