@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from models.training.clips import ClipStore
-from models.training.learning import align, instruct, listen, see
+from models.training.learning import align, instruct, listen, see, show
 from models.training.listener import Listener
 from models.training.options import RUNS, STAGES, TOKENIZER, Device, Folder, Threads, Tokenizer
 from models.training.preparing import ask, sounds, synthesise, tokens, transcribe
@@ -21,7 +21,7 @@ from models.training.voice_stages import codec, read, score_voice, speak
 from models.vita.nano_prompt import NanoPrompt
 
 application = typer.Typer(help=__doc__, no_args_is_help=True)
-_STAGES = (tokens, synthesise, ask, sounds, align, see, instruct, transcribe, listen)
+_STAGES = (tokens, synthesise, ask, sounds, align, see, instruct, transcribe, listen, show)
 _VOICE = (read, codec, speak, score_voice)
 for _command in (*_STAGES, *_VOICE):
     application.command()(_command)
@@ -99,7 +99,8 @@ def _ears_eyes_and_mind(
     instruct(minutes * 0.25, device=device, threads=threads, folder=folder)
     if people:
         transcribe(folder=folder)
-    listen(minutes=minutes * 0.4, device=device, threads=threads, folder=folder)
+    listen(minutes=minutes * 0.37, device=device, threads=threads, folder=folder)
+    show(minutes * 0.03, threads=threads, folder=folder)
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from models.training.running import Losses
 from models.training.sequences import NOTHING, Sequence, Sound, answer_weights
 from models.training.sight import pixels_of
 from models.training.simulation import Simulated
+from models.training.skills.scene import Scene
 
 POOL = 192  # sequences that are sorted by length before they are cut into batches
 
@@ -119,11 +120,18 @@ class Tuning:
         places = [(row, place) for row, one in enumerate(batch) for place in one.shown]
         if eyes is None or config is None or not places:
             return embedded
-        pixels = pixels_of([scene for one in batch for scene in one.pictures], config.image)
-        vectors = eyes(pixels.to(self.device, torch.bfloat16))
+        vectors = self.look([scene for one in batch for scene in one.pictures])
         rows = torch.tensor([[row] * config.tokens for row, _ in places])
         columns = torch.tensor([list(range(at, at + config.tokens)) for _, at in places])
         return embedded.index_put((rows.to(self.device), columns.to(self.device)), vectors)
+
+    def look(self, scenes: Many[Scene]) -> Tensor:
+        """Pictures as vectors [n, tokens, width]."""
+        eyes = self.listener.eyes
+        assert eyes is not None
+        pixels = pixels_of(scenes, eyes.vision.config.image)
+        vectors: Tensor = eyes(pixels.to(self.device, torch.bfloat16))
+        return vectors
 
     def _sounds(self, batch: Many[Sequence]) -> tuple[Tensor, Tensor, Tensor | None, Losses]:
         found = [

@@ -155,3 +155,27 @@ def listen(
     tuning = Tuning(listener, material, device, phones=phones)
     extra = torch.nn.ModuleList([phones, tuning.reader])
     Runner(stage, listener, folder, extra).run(tuning.losses, resume)
+
+
+def show(
+    minutes: Minutes = 6,
+    rate: Rate = 6e-3,
+    pictures: Annotated[int, typer.Option(help="Pictures in the gallery.")] = 1500,
+    threads: Threads = 1,
+    seed: Seed = 0,
+    folder: Folder = RUNS,
+    tokenizer: Tokenizer = TOKENIZER,
+) -> None:
+    """Vision alignment, second part: the projector learns to be read by the finished mind, which
+    stays as it is; listening.pt gets those eyes."""
+    from models.training.showing import show as train
+
+    torch.manual_seed(seed)
+    path = folder / "listening.pt"
+    listener, finished = Listener.load(path), Listener.load(path)
+    if listener.eyes is None:
+        return
+    stage = Stage("projection", minutes, rate, threads=threads)
+    train(listener, NanoPrompt.read(tokenizer), folder, stage, pictures, seed)
+    finished.take_eyes(Listener.load(folder / "projection.pt"))
+    finished.save(path)

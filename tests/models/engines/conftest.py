@@ -19,6 +19,7 @@ from models.vita.config import (
     LanguageModelConfig,
     SpeechDecoderConfig,
     StateTokens,
+    VisionConfig,
     VitaConfig,
 )
 from models.vita.language_model import LanguageModel
@@ -26,6 +27,7 @@ from models.vita.letters import LETTERS
 from models.vita.nano_codec import NanoCodec
 from models.vita.nano_prompt import SPECIAL, NanoPrompt
 from models.vita.speech_decoder import SpeechDecoder
+from models.vita.vision import Eyes
 from tests.models.vita.released_folder import write_released
 
 WORDS = "hello there what is the capital of france it is paris set timer minutes one two three"
@@ -81,6 +83,9 @@ def tiny_config(tokenizer: Tokenizer) -> VitaConfig:
         ),
         states=StateTokens(*NanoPrompt(tokenizer).states),
         template="nano",
+        vision=VisionConfig(
+            width=32, layers=1, heads=2, feed_forward=64, image=32, patch=8, stem=(8, 16)
+        ),
     )
 
 
@@ -88,7 +93,7 @@ def tiny_parts() -> Parts:
     """Random weights, the same on every machine."""
     tokenizer = tiny_tokenizer()
     config = tiny_config(tokenizer)
-    assert config.speech is not None
+    assert config.speech is not None and config.vision is not None
     torch.manual_seed(7)
     parts = Parts(
         config=BundleConfig(model=config, name="tiny", capacity=256),
@@ -97,6 +102,7 @@ def tiny_parts() -> Parts:
         tokenizer=tokenizer.to_str(),
         speech=SpeechDecoder(config.speech),
         codec=NanoCodec().decoder,
+        eyes=Eyes(config.vision, config.language.width).eval().requires_grad_(False),
     )
     for module in (parts.tower, parts.language, parts.speech):
         assert module is not None
@@ -113,6 +119,7 @@ def torch_networks(parts: Parts) -> TorchNetworks:
         table=parts.language.model.embed_tokens.weight.detach().numpy(),
         tower=parts.tower,
         language=parts.language,
+        eyes=parts.eyes,
         speech=parts.speech,
         codec=parts.codec,
     )

@@ -20,7 +20,6 @@ from models.base import (
     Conversation,
     InstanceFailed,
     Samples,
-    UserImage,
     UserText,
     Verdict,
 )
@@ -140,13 +139,6 @@ async def test_hearing_goes_before_a_running_answer(
             assert log.index("hear", asked) - asked <= 3
         assert verdict == expected
     assert log.count("step") > 10
-
-
-async def test_images_are_refused_clearly(instance: EmbeddedInstance) -> None:
-    stream = await instance.open(Conversation())
-    with pytest.raises(ValueError, match="cannot see"):
-        await stream.read(UserImage(np.zeros((8, 8, 3), np.uint8)))
-    await stream.read(UserText("hello"))
 
 
 async def test_streams_are_bounded(instance: EmbeddedInstance) -> None:

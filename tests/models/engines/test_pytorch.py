@@ -18,6 +18,7 @@ from models.base import (
     Conversation,
     FunctionCall,
     FunctionOutput,
+    ImageDetail,
     Tool,
     UserImage,
     UserSound,
@@ -132,6 +133,18 @@ async def test_the_verdict_is_what_the_whole_prompt_gives(
     scores = model.language.logits(model.language(whole))[0, -1, list(prompt.states.ids)]
     wanted = scores.double().softmax(-1).tolist()
     assert [verdict.query, verdict.noise, verdict.text] == pytest.approx(wanted, abs=1e-6)
+
+
+async def test_a_picture_of_high_detail_is_read_in_tiles(instance: PytorchInstance) -> None:
+    used = []
+    details: tuple[ImageDetail, ...] = ("low", "auto", "high")
+    for detail in details:
+        stream = await instance.open(Conversation())
+        before = stream.room()
+        await stream.read(UserImage(np.zeros((56, 112, 3), np.uint8), detail))
+        used.append(before - stream.room())
+    assert used[0] == used[1]
+    assert used[2] - used[0] == 2 * 4  # two tiles and the whole instead of the whole, 4 tokens each
 
 
 async def test_a_long_segment_is_cut_where_it_is_quiet(

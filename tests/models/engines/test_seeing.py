@@ -13,39 +13,19 @@ from models.base import Conversation, UserImage, UserText
 from models.engines.bundle import Bundle
 from models.engines.listening import Listener
 from models.engines.memory import Memory
-from models.engines.nano_torch import TorchNetworks
 from models.engines.networks import Networks
-from models.training.export import Parts, export_exact, quantise
-from models.vita.config import VisionConfig
+from models.training.export import Parts
 from models.vita.images import normalise, tiles
-from models.vita.vision import Eyes
-from tests.models.engines.conftest import tiny_parts, torch_networks
+from tests.models.engines.conftest import torch_networks
 
-EYES = VisionConfig(width=32, layers=1, heads=2, feed_forward=64, image=32, patch=8, stem=(8, 16))
+TOKENS = 4  # of one picture
 RED = np.full((30, 40, 3), (220, 20, 20), np.uint8)
 BLUE = np.full((50, 40, 3), (20, 20, 220), np.uint8)
 
 
-def seeing_parts() -> Parts:
-    parts = tiny_parts()
-    torch.manual_seed(3)
-    model = replace(parts.config.model, vision=EYES, speech=None)
-    eyes = Eyes(EYES, model.language.width).eval().requires_grad_(False)
-    config = replace(parts.config, model=model)
-    return replace(parts, config=config, eyes=eyes, speech=None, codec=None)
-
-
 @pytest.fixture(scope="module")
-def parts() -> Parts:
-    return seeing_parts()
-
-
-@pytest.fixture(scope="module")
-def networks(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Networks]:
-    exact: Path = export_exact(parts, tmp_path_factory.mktemp("exact"))
-    eight = quantise(exact, tmp_path_factory.mktemp("eight"))
-    of_torch: TorchNetworks = replace(torch_networks(parts), eyes=parts.eyes)
-    return {"exact": Bundle.read(exact), "eight": Bundle.read(eight), "torch": of_torch}
+def networks(parts: Parts, exact_folder: Path, bundle: Bundle) -> dict[str, Networks]:
+    return {"exact": Bundle.read(exact_folder), "eight": bundle, "torch": torch_networks(parts)}
 
 
 def remembering(networks: Networks) -> Memory:
@@ -65,10 +45,11 @@ def read(memory: Memory, *items: UserImage | UserText) -> None:
 def test_vectors_are_those_of_the_reference(
     parts: Parts, networks: dict[str, Networks], picture: np.ndarray
 ) -> None:
-    assert parts.eyes is not None
-    tile = normalise(tiles(picture, 1, EYES.image))
+    vision = parts.config.model.vision
+    assert parts.eyes is not None and vision is not None
+    tile = normalise(tiles(picture, 1, vision.image))
     expected = parts.eyes(torch.from_numpy(tile))[0].numpy()
-    assert expected.shape == (EYES.tokens, parts.config.model.language.width)
+    assert expected.shape == (vision.tokens, parts.config.model.language.width)
     for name, allowed in (("torch", 1e-5), ("exact", 1e-4), ("eight", 0.03)):
         difference = np.abs(networks[name].look(tile) - expected).max()
         assert difference <= allowed * np.abs(expected).max(), name
@@ -79,10 +60,10 @@ def test_a_picture_stands_in_the_user_s_turn(networks: dict[str, Networks], name
     memory = remembering(networks[name])
     before = memory.room()
     read(memory, UserImage(RED))
-    assert before - memory.room() == 1 + 1 + EYES.tokens  # <user> <image> vectors
+    assert before - memory.room() == 1 + 1 + TOKENS  # <user> <image> vectors
     assert memory.state.open and not memory.state.spoken
     read(memory, UserImage(BLUE))
-    assert before - memory.room() == 1 + 2 * (1 + EYES.tokens)
+    assert before - memory.room() == 1 + 2 * (1 + TOKENS)
 
 
 @pytest.mark.parametrize("name", ["exact", "eight", "torch"])
@@ -109,8 +90,11 @@ def test_a_mark_before_a_picture_forgets_it(networks: dict[str, Networks]) -> No
 
 
 def test_the_blind_say_so(bundle: Bundle) -> None:
-    memory = remembering(bundle)
+    model = replace(bundle.config.model, vision=None)
+    blind = replace(bundle, config=replace(bundle.config, model=model), vision=None)
+    memory = remembering(blind)
     room = memory.room()
     with pytest.raises(ValueError, match="cannot see"):
         read(memory, UserImage(RED))
     assert memory.room() == room
+    read(memory, UserText("hello"))
