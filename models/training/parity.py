@@ -22,7 +22,7 @@ from models.engines.writing import Writer
 from models.training.export import Parts
 from models.vita.cache import growing
 from models.vita.letters import Spelling, spell
-from models.vita.nano_prompt import END, SPECIAL
+from models.vita.nano_prompt import END, SLOW, SPECIAL
 from models.vita.recital import BOS, PADDING, START, Choice, Recital
 from models.vita.recital import END as END_OF_SPEECH
 from models.vita.speech_decoder import SpeechDecoder
@@ -124,18 +124,19 @@ def _written(bundle: Bundle, memory: Memory, max_tokens: int) -> list[int]:
 
 
 def _greedy(parts: Parts, bundle: Bundle, vectors: Tensor, max_tokens: int) -> list[int]:
-    """The reference's answer: token ids without the end."""
-    ids, end = list[int](), bundle.prompt.ids[END]
-    barred = [bundle.prompt.ids[name] for name in SPECIAL if name != END]
+    """The reference's answer: token ids without the end and without the wish to be slow."""
+    ids, end, slow = list[int](), bundle.prompt.ids[END], bundle.prompt.ids[SLOW]
+    barred = [bundle.prompt.ids[name] for name in SPECIAL if name not in (END, SLOW)]
     past, start = parts.language.start(), 0
     while len(ids) < max_tokens:
         hidden, past = parts.language.read(vectors, past, start)
         start += vectors.shape[1]
         logits = parts.language.logits(hidden[0, -1])
-        logits[barred] = -torch.inf
+        logits[barred if start == vectors.shape[1] else [*barred, slow]] = -torch.inf
         if (token := int(logits.argmax())) == end:
             break
-        ids.append(token)
+        if token != slow:
+            ids.append(token)
         vectors = parts.language.embed(torch.tensor([[token]]))
     return ids
 
