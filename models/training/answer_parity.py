@@ -8,10 +8,12 @@ from tempfile import TemporaryDirectory
 
 from audio.frame import Samples
 from models.engines.bundle import Bundle
+from models.training.drawing import Pixels, draw
 from models.training.export import export
 from models.training.handover import read_run
 from models.training.parity import Parity, compare
 from models.training.pinyin import is_chinese, toned
+from models.training.skills import images
 from models.training.skills.registry import dialogue
 from models.training.synthesis import speak
 from models.training.voices import evaluation_voice, mandarin_voice
@@ -35,10 +37,19 @@ def spoken(texts: list[str], seed: int = 6) -> list[Samples]:
     return said
 
 
-def answer_parity(run: Path, tokenizer: Path, typed: int = 40, heard: int = 40) -> Parity:
+def pictures(count: int, seed: int = 7) -> list[Pixels]:
+    """Drawn scenes kept back from training."""
+    random = Random(seed)
+    return [draw(images.scene(random, held_out=True)).pixels for _ in range(count)]
+
+
+def answer_parity(
+    run: Path, tokenizer: Path, typed: int = 40, heard: int = 40, seen: int = 20
+) -> Parity:
     """Export a run's folder as it will be served, and compare. Raises FileNotFoundError."""
     parts = read_run(run, tokenizer)
     texts = questions(typed + heard)
     with TemporaryDirectory() as folder:
         bundle = Bundle.read(export(parts, Path(folder)))
-        return compare(parts, bundle, texts[:typed], spoken(texts[typed:]))
+        clips = spoken(texts[typed:])
+        return compare(parts, bundle, texts[:typed], clips, pictures=pictures(seen))

@@ -14,18 +14,21 @@ import torch
 from torch import Tensor
 
 from audio.features import FilterBank
-from models.base import AnswerOptions, Samples, UserText
+from models.base import AnswerOptions, Samples, UserImage, UserText
 from models.engines.bundle import Bundle
 from models.engines.listening import Listener
 from models.engines.memory import Memory
 from models.engines.writing import Writer
 from models.training.export import Parts
 from models.vita.cache import growing
+from models.vita.images import Pixels, normalise, tiles
 from models.vita.letters import Spelling, spell
 from models.vita.nano_prompt import END, SLOW, SPECIAL
 from models.vita.recital import BOS, PADDING, START, Choice, Recital
 from models.vita.recital import END as END_OF_SPEECH
 from models.vita.speech_decoder import SpeechDecoder
+
+ASKED = "what do you see"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +57,21 @@ def compare(
     questions: Sequence[str],
     clips: Sequence[Samples] = (),
     sentences: Sequence[str] = (),
+    pictures: Sequence[Pixels] = (),
     *,
     max_tokens: int = 48,
 ) -> Parity:
-    """`clips` are whole questions, [n] at 16 kHz; each is answered too."""
+    """`clips` are whole questions, [n] at 16 kHz; each is answered too, and so is ASKED of each of
+    the pictures."""
     with torch.inference_mode():
         typed = [_typed_equal(parts, bundle, text, max_tokens) for text in questions]
         heard = [_heard(parts, bundle, clip, max_tokens) for clip in clips]
+        seen = [_seen_equal(parts, bundle, picture, max_tokens) for picture in pictures]
         spoken = [_codes_equal(parts, bundle, text) for text in sentences]
     differences = [difference for _, _, difference in heard]
     return Parity(
-        answers=len(typed) + len(heard),
-        answers_equal=sum(typed) + sum(equal for equal, _, _ in heard),
+        answers=len(typed) + len(seen) + len(heard),
+        answers_equal=sum(typed) + sum(seen) + sum(equal for equal, _, _ in heard),
         clips=len(heard),
         states_equal=sum(equal for _, equal, _ in heard),
         state_difference=max(differences, default=0.0),
@@ -81,6 +87,20 @@ def _typed_equal(parts: Parts, bundle: Bundle, text: str, max_tokens: int) -> bo
     ids = [*prompt.user(), *prompt.typed(text), *prompt.state(False)]
     vectors = parts.language.embed(torch.tensor([ids]))
     return _greedy(parts, bundle, vectors, max_tokens) == _written(bundle, memory, max_tokens)
+
+
+def _seen_equal(parts: Parts, bundle: Bundle, pixels: Pixels, max_tokens: int) -> bool:
+    prompt, memory, embed = bundle.prompt, _memory(bundle), parts.language.embed
+    assert parts.eyes is not None
+    for item in (UserImage(pixels), UserText(ASKED)):
+        for _ in memory.reading(item):
+            pass
+    tile = normalise(tiles(pixels, 1, parts.eyes.vision.config.image))
+    before, behind = [*prompt.user(), *prompt.image()], prompt.typed(ASKED) + prompt.state(False)
+    placed = (embed(torch.tensor([before])), parts.eyes(torch.from_numpy(tile)),
+              embed(torch.tensor([behind])))  # fmt: skip
+    answer = _greedy(parts, bundle, torch.cat(placed, 1), max_tokens)
+    return answer == _written(bundle, memory, max_tokens)
 
 
 def _heard(

@@ -25,9 +25,11 @@ def exact(exact_folder: Path) -> Bundle:
 def test_the_form_changes_nothing(parts: Parts, exact: Bundle) -> None:
     random = np.random.default_rng(5)
     clips = [(0.1 * random.standard_normal(n)).astype(np.float32) for n in (9_000, 20_480)]
-    report = compare(parts, exact, QUESTIONS, clips, ["paris.", "it is the capital of france."])
+    sentences = ["paris.", "it is the capital of france."]
+    pictures = [np.full((20, 30, 3), tone, np.uint8) for tone in (20, 220)]
+    report = compare(parts, exact, QUESTIONS, clips, sentences, pictures)
     assert report.holds
-    assert report.answers == 5
+    assert report.answers == 3 + 2 + 2
     assert report.codes > 10
     assert report.codes_equal == report.codes
     assert report.state_difference < 1e-4
