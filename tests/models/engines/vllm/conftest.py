@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
+import pytest
 import pytest_asyncio
+
+from models.vita.config import VitaConfig
+from tests.models.vita import released_folder
 
 if TYPE_CHECKING:
     from models.engines.vllm.engines import Engines
@@ -25,10 +31,23 @@ async def nano() -> AsyncIterator[Engines]:
         yield engines
 
 
+@pytest.fixture(scope="session")
+def vita_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint in the released layout, with heads as wide as vLLM's CPU kernels want."""
+    usual = released_folder.config
+
+    def wide(kind: str, vocabulary: int) -> VitaConfig:
+        config = usual(kind, vocabulary)
+        return replace(config, language=replace(config.language, heads=2, key_value_heads=1))
+
+    with patch.object(released_folder, "config", wide):
+        return released_folder.write_released(tmp_path_factory.mktemp("wide") / "VITA-1.5")
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def vita(released: Path) -> AsyncIterator[Engines]:
-    """A tiny VITA-1.5 folder on one engine for both instances."""
+async def vita(vita_folder: Path) -> AsyncIterator[Engines]:
+    """Its language model on one engine for both instances."""
     from tests.models.engines.vllm.engine_room import running
 
-    async with running(released, topology="single") as engines:
+    async with running(vita_folder, topology="single") as engines:
         yield engines

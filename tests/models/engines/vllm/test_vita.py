@@ -18,8 +18,8 @@ from tests.models.vita.released_folder import ANSWER
 HISTORY = Conversation((Instructions("be brief"),))
 
 
-async def test_probes_and_answers_are_those_of_torch(vita: Engines, released: Path) -> None:
-    reference = PytorchInstance(load_pytorch(released, "cpu"), "reference")
+async def test_probes_and_answers_are_those_of_torch(vita: Engines, vita_folder: Path) -> None:
+    reference = PytorchInstance(load_pytorch(vita_folder, "cpu"), "reference")
     async with instances_of(vita) as (first, _):
         ours, theirs = await first.open(HISTORY), await reference.open(HISTORY)
         samples = sound(1.3)
@@ -36,9 +36,9 @@ async def test_probes_and_answers_are_those_of_torch(vita: Engines, released: Pa
     await reference.close()
 
 
-async def test_images_enter_as_features(vita: Engines, released: Path) -> None:
+async def test_images_enter_as_features(vita: Engines, vita_folder: Path) -> None:
     pixels = np.random.default_rng(2).integers(0, 255, (60, 80, 3), np.uint8)
-    reference = PytorchInstance(load_pytorch(released, "cpu"), "reference")
+    reference = PytorchInstance(load_pytorch(vita_folder, "cpu"), "reference")
     async with instances_of(vita) as (first, _):
         rooms = []
         for instance in (first, reference):
