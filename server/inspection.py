@@ -37,26 +37,28 @@ def command(
         raise typer.Exit(1)
 
 
-def memory(found: Inspection) -> str:
+def memory(found: Inspection) -> list[str]:
     """What it takes where it runs: two bytes a number on a GPU, four on a CPU."""
     weights, cache = found.numbers / _MEBIBYTE, found.cached_numbers(_TOKENS) / _MEBIBYTE
-    return (
-        f"in memory: {2 * weights:,.0f} MiB on a GPU (bfloat16), {4 * weights:,.0f} MiB on a CPU "
-        f"(float32), once for all instances; and for each conversation on each instance "
-        f"{2 * cache:,.0f} or {4 * cache:,.0f} MiB for {_TOKENS:,} tokens"
-    )
+    return [
+        f"in memory, once for all instances: {2 * weights:,.1f} MiB on a GPU (bfloat16), "
+        f"{4 * weights:,.1f} MiB on a CPU (float32)",
+        f"for each conversation on each instance: {2 * cache:,.1f} MiB on a GPU, "
+        f"{4 * cache:,.1f} MiB on a CPU",
+    ]
 
 
 def show(found: Inspection, name: str, console: Console) -> None:
     """Parts as a table, then the notes, the faults and the licence."""
-    table = Table("part", "parameters", "MiB as stored", title=f"{name} ({found.config.template})")
+    table = Table("part", title=f"{name} ({found.config.template})")
+    for heading in ("parameters", "MiB as stored"):
+        table.add_column(heading, justify="right")
     for part in found.parts:
         table.add_row(part.name, f"{part.parameters:,}", f"{part.bytes / _MEBIBYTE:,.1f}")
-    table.add_row("all", "", f"{found.bytes / _MEBIBYTE:,.1f}")
+    table.add_row("all", f"{found.numbers:,}", f"{found.bytes / _MEBIBYTE:,.1f}")
     console.print(table)
-    console.print(memory(found))
-    for note in found.notes:
-        console.print(note, markup=False)
+    for line in (*memory(found), *found.notes):
+        console.print(line, markup=False)
     if not found.has_tokenizer:
         console.print("no tokenizer.json: it cannot converse", style="red")
     for problem in found.problems:

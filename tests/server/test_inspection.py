@@ -23,6 +23,7 @@ def test_a_folder_is_shown_and_converted(released: Path, tmp_path: Path) -> None
     assert shown.exit_code == 0
     assert "language" in shown.output
     assert "research" in shown.output
+    assert "on a GPU (bfloat16)" in shown.output
     made = runner.invoke(app, ["convert", str(released), str(target), "--numbers", "bfloat16"])
     assert made.exit_code == 0
     first, second = (
