@@ -22,7 +22,11 @@ PATIENCE = {
     Eagerness.HIGH: 2.0,
 }
 # A query that is not sure is committed so much later: meanwhile it is asked anew, or goes on.
-DOUBT = 0.24
+DOUBT = 0.12
+# What turns to a query only so long after that was not finished by its voice: long silence makes
+# any verdict a little more of a query. It must be CERTAIN, or it waits as an unfinished one.
+LATE = 0.25
+CERTAIN = 0.8
 # A segment that is no query is closed after this much silence.
 CLOSE_AFTER = 0.5
 # Below this much query evidence an unfinished turn is given up, not answered.
@@ -53,6 +57,11 @@ def is_sure(verdict: Verdict, settings: Settings) -> bool:
     return verdict.query >= max(settings.query_threshold, settings.sure_threshold)
 
 
+def takes(verdict: Verdict, settings: Settings) -> bool:
+    """Does it stop an answer when it ends? Who wants the turn says it clearly."""
+    return verdict.query >= settings.take_threshold
+
+
 def is_noise(verdict: Verdict | None, settings: Settings) -> bool:
     """Has it been judged, and as nothing for the assistant?"""
     return verdict is not None and verdict.noise >= settings.noise_threshold
@@ -72,11 +81,9 @@ def judge_silence(
     if verdict is None:
         return Endpoint.FAIL if silence >= VERDICT_PATIENCE else Endpoint.WAIT
     if is_query(verdict, settings):
-        if silence < next_look(verdict, settings, over_answer=over_answer):
+        if silence < next_look(verdict, settings, silence, over_answer=over_answer):
             return Endpoint.WAIT
-        # Over an answer a doubtful query takes no turn: who wants it says more.
-        is_taken = is_sure(verdict, settings) or not over_answer
-        return Endpoint.COMMIT if is_taken else Endpoint.IGNORE
+        return Endpoint.IGNORE if over_answer and not takes(verdict, settings) else Endpoint.COMMIT
     if is_noise(verdict, settings):
         return Endpoint.IGNORE if silence >= CLOSE_AFTER else Endpoint.WAIT
     if silence < PATIENCE[settings.eagerness]:
@@ -86,14 +93,34 @@ def judge_silence(
     return Endpoint.ABANDON
 
 
-def next_look(verdict: Verdict | None, settings: Settings, *, over_answer: bool = False) -> float:
-    """Silence at which `judge_silence` next changes its mind, seconds."""
+def next_look(
+    verdict: Verdict | None, settings: Settings, silence: float = 0.0, *, over_answer: bool = False
+) -> float:
+    """Silence at which `judge_silence`, having waited at `silence`, changes its mind, seconds."""
     if verdict is None:
         return VERDICT_PATIENCE
     if is_query(verdict, settings):
-        if is_sure(verdict, settings):
-            return endpoint_delay(settings)
-        return CLOSE_AFTER if over_answer else endpoint_delay(settings) + DOUBT
+        return _look_at_query(verdict, settings, silence, over_answer)
     if is_noise(verdict, settings):
         return CLOSE_AFTER
     return PATIENCE[settings.eagerness]
+
+
+def _look_at_query(
+    verdict: Verdict, settings: Settings, silence: float, over_answer: bool
+) -> float:
+    if over_answer and not takes(verdict, settings):
+        return CLOSE_AFTER
+    delay = endpoint_delay(settings)
+    if _came_late(verdict, silence, settings):
+        return max(PATIENCE[settings.eagerness], delay)
+    return delay if is_sure(verdict, settings) else delay + DOUBT
+
+
+def _came_late(verdict: Verdict, silence: float, settings: Settings) -> bool:
+    return silence > endpoint_delay(settings) + DOUBT + LATE and verdict.query < CERTAIN
+
+
+def is_ripe(verdict: Verdict, silence: float, settings: Settings) -> bool:
+    """May its answer be prepared? A stream that has begun to answer judges no more."""
+    return is_sure(verdict, settings) and not _came_late(verdict, silence, settings)

@@ -45,6 +45,7 @@ class Listening:
         self.num_segments = 0
         self.heard_until = 0.0  # user audio
         self.noted_at = 0.0  # session time of the newest window
+        self.looked_silence = 0.0  # when it was last judged
         self.closed_at = 0.0  # user audio: nothing before it belongs to the next segment
 
     @property
@@ -159,7 +160,7 @@ class Listening:
         if segment is None or segment.is_forced:
             return
         self.overlap.watch(segment, now)
-        silence = self._silence(segment, now)
+        silence = self.looked_silence = self._silence(segment, now)
         if self.floor.user is not UserState.PAUSED:
             if self.heard_until - segment.onset >= endpointing.LONGEST_SEGMENT:
                 self._end_longest(segment, now)
@@ -268,7 +269,7 @@ class Listening:
             return endpointing.VERDICT_PATIENCE if is_late else self.settings.silence_duration
         verdict = segment.verdict if segment.verdict_is_final else None
         over = self.overlap.is_over(segment)
-        return endpointing.next_look(verdict, self.settings, over_answer=over)
+        return endpointing.next_look(verdict, self.settings, self.looked_silence, over_answer=over)
 
     def configure(self, settings: Settings) -> None:
         if settings.turn_detection is not self.settings.turn_detection and self.segment is not None:

@@ -37,7 +37,7 @@ class Settings:
     # semantic_vad: how much of the probability a state needs to act (per-state sensitivity)
     query_threshold: float = 0.5
     noise_threshold: float = 0.5
-    sure_threshold: float = 0.75  # a query below it is asked anew before it is committed
+    sure_threshold: float = 0.6  # a query below it is asked anew before it is committed
     take_threshold: float = 0.7  # query plus unfinished, over an answer
     endpoint_delay: float | None = None  # None: as the eagerness says
     speculate: bool = True

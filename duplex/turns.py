@@ -85,7 +85,8 @@ class Turns:
             return
         if segment.voiced < endpointing.LEAST_VOICE:
             return
-        if endpointing.is_sure(segment.verdict, settings):
+        silence = segment.verdict_until - segment.last_voiced
+        if endpointing.is_ripe(segment.verdict, silence, settings):
             response = self.answering.start(
                 now,
                 options=settings.answer,

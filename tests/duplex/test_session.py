@@ -59,7 +59,7 @@ def test_the_endpointing_delay_counts_from_the_last_voiced_sample(
     assert delay - 1e-6 <= started - end <= delay + 2 * 0.032
 
 
-DOUBTFUL = Verdict(query=0.6, noise=0.1, unfinished=0.3)
+DOUBTFUL = Verdict(query=0.55, noise=0.1, unfinished=0.35)
 
 
 def test_a_query_that_is_not_sure_is_committed_later() -> None:
@@ -75,12 +75,43 @@ def test_a_query_that_is_not_sure_is_committed_later() -> None:
 def test_a_doubtful_query_goes_on_without_having_been_answered() -> None:
     stage = Scene(verdict=DOUBTFUL)
     stage.hear(1.0, True)
-    stage.hear(0.3, False)
+    stage.hear(0.22, False)
     assert stage.all(do.StartAnswer) == []
     stage.hear(0.5, True)
     stage.verdict = QUERY
     stage.hear(1.0, False)
     assert len(stage.all(do.ResponseStarted)) == 1
+
+
+@pytest.mark.parametrize(
+    ("late", "waited"), [(0.7, 4.0), (0.9, 0.8)]
+)  # silence itself makes it a query, or it is certain
+def test_what_turns_to_a_query_only_by_silence_waits(late: float, waited: float) -> None:
+    stage = Scene(verdict=UNFINISHED)
+    stage.hear(1.0, True)
+    stage.hear(0.8, False)
+    assert stage.segment is not None
+    end = stage.audio - 0.8
+    query = Verdict(query=late, noise=0.05, unfinished=0.95 - late)
+    stage.verdict = query
+    stage.judge(query)
+    assert bool(stage.all(do.StartAnswer)) is (waited < 1.0)  # nothing is prepared in doubt
+    for _ in range(120):
+        stage.hear(0.032, False)
+    stage.advance(0.5)
+    started = next(stage.times(do.ResponseStarted))
+    assert started - end == pytest.approx(waited, abs=0.1)
+
+
+def test_a_late_doubtful_query_leaves_no_deadline_behind() -> None:
+    stage = Scene(verdict=UNFINISHED)
+    stage.hear(1.0, True)
+    stage.hear(0.2, False)
+    stage.advance(0.8)  # no audio comes any more
+    assert stage.segment is not None
+    stage.judge(DOUBTFUL)
+    assert stage.session.deadline is not None
+    assert stage.session.deadline > stage.now
 
 
 def test_a_chunk_that_ended_before_the_flush_changes_no_verdict() -> None:
