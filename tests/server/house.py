@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from blockbuster import BlockBuster
+from fastapi import FastAPI
 from openai import AsyncOpenAI
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -64,13 +65,17 @@ class House:
             "sessions_per_pair": 2,
         }
         self.settings = ServerSettings(**(given | settings))
-        self.app = create_app(self.settings, Engine((self.instances,), detector))
-        self.service: Service = self.app.state.service
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server = new_server(self.app, self.settings)
+        self.serve(create_app(self.settings, Engine((self.instances,), detector)))
         # From start to end, a call of ours that blocks the event loop breaks the session.
         self._guard = BlockBuster(["server", "duplex", "audio"])
+
+    def serve(self, app: FastAPI) -> None:
+        """What is served from the start on."""
+        self.app = app
+        self.service: Service = app.state.service
+        self._server = new_server(app, self.settings)
 
     async def __aenter__(self) -> House:
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
