@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from models.base import Instance
+from models.engines.vllm.engines import Engines
 from tests.models.engines import test_conformance as suite
 from tests.models.engines.vllm.engine_room import instances_of
 
@@ -15,8 +16,10 @@ pytestmark = pytest.mark.timeout(600)  # the first of all starts engines
 
 
 @pytest_asyncio.fixture(params=["nano", "vita"])
-async def instances(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Instance, Instance]]:
-    async with instances_of(request.getfixturevalue(request.param)) as pair:
+async def instances(
+    request: pytest.FixtureRequest, nano: Engines, vita: Engines
+) -> AsyncIterator[tuple[Instance, Instance]]:
+    async with instances_of({"nano": nano, "vita": vita}[request.param]) as pair:
         yield pair
 
 
