@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-STAGES = ("listening", "speech", "codec")
+STAGES = ("listening", "speech", "codec", "codec-mandarin")
 LARGEST = 1e3
 CONFIG = "config"  # metadata key: the model's configuration, where the stage carries one
 
