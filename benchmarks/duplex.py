@@ -20,7 +20,9 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main(
-    only: Annotated[list[str] | None, typer.Argument(help="Scenes to play; all if none.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Argument(help="Scenes to play (SCENE or SCENE:TRIALS); all if none")
+    ] = None,
     sessions: Annotated[int, typer.Option(min=1, help="Conversations at a time.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Trials of each scene.")] = None,
     split: Annotated[str, typer.Option(help="Part of the manifest: train, dev, all.")] = "dev",
@@ -57,16 +59,26 @@ def _plans(
     if public is not None:
         samples = read_samples(public)[:limit]
         return [("full-duplex-bench", [public_trial(s, n) for n, s in enumerate(samples)])]
-    scenes = [scene for scene in read_scenes() if not only or scene.name in only]
-    if missing := set(only) - {scene.name for scene in scenes}:
+    scenes = {scene.name: scene for scene in read_scenes()}
+    wanted = [_asked(entry, limit) for entry in only] or [(name, limit) for name in scenes]
+    if missing := {name for name, _ in wanted} - set(scenes):
         raise typer.BadParameter(f"no such scene: {', '.join(sorted(missing))}")
     plans: list[Plan] = []
-    for scene in scenes:
+    for name, most in wanted:
+        scene = scenes[name]
         try:
-            plans.append((scene.name, build(scene, material, seed=seed, limit=limit)))
+            plans.append((scene.name, build(scene, material, seed=seed, limit=most)))
         except MissingMaterial as missing_material:
             plans.append((scene.name, str(missing_material)))
     return plans
+
+
+def _asked(entry: str, limit: int | None) -> tuple[str, int | None]:
+    """`SCENE` or `SCENE:TRIALS`."""
+    name, colon, count = entry.partition(":")
+    if colon and not (count.isdecimal() and int(count)):
+        raise typer.BadParameter(f"{entry}: SCENE:TRIALS is wanted, as in echo:20")
+    return name, int(count) if colon else limit
 
 
 if __name__ == "__main__":

@@ -47,6 +47,8 @@ def _draw_voice(axes: Any, story: Story) -> None:
     echoes = [now for now, voice, echo in story.voice if echo and voice >= _VOICED]
     axes.plot(echoes, [1.02] * len(echoes), ".", color="tab:purple", markersize=3, label="echo")
     axes.set(ylabel="voice", ylim=(0, 1.1))
+    if echoes:
+        axes.legend(loc="upper left", fontsize="x-small")
 
 
 def _draw_verdicts(axes: Any, story: Story) -> None:
@@ -72,6 +74,9 @@ def _draw_states(axes: Any, story: Story) -> None:
         axes.plot([now], [0.5], marker="$⇅$", color="tab:blue", markersize=10)
     axes.set_yticks([0, 1], ["assistant", "user"])
     axes.set_ylim(-0.5, 2.6)
+    for name, colour in _COLOURS.items():
+        axes.bar([0], [0], color=colour, label=name)  # for the legend alone
+    axes.legend(loc="upper left", ncols=len(_COLOURS), fontsize="x-small")
 
 
 def _draw_stretches(axes: Any, stretches: list[Stretch], height: int) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import typer
 
+from benchmarks.duplex import _plans
 from benchmarks.material import (
     Material,
     MissingMaterial,
@@ -172,3 +174,13 @@ def test_spoken_scenes_need_no_data() -> None:
     assert interruption.clip.seconds > 0.5
     assert interruption.after_answer is not None
     assert 1.0 <= interruption.after_answer <= 3.0
+
+
+def test_scenes_are_asked_for_by_name_and_number(data: Path) -> None:
+    plans = _plans(Material(data, "dev"), ["turn-taking:2", "noise-in-silence"], 0, 5, None)
+    (first, trials), (second, why) = plans
+    assert (first, len(trials), second) == ("turn-taking", 2, "noise-in-silence")
+    assert "noise" in str(why)
+    for wrong in ("turn-taking:none", "no-such-scene"):
+        with pytest.raises(typer.BadParameter):
+            _plans(Material(data, "dev"), [wrong], 0, None, None)
