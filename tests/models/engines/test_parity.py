@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from models.training.parity import compare
 
 pytestmark = pytest.mark.timeout(300)  # the first of all exports a model
 
-QUESTIONS = ("what is the capital of france", "hello there", "set timer three minutes")
+QUESTIONS = ("what is the capital of france", "hello there", "tell me a story")
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +47,7 @@ def test_eight_bits_change_little(parts: Parts, bundle: Bundle) -> None:
 def test_a_difference_is_seen(parts: Parts, exact: Bundle) -> None:
     """A comparison that cannot fail would be worth nothing."""
     other = exact.table[::-1].copy()
-    broken = Bundle(
-        exact.config, exact.prompt, other, exact.listening, exact.language, exact.voice, 0
-    )
+    broken = replace(exact, table=other)
     report = compare(parts, broken, QUESTIONS)
     assert report.answers_equal < report.answers
     assert not report.holds
