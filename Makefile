@@ -39,7 +39,7 @@ test-vllm: $(VLLM)/state
 run-vllm: $(VLLM)/newest
 	OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_SOURCES=$(VLLM)/newest \
 	timeout --kill-after 10 1500 $(VLLM)/bin/python -m pytest -p no:cacheprovider \
-		-c tests/models/engines/vllm/pytest.ini --rootdir . --confcutdir . tests/models/engines/vllm
+		-c tests/models/engines/vllm/engines.ini --rootdir . --confcutdir . tests/models/engines/vllm
 
 # The wheels that are taken out again are built for CUDA and break others, or are ballast here.
 $(VLLM)/state: requirements/dev.lock pyproject.toml
