@@ -104,8 +104,9 @@ async def _answer(stream: Any, heard: asyncio.Event, times: Times) -> None:
                     last = now
                 if heard.is_set():
                     break
-            began = time.perf_counter()
-        times.abort.append(time.perf_counter() - began)
+            broken, began = heard.is_set(), time.perf_counter()
+        if broken:
+            times.abort.append(time.perf_counter() - began)
         await stream.rewind(mark)
 
 
