@@ -69,7 +69,7 @@ class StreamContext:
         known = agreed = 0
         while known < len(self.read):
             key = self.read[known][0]
-            place = _after_frames(notes, agreed, lambda note, key=key: note.key == key)
+            place = _after_frames(notes, agreed, _with(key))
             if place is None:
                 break
             known, agreed = known + 1, place + 1
@@ -96,6 +96,10 @@ def _after_frames(notes: Sequence[Note], start: int, is_it: Callable[[Note], boo
         if not may_be_missed(notes[place]):
             return None
     return None
+
+
+def _with(key: str) -> Callable[[Note], bool]:
+    return lambda note: note.key == key
 
 
 def is_frame(note: Note) -> bool:

@@ -19,6 +19,7 @@ from audio.recent import RecentAudio
 from audio.voice_end import VoiceEnd
 from duplex import actions as do
 from duplex import events as happened
+from duplex.context import readable
 from duplex.outlet import AnswerOutlet, AnswerSound
 from duplex.pair import Lease
 from duplex.partner import Partner
@@ -255,7 +256,7 @@ class Orchestrator:
     def _answer_beside(self, action: do.StartAnswer, now: float) -> None:
         items = action.items
         if items is None:
-            notes = self.session.journal(now)
+            notes = readable(self.session.journal(now))
             items = tuple(self._sounds.resolve(note.content) for note in notes)
         opening = Conversation(self._conversation.items + items, self._conversation.tools)
         self._roles.answer_beside(action.response_id, action.options, opening)

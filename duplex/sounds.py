@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio.frame import Samples
-from duplex.conversation import Heard, Knowledge
+from duplex.conversation import Heard, Knowledge, Outdated
 from models.base import Item, UserSound
 
 # Items whose sound is kept; older ones answer `retrieve` without audio and are read as words.
@@ -47,6 +47,8 @@ class Sounds:
 
     def resolve(self, content: Knowledge) -> Item:
         """What a stream reads for an entry of the journal."""
+        if isinstance(content, Outdated):
+            raise ValueError("an outdated picture is not read")
         if not isinstance(content, Heard):
             return content
         sound = self._items.get(content.item_id, _Sound())

@@ -66,7 +66,7 @@ def _distance(one: Colour, other: Colour) -> float:
 
 def _background(random: Random, width: int, height: int, paint: Colour) -> Image.Image:
     """One grey or pale tone, or a gradient of two, well apart from the paint."""
-    tones = []
+    tones: list[Colour] = []
     while len(tones) < 2:
         level = random.randrange(256)
         tone = _varied(random, (level, level, level), random.choice((4, 12, 30)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 
@@ -121,7 +122,7 @@ class Heads(nn.Module):
             kept[:, 0] = 1
         mean = (vectors * kept[:, :, None]).sum(1) / kept.sum(1, keepdim=True)
         scores: Tensor = self.out(self.norm(mean))
-        return scores.split(tuple(SIZES.values()), -1)
+        return torch.tensor_split(scores, tuple(accumulate(SIZES.values()))[:-1], -1)
 
 
 class Looking:
@@ -130,7 +131,9 @@ class Looking:
     def __init__(self, eyes: Eyes, album: Album, device: str) -> None:
         self.eyes, self.album, self.device = eyes, album, device
         config = eyes.vision.config
-        self.heads = Heads(eyes.projector[-1].out_features)
+        last = eyes.projector[-1]
+        assert isinstance(last, nn.Linear)
+        self.heads = Heads(last.out_features)
         self.patches = nn.Linear(config.width, 1 + len(SHAPES) + 10 + 2)
 
     def losses(self) -> Losses:

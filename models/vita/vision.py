@@ -141,8 +141,9 @@ class VisionTower(nn.Module):
         for name, scale in self.encoder.named_parameters():
             if name.endswith(("ls1", "ls2")):
                 scale.fill_(1.0)
-        for convolution in embeddings.stem or ():
-            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+        for name, weight in embeddings.named_parameters():
+            if name.startswith("stem") and name.endswith("weight"):
+                nn.init.kaiming_normal_(weight, nonlinearity="relu")
 
     def hidden(self, pixels: Tensor) -> Tensor:
         """The last layer's output, class vector included; there is no final norm."""

@@ -373,6 +373,23 @@ def test_frames_of_a_camera_disturb_neither_answer_nor_monitor() -> None:
     assert filmed_rewinds == rewinds
 
 
+def test_an_answer_beside_the_conversation_reads_no_outdated_frames() -> None:
+    async def main() -> None:
+        async with calling(SHORT) as call:
+            camera = asyncio.create_task(filmed(call))
+            await call.pause(6.0)
+            camera.cancel()
+            asked = happened.ResponseRequested(AnswerOptions(speak=False), in_conversation=False)
+            call.orchestrator.handle(asked)
+            await call.pause(1.0)
+            beside = call.instances[0].streams[1:] + call.instances[1].streams[1:]
+            read = [item for stream in beside for item in stream.memory.items]
+            assert len([item for item in read if isinstance(item, UserImage)]) == 4
+            assert len(call.all(do.ResponseEnded)) == 1
+
+    run_virtual(main())
+
+
 def test_measurements_reach_the_observers() -> None:
     async def main() -> None:
         recorder = Recorder()

@@ -146,7 +146,8 @@ def test_looking_learns() -> None:
     parts = []
     for _ in range(12):
         losses = looking.losses()
-        torch.stack(list(losses.values())).sum().backward()
+        total = torch.stack(list(losses.values())).sum()
+        total.backward()  # type: ignore[no-untyped-call]
         adam.step()
         adam.zero_grad()
         parts.append(float(losses["part"].detach()))
