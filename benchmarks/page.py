@@ -79,7 +79,7 @@ def origins(reports: Reports) -> list[str]:
 
 def curves(reports: Reports) -> list[str]:
     """The end-of-turn curve, beside plain voice activity in the same scene."""
-    lines = []
+    lines: list[str] = []
     for count, report in reports.items():
         scene = report["scenes"].get("end-of-turn", {})
         if not scene.get("curve"):

@@ -28,12 +28,8 @@ def spelled(text: str) -> str:
     """For the letters: "你好" as "ni hao"; other texts as they are."""
     if not is_chinese(text):
         return text
-    joined = " ".join(lazy_pinyin(text, style=Style.NORMAL, errors=_spaced))
+    joined = " ".join(lazy_pinyin(text, style=Style.NORMAL))
     return re.sub(r"[^a-z']+", " ", joined.lower()).strip()
-
-
-def _spaced(other: str) -> list[str]:
-    return [other]
 
 
 @lru_cache(maxsize=20_000)
