@@ -65,7 +65,7 @@ async def _answered(stream: Stream, sound: Samples, times: Times, seed: int) -> 
         times.heard.append(perf_counter() - before)
     asked, made, first = perf_counter(), 0, 0.0
     await stream.hear(chunks[-1], last=True)
-    async with aclosing(stream.answer(AnswerOptions(seed=seed))) as parts:
+    async with aclosing(stream.answer(AnswerOptions(seed=seed))) as parts:  # type: ignore[type-var]
         async for part in parts:
             samples = getattr(part, "samples", None)
             made += 0 if samples is None else len(samples)
