@@ -94,12 +94,12 @@ def _ears_eyes_and_mind(
     minutes: float, people: bool, device: str, threads: int, folder: Path
 ) -> None:
     """Stages one to three in their share of the time."""
-    align(minutes * 0.28, device=device, threads=threads, folder=folder)
+    align(minutes * 0.25, device=device, threads=threads, folder=folder)
     see(minutes * 0.07, device=device, threads=threads, folder=folder)
-    instruct(minutes * 0.25, device=device, threads=threads, folder=folder)
+    instruct(minutes * 0.33, device=device, threads=threads, folder=folder)
     if people:
         transcribe(folder=folder)
-    listen(minutes=minutes * 0.37, device=device, threads=threads, folder=folder)
+    listen(minutes=minutes * 0.32, device=device, threads=threads, folder=folder)
     show(minutes * 0.03, threads=threads, folder=folder)
 
 
