@@ -98,12 +98,15 @@ class WordRecogniser:
 
     def align(self, samples: Samples, words: Sequence[str]) -> list[tuple[str, float, float]]:
         """Words with starts and ends in seconds, the text being known. Raises RuntimeError for a
-        word that is not in its dictionary."""
+        word that is not in its dictionary, and where the words are not to be found."""
         self._decoder.set_align_text(" ".join(words))
         self._decode(samples)
+        parts = self._decoder.seg()
+        if parts is None:
+            raise RuntimeError("the recogniser does not find these words in this sound")
         return [
             (re.sub(r"\(\d+\)$", "", part.word), part.start_frame / 100, (part.end_frame + 1) / 100)
-            for part in self._decoder.seg()
+            for part in parts
             if not part.word.startswith(("<", "["))
         ]
 
