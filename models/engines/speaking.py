@@ -9,6 +9,7 @@ import numpy as np
 
 from models.base import AnswerChunk, SpokenWord
 from models.engines.networks import Networks, SpeechCache
+from models.engines.soft_head import SoftHead
 from models.vita.chunker import Chunker, SpokenChunk
 from models.vita.code_stream import CodeStream
 from models.vita.letters import spell
@@ -69,6 +70,7 @@ class Voice:
         self._chunker = Chunker()
         self._waiting: deque[SpokenChunk] = deque()
         self._stream = CodeStream(networks.acoustics, speed=speed)
+        self._head = SoftHead()
         self._running: _Running | None = None
         self._pending: list[int] = []
         self._words: list[SpokenWord] = []
@@ -131,10 +133,13 @@ class Voice:
         return code
 
     def _sound(self, flush: bool) -> list[AnswerChunk]:
-        samples = self._stream.feed(self._pending)
+        samples = self._head.cut(self._stream.feed(self._pending))
+        self._pending = []
         if flush:
-            samples = np.concatenate((samples, self._stream.flush()))
-        words, self._pending, self._words = tuple(self._words), [], []
+            samples = np.concatenate((samples, self._head.cut(self._stream.flush())))
+        elif not self._head.is_over:
+            return []
+        words, self._words = tuple(self._head.moved(word) for word in self._words), []
         self.sounding = self.sounding or samples.size > 0
         return [AnswerChunk(samples=samples, words=words)] if samples.size or words else []
 
