@@ -150,7 +150,7 @@ class TorchSpeechCache:
 
 
 def _array(tensor: Tensor) -> Array:
-    made: Array = tensor.float().cpu().numpy()
+    made: Array = tensor.detach().float().cpu().numpy()
     return made
 
 

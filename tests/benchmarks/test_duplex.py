@@ -59,7 +59,7 @@ async def test_an_interruption_is_played_scored_and_written(tmp_path: Path) -> N
     settle(result, tmp_path / "traces")
     accounts = result["accounts"]
     assert accounts["sessions"] == accounts["segments"] == 1
-    assert accounts["pending_at_hang_up"] == 1  # the second answer is hung up on
+    assert accounts["pending_at_hang_up"] == 0  # the hang-up decides the second answer
     assert accounts["unbalanced"] == accounts["replayed_otherwise"] == []
     scenes = {"interruption": result, "other": {"skipped": "no data"}}
     path = tmp_path / "duplex-1.json"

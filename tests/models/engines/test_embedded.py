@@ -64,7 +64,7 @@ async def test_two_instances_read_the_weights_once(
     instances = [EmbeddedInstance(bundle, name) for name in "ab"]
     for instance in instances:
         await instance.warm_up()
-    assert len(made) == 5  # listening, language, and three of speech
+    assert len(made) == 6  # listening, language, vision, and three of speech
     for instance in instances:
         await instance.close()
 
