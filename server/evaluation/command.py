@@ -114,8 +114,11 @@ def table(report: dict[str, Any]) -> Table:
     return view
 
 
+_SPARE = 4  # places: a call that has just ended may still hold its own
+
+
 def _flags(model: Path | None, engine: str | None, sessions: int) -> dict[str, Any]:
-    local = {"host": "127.0.0.1", "port": 0, "sessions_per_pair": max(4, sessions)}
+    local = {"host": "127.0.0.1", "port": 0, "sessions_per_pair": sessions + _SPARE}
     return {"model": model, "engine": engine, "log_level": "warning"} | local
 
 
