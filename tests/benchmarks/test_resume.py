@@ -48,6 +48,13 @@ def test_two_ducks_are_two() -> None:
     assert len(found.ducks) == 2
 
 
+def test_two_ducks_that_follow_closely_are_two() -> None:
+    twice = ducked(ducked(REFERENCE, 3000, 9000), 10500, 16000)
+    found = compare(REFERENCE, twice)
+    assert found.is_equal
+    assert len(found.ducks) == 2
+
+
 @pytest.mark.parametrize("kind", ["lost", "doubled", "wrong gain", "one wrong sample"])
 def test_damage_is_seen(kind: str) -> None:
     heard = ducked(REFERENCE, 5000, 12000)
