@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+SPOILED = 250.0  # milliseconds by which the driver may be late at most
 GOALS = Path(__file__).parent / "goals.toml"
 
 
@@ -39,6 +40,11 @@ class Goal:
     def is_reached(self, value: float) -> bool:
         high_enough = self.least is None or value >= self.least
         return high_enough and (self.most is None or value <= self.most)
+
+    def is_spoiled(self, scenes: Mapping[str, Any]) -> bool:
+        """The driver itself was so late that the figure says nothing about the server."""
+        worst: float = scenes.get(self.scene, {}).get("driver", {}).get("worst_ms", 0.0)
+        return worst > SPOILED
 
     def measured(self, scenes: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The figure among these results; None if it was not measured."""

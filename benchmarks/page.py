@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.goals import cell, read_goals
 from benchmarks.passages import capacity, duplex, origin, public_row, soak
+from benchmarks.scene import read_scenes
 
 FOLDER = Path(__file__).parent
 _BEGIN, _END = "<!-- ours: written by benchmarks.page -->", "<!-- end -->"
@@ -63,8 +64,17 @@ def against_goals(reports: Reports) -> list[str]:
         f"|---|---|{'---|' * len(titles)}",
     ]
     for goal in read_goals():
-        cells = [cell(goal, goal.measured(one["scenes"])) for one in reports.values()]
+        cells = [
+            "spoiled: the driver was late"
+            if goal.is_spoiled(one["scenes"])
+            else cell(goal, goal.measured(one["scenes"]))
+            for one in reports.values()
+        ]
         lines.append(f"| {goal.what} | {goal.bound()} | {' | '.join(cells)} |")
+    played = {name for one in reports.values() for name in one["scenes"]}
+    missing = [scene.name for scene in read_scenes() if scene.name not in played]
+    if missing:
+        lines += ["", f"Not played with these weights: {', '.join(missing)}."]
     return [*lines, "", *origins(reports), ""]
 
 

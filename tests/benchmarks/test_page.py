@@ -45,6 +45,7 @@ def test_results_stand_beside_their_goals_with_their_origin(tmp_path: Path) -> N
         "turn-taking": scene(turns),
         "echo": scene(echoes, accounts=accounts),
         "pause": {"skipped": "no recordings", "origin": header(split="dev")},
+        "resume": scene([{"bit_equal_outside_the_duck": True}], driver={"worst_ms": 900.0}),
     }
     text = page(tmp_path, {"duplex-4.json": {"sessions": 4, "scenes": scenes}})
     assert "| answered, people's orders | at least 99 % | 100 % (120 of 120;" in text
@@ -52,6 +53,8 @@ def test_results_stand_beside_their_goals_with_their_origin(tmp_path: Path) -> N
     assert "| self-interruption by echo, of 200 loops | at most 0 % | **1 %** (2 of 200;" in text
     assert "| barge-in stop p50 | at most 400 ms | not measured |" in text
     assert "| 4 | - | - | - | 1.000 (n 120) |" in text
+    assert "| bit-equal outside the duck | at least 100 % | spoiled: the driver was late |" in text
+    assert "Not played with these weights: backchannel-over-answer," in text
     assert "230 segments in 200 sessions" in text
     assert "not exactly one reason: 1" in text
     assert header()["machine"]["processor"] in text
