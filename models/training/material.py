@@ -15,10 +15,13 @@ from models.training.clips import Clip, ClipStore
 from models.training.hearing import Ear
 from models.training.pictured import PicturedMaterial
 from models.training.pinyin import is_chinese, parted, words_of
+from models.training.preceding import OVER_ANSWER, QUESTION, TALK, Preceding, Shares
 from models.training.sequences import Sequence, Sound, Writer
 from models.training.simulation import Simulated, simulate
 from models.training.skills import coffee
-from models.training.skills.exchange import Call, Dialogue, Exchange
+from models.training.skills.exchange import Call, Exchange
+from models.training.skills.mandarin.negatives import BACKCHANNELS as CHINESE_BACKCHANNELS
+from models.training.skills.negatives import BACKCHANNELS as ENGLISH_BACKCHANNELS
 from models.training.skills.registry import CHINESE, dialogue, not_meant
 from models.vita.nano_prompt import NanoPrompt
 
@@ -29,6 +32,7 @@ SPOKEN = {  # shares of skills among spoken conversations: what is asked for mos
     "going on": 4, "repeating": 4, "recalling": 4, "slower": 4, "functions": 7, "saying": 4,
     "offers": 3,
 }  # fmt: skip
+BACKCHANNELS = frozenset(ENGLISH_BACKCHANNELS + CHINESE_BACKCHANNELS)
 _FIELDS = {each.name for each in fields(Exchange)}
 
 
@@ -58,6 +62,7 @@ class WrittenMaterial:
         self._pictured = PicturedMaterial(
             self._writer, self._random, self.sound, lambda: None, chinese
         )
+        self._preceding = Preceding(self._writer, self._random, self.sound, chinese)
 
     def __call__(self) -> Sequence:
         random = self._random
@@ -70,6 +75,8 @@ class WrittenMaterial:
             return self._broken()
         made = dialogue(random, chinese=self._chinese)
         sequence = self._writer.opening(made.tools)
+        if len(made.exchanges) == 1:
+            _precede(self._preceding, sequence, made.exchanges[0])
         for exchange in made.exchanges:
             self._writer.exchange(sequence, exchange, self.sound(exchange.question))
         return sequence
@@ -80,6 +87,7 @@ class WrittenMaterial:
         said = parted(question, self._random.random())
         whole = said == question  # the rare question of one word cannot break off
         sequence = self._writer.opening(())
+        self._preceding.write(sequence, QUESTION, is_chinese(question))
         sound = replace(simulate(self._draw, said), whole=whole)
         self._writer.leave(sequence, sound)
         return sequence
@@ -92,10 +100,9 @@ class WrittenMaterial:
 
     def _refused(self) -> Sequence:
         sequence = self._writer.opening(())
-        if self._random.random() < 0.3:
-            first = dialogue(self._random, chinese=self._chinese).exchanges[0]
-            self._writer.exchange(sequence, first, None)
         words = not_meant(self._random, self._chinese)
+        shares = OVER_ANSWER if words in BACKCHANNELS else TALK
+        self._preceding.write(sequence, shares, is_chinese(words))
         self._writer.refuse(sequence, simulate(self._draw, words))
         return sequence
 
@@ -109,7 +116,7 @@ class SpokenMaterial:
         ear: Ear,
         seed: int,
         written: float = 0.3,
-        people: float = 0.14,
+        people: float = 0.17,
         pictures: float = 0.0,
     ) -> None:
         self._random, self._ear = Random(seed), ear
@@ -119,9 +126,10 @@ class SpokenMaterial:
         self._questions = _gathered(ear.stores, "pictures")
         said = self._written.sound
         self._pictured = PicturedMaterial(self._writer, self._random, said, self._question)
+        self._preceding = Preceding(self._writer, self._random, said, CHINESE)
         self._dialogues = _gathered(ear.stores, "dialogues")
         self._weights = list(accumulate(_balanced([entry for _, entry in self._dialogues])))
-        self._talk = _gathered(ear.stores, "negatives")
+        self._backchannels, self._talk = _parted_talk(ear.stores)
         self._orders = _people(ear.stores, ("order",))
         self._digits = _people(ear.stores, ("digit",))
         self._sounds = _people(ear.stores, ("noise", "noise", "echo"))
@@ -156,6 +164,7 @@ class SpokenMaterial:
             store, entry = self._random.choices(self._dialogues, cum_weights=self._weights)[0]
             place = (store, entry["exchanges"][0]["clip"])
         sequence = self._writer.opening(())
+        self._preceding.write(sequence, QUESTION)
         words = words_of(self._ear.stores[place[0]].clips[place[1]].text)
         self._writer.leave(sequence, self._ear.hear(*place, whole=len(words) < 3))
         return sequence
@@ -163,6 +172,8 @@ class SpokenMaterial:
     def _conversation(self) -> Sequence:
         store, entry = self._random.choices(self._dialogues, cum_weights=self._weights)[0]
         sequence = self._writer.opening(tuple(entry["tools"]))
+        if len(entry["exchanges"]) == 1:
+            _precede(self._preceding, sequence, restored(entry["exchanges"][0]))
         for each in entry["exchanges"]:
             exchange = restored(each)
             typed = self._random.random() < 0.1
@@ -173,31 +184,32 @@ class SpokenMaterial:
     def _person(self) -> Sequence:
         """A person's order, digit, or talk that is no query."""
         kind = self._random.random()
-        if kind < 0.25 and self._speech:
+        if kind < 0.35 and self._speech:
             return self._refusing(self._random.choice(self._speech))
-        store, number = self._random.choice(self._digits if kind < 0.35 else self._orders)
-        sequence = self._opened()
+        store, number = self._random.choice(self._digits if kind < 0.45 else self._orders)
+        sequence = self._writer.opening(())
+        self._preceding.write(sequence, QUESTION)
         exchange = person_exchange(self._ear.stores[store].clips[number])
         self._writer.exchange(sequence, exchange, self._ear.hear(store, number))
         return sequence
 
     def _refused(self) -> Sequence:
-        return self._refusing(
-            self._random.choice(self._talk if self._random.random() < 0.65 else self._sounds)
-        )
+        kind = self._random.random()
+        if kind < 0.25 and self._backchannels:
+            return self._refusing(self._random.choice(self._backchannels), OVER_ANSWER)
+        return self._refusing(self._random.choice(self._talk if kind < 0.7 else self._sounds))
 
-    def _refusing(self, place: tuple[int, int]) -> Sequence:
-        sequence = self._opened()
+    def _refusing(self, place: tuple[int, int], shares: Shares = TALK) -> Sequence:
+        sequence = self._writer.opening(())
+        self._preceding.write(sequence, shares)
         self._writer.refuse(sequence, self._ear.hear(*place))
         return sequence
 
-    def _opened(self) -> Sequence:
-        """The opening and sometimes an earlier exchange."""
-        sequence = self._writer.opening(())
-        if self._random.random() < 0.25:
-            first: Dialogue = dialogue(self._random)
-            self._writer.exchange(sequence, first.exchanges[0], None)
-        return sequence
+
+def _precede(preceding: Preceding, sequence: Sequence, question: Exchange) -> None:
+    """Stop words mostly break into an answer, other questions now and then."""
+    shares = OVER_ANSWER if question.skill == "stopping" else QUESTION
+    preceding.write(sequence, shares, is_chinese(question.question))
 
 
 def person_exchange(clip: Clip) -> Exchange:
@@ -227,6 +239,15 @@ def _gathered(stores: Many[ClipStore], name: str) -> list[Any]:
     return [
         (index, each) for index, store in enumerate(stores) for each in store.extra.get(name, [])
     ]
+
+
+def _parted_talk(stores: Many[ClipStore]) -> tuple[list[Any], list[Any]]:
+    """Backchannels, and all other talk that is not meant for the assistant."""
+    parted: tuple[list[Any], list[Any]] = [], []
+    for store, number in _gathered(stores, "negatives"):
+        spoken = stores[store].clips[number].kind == "backchannel"
+        parted[0 if spoken else 1].append((store, number))
+    return parted
 
 
 def _people(stores: Many[ClipStore], kinds: tuple[str, ...]) -> list[tuple[int, int]]:

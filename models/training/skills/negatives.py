@@ -92,8 +92,8 @@ def not_meant(random: Random) -> str:
     """Words, of any length, that are no query."""
     makers = (_fact, coffee.statement, narrative, narrative, side_talk, side_talk, _told)
     kind = random.random()
-    if kind < 0.1:
-        return pick(random, BACKCHANNELS)
     if kind < 0.16:
+        return pick(random, BACKCHANNELS)
+    if kind < 0.22:
         return pick(random, _WORDS)
     return pick(random, makers)(random)

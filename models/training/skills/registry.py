@@ -26,14 +26,14 @@ from models.training.skills.mandarin import registry as mandarin
 Maker: TypeAlias = Callable[[Random, bool], Exchange]
 
 SINGLE: dict[str, tuple[Maker, float]] = {  # skill: its maker and its share of the questions
-    "sums": (numbers.arithmetic, 18),
-    "counting": (numbers.counting, 2),
+    "sums": (numbers.arithmetic, 21),
+    "counting": (numbers.counting, 4),
     "digits": (numbers.lone_number, 4),
-    "geography": (geography.geography, 16),
+    "geography": (geography.geography, 18),
     "coffee": (coffee.order, 14),
-    "animals": (everyday.animals, 4),
+    "animals": (everyday.animals, 5),
     "colours": (everyday.colours, 3),
-    "opposites": (everyday.opposites, 4),
+    "opposites": (everyday.opposites, 5),
     "spelling": (everyday.spelling, 3),
     "calendar": (everyday.calendar, 4),
     "units": (everyday.units, 4),
@@ -45,12 +45,12 @@ SINGLE: dict[str, tuple[Maker, float]] = {  # skill: its maker and its share of 
     "narration": (narration.narration, 7),
 }
 DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
-    "single": 76, "follow up": 7, "going on": 3, "repeating": 3, "recalling": 4, "functions": 7,
+    "single": 76, "follow up": 7, "going on": 3, "repeating": 5, "recalling": 6, "functions": 8,
     "slower": 4,
     "offers": 3,
 }  # fmt: skip
 AIDS = ("saying",)  # what is practised for the sake of other skills, and not asked for
-CHINESE = 0.27  # share of dialogues in Chinese
+CHINESE = 0.3  # share of dialogues in Chinese
 _SHORT = tuple(name for name in SINGLE if name not in ("narration", "stopping", "coffee"))
 
 

@@ -56,6 +56,6 @@ def _fact(random: Random) -> str:
 
 def not_meant(random: Random) -> str:
     """Words, of any length, that are no query."""
-    if random.random() < 0.12:
+    if random.random() < 0.16:
         return pick(random, BACKCHANNELS)
     return pick(random, (_fact, narrative, narrative, side_talk, side_talk, _told))(random)

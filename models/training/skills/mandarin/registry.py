@@ -10,15 +10,15 @@ from models.training.skills.offers import offer
 from models.training.skills.saying import saying_chinese
 
 SINGLE = {  # skill: its maker and its share of the questions
-    "sums": (numbers.arithmetic, 11),
-    "counting": (numbers.counting, 3),
+    "sums": (numbers.arithmetic, 16),
+    "counting": (numbers.counting, 4),
     "digits": (numbers.lone_number, 3),
     "geography": (geography.geography, 14),
-    "coffee": (coffee.order, 16),
+    "coffee": (coffee.order, 18),
     "animals": (everyday.animals, 4),
     "colours": (everyday.colours, 4),
-    "opposites": (everyday.opposites, 5),
-    "calendar": (everyday.calendar, 5),
+    "opposites": (everyday.opposites, 6),
+    "calendar": (everyday.calendar, 7),
     "identity": (talk.identity, 4),
     "small talk": (talk.small_talk, 5),
     "stopping": (talk.stop, 4),
@@ -27,7 +27,7 @@ SINGLE = {  # skill: its maker and its share of the questions
     "narration": (narration.narration, 7),
 }
 DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
-    "single": 78, "follow up": 7, "going on": 4, "repeating": 3, "recalling": 3, "slower": 5,
+    "single": 78, "follow up": 7, "going on": 4, "repeating": 4, "recalling": 4, "slower": 5,
     "offers": 3,
 }  # fmt: skip
 AIDS = ("saying",)  # what is practised for the sake of other skills, and not asked for
