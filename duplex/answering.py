@@ -148,7 +148,7 @@ class Answering:
             if response.is_incomplete:
                 status = do.ResponseStatus.INCOMPLETE
             self.end(response, now, status, "max_output_tokens" if response.is_incomplete else None)
-        elif now - response.last_progress >= ANSWER_PATIENCE and not response.is_finished:
+        elif response.is_waited_for and now - response.last_progress >= ANSWER_PATIENCE:
             self.fail(response, now, "the model gave nothing in time")
 
     def _release_calls(self, response: Response) -> None:
@@ -195,6 +195,7 @@ class Answering:
         ducked = response.in_conversation and self.floor.assistant is AssistantState.DUCKED
         self.emit(do.SendAudio(response.response_id, response.sent, count, ducked))
         response.sent += count
+        response.last_progress = now
         response.clock.sent(count, now)
 
     def _note(self, response: Response) -> None:
@@ -316,7 +317,7 @@ class Answering:
             if response.sent < response.made:
                 count = min(SEND_STEP, response.made - response.sent)
                 times.append(response.clock.next_room_time(count, now))
-            elif not response.is_finished:
+            elif response.is_waited_for:
                 times.append(response.last_progress + ANSWER_PATIENCE)
         return min(times, default=None)
 

@@ -83,7 +83,14 @@ class Orchestrator:
         self._measured = 0  # samples judged by the detector
         self._timer: asyncio.TimerHandle | None = None
         self._segment_start: dict[int, int] = {}
-        shared = Shared(self._recording, self._sounds, self._step, self._take_sound, self._measure)
+        shared = Shared(
+            self._recording,
+            self._sounds,
+            self._step,
+            self._take_sound,
+            self._voice.room,
+            self._measure,
+        )
         self._roles = Roles(lease, shared, lambda: self._conversation, self._replace)
 
     # -------------------------------------------------------------------- what the edge calls

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,11 @@ from audio.echo import EchoGuard
 from audio.frame import Samples
 from audio.gain import Ducker
 from duplex.actions import SendAudio
-from models.base import SpokenWord
+from models.base import SPEAK_RATE, SpokenWord
+
+# So much of an answer is made before it may leave, then as much as leaves: an interruption wastes
+# no more than that, and many answers share a machine evenly.
+MADE_AHEAD = 3 * SPEAK_RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,15 @@ class _Answer:
     words: list[SpokenWord] = field(default_factory=list)
     begins: int = 0  # position of the first piece
     sent: list[Samples] = field(default_factory=list)
+    num_waiting: int = 0  # samples made that have not left
+    has_room: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def count(self, samples: int) -> None:
+        self.num_waiting += samples
+        if self.num_waiting < MADE_AHEAD:
+            self.has_room.set()
+        else:
+            self.has_room.clear()
 
 
 class AnswerOutlet:
@@ -46,6 +60,13 @@ class AnswerOutlet:
         if answer is not None:
             answer.pieces.append(samples)
             answer.words.extend(words)
+            answer.count(len(samples))
+
+    async def room(self, response_id: int) -> None:
+        """Wait until so little of an answer is left that more of it should be made."""
+        answer = self._answers.get(response_id)
+        if answer is not None and answer.num_waiting:
+            await answer.has_room.wait()
 
     def send(self, action: SendAudio) -> AnswerSound:
         """Take [start, start+count) out, at the gain of this moment."""
@@ -59,6 +80,7 @@ class AnswerOutlet:
             self._ducker.restore()
         samples = self._ducker.process(samples)
         answer.sent.append(samples)
+        answer.count(-action.count)
         self._echo.played(samples)
         end = action.start + action.count
         words = tuple(word for word in answer.words if action.start <= word.start < end)
@@ -67,6 +89,8 @@ class AnswerOutlet:
     def close(self, response_id: int) -> Samples:
         """Forget an answer; give what was sent of it."""
         answer = self._answers.pop(response_id, None)
+        if answer is not None:
+            answer.has_room.set()
         if answer is None or not answer.sent:
             return np.zeros(0, np.float32)
         return np.concatenate(answer.sent)

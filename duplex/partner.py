@@ -11,17 +11,17 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from audio.frame import Samples
 from audio.recent import RecentAudio
 from duplex import events as happened
 from duplex.context import ends_spoken
 from duplex.conversation import Note
+from duplex.hearing import Hearing
 from duplex.informed import WORK_PATIENCE, InformedStream
 from duplex.sounds import Sounds
 from models.base import (
-    HEAR_AHEAD,
     HEAR_CHUNK,
     HEAR_RATE,
     AnswerChunk,
@@ -29,7 +29,6 @@ from models.base import (
     Conversation,
     Instance,
     InstanceFailed,
-    Mark,
     OutOfRoom,
     Stream,
 )
@@ -48,25 +47,6 @@ _strays: set[asyncio.Task[None]] = set()
 
 
 @dataclass(slots=True)
-class _Hearing:
-    """The segment that the stream is hearing; positions are samples of user audio at 16 kHz."""
-
-    segment: int
-    start: int
-    fed: int
-    before: Mark = field(default_factory=lambda: Mark(0))
-    tokens_before: int = 0  # of the same turn, from segments before this one
-    is_ended: bool = False
-    item_id: str | None = None  # what it has become, once that is known
-
-    def ready(self, recorded: int) -> int:
-        """As far as the stream can encode whole chunks: a piece that ends with a chunk would have
-        to wait for the next one before the encoder sees beyond it."""
-        whole = max(0, recorded - self.start - HEAR_AHEAD) // HEAR_CHUNK
-        return self.start + whole * HEAR_CHUNK + HEAR_AHEAD if whole else self.start
-
-
-@dataclass(slots=True)
 class Surroundings:
     """What a partner needs from its session."""
 
@@ -75,6 +55,7 @@ class Surroundings:
     opening: Callable[[], Conversation]
     report: Callable[[happened.Event], None]
     make_sound: Callable[[int, AnswerChunk], None]
+    room: Callable[[int], Awaitable[None]]  # waits until an answer may be made further
     measure: Callable[[str, float], None]
 
 
@@ -87,7 +68,7 @@ class Partner:
         self.is_lost = False  # left behind: nothing it says counts any more
         self._around = around
         self._stream = InformedStream(instance, around.opening, around.sounds)
-        self._hearing: _Hearing | None = None
+        self._hearing: Hearing | None = None
         self._is_hear_queued = False
         self._jobs: asyncio.Queue[Job] = asyncio.Queue(maxsize=256)
         self._job: asyncio.Task[None] | None = None
@@ -234,7 +215,7 @@ class Partner:
     # ------------------------------------------------------------------------------- hearing
 
     async def _begin(self, segment: int, start: int, journal: tuple[Note, ...]) -> None:
-        self._hearing = _Hearing(segment, start, start)
+        self._hearing = Hearing(segment, start, start)
         await self._agree(journal)
         stream = await self._stream.ready()
         self._hearing.before = await stream.mark()
@@ -258,7 +239,7 @@ class Partner:
         if hearing is not None and hearing.segment == segment and not hearing.is_ended:
             await self._take(hearing, max(until, hearing.fed), last=True)
 
-    async def _take(self, hearing: _Hearing, until: int, *, last: bool) -> None:
+    async def _take(self, hearing: Hearing, until: int, *, last: bool) -> None:
         stream = await self._stream.ready()
         sound: Samples = self._around.recording.slice(hearing.fed, until)
         began = self._loop.time()
@@ -293,7 +274,7 @@ class Partner:
             await self._end_segment(hearing)
         self._hearing = None
 
-    async def _end_segment(self, hearing: _Hearing) -> None:
+    async def _end_segment(self, hearing: Hearing) -> None:
         stream = await self._stream.ready()
         await stream.end_segment()
         hearing.is_ended = True
@@ -304,7 +285,7 @@ class Partner:
         if hearing.item_id is not None:
             self._settle(hearing)
 
-    def _settle(self, hearing: _Hearing) -> None:
+    def _settle(self, hearing: Hearing) -> None:
         """An ended segment has become an item."""
         assert hearing.item_id is not None
         self._around.sounds.name(hearing.segment, hearing.item_id)
@@ -342,6 +323,8 @@ class Partner:
                 else:
                     call = happened.AnswerCallMade(response_id, part.name, part.arguments)
                     self._around.report(call)
+                # Nobody has asked for the next part yet, so the engine rests as well.
+                await self._around.room(response_id)
         return text
 
 

@@ -33,7 +33,7 @@ class Response:
     sent: int = 0
     is_finished: bool = False
     is_incomplete: bool = False
-    last_progress: float = 0.0  # session time at which the model last gave something
+    last_progress: float = 0.0  # when the model last gave something, or its sound last left
 
     @property
     def text(self) -> str:
@@ -43,6 +43,11 @@ class Response:
     def is_empty(self) -> bool:
         """The model decided to say nothing: a stop word was obeyed."""
         return self.is_finished and not self.text.strip() and not self.made and not self.calls
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Has the model yet to give something before anything more can leave?"""
+        return not self.is_finished and self.sent >= self.made
 
     @property
     def is_sent(self) -> bool:

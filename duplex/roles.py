@@ -7,7 +7,7 @@ stop is left behind and a fresh stream takes its part.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from audio.recent import RecentAudio
@@ -27,6 +27,7 @@ class Shared:
     sounds: Sounds
     report: Callable[[happened.Event], None]
     make_sound: Callable[[int, AnswerChunk], None]
+    room: Callable[[int], Awaitable[None]]
     measure: Callable[[str, float], None]
 
 
@@ -150,6 +151,7 @@ class Roles:
             opening,
             lambda event: None if partner.is_lost else self._shared.report(event),
             lambda response_id, chunk: self._take_sound(partner, response_id, chunk),
+            self._shared.room,
             self._shared.measure,
         )
         partner = Partner(instance, around)

@@ -11,7 +11,7 @@ from duplex.trace import Measured, Record
 from models.base import SPEAK_RATE
 from server.metrics import Metrics
 
-STALLED_AFTER = 15.0  # seconds from a commit to the end of its turn's silence
+STALLED_AFTER = 15.0  # seconds from a commit to a decision or to the first of its answer
 _WINDOWS_KEPT = 4096  # arrival times of the last two minutes of sound
 
 
@@ -26,6 +26,7 @@ class SessionMeter:
         self._stops: dict[str, float] = {}  # speech that stopped an answer, and when
         self._waiting_for_sound: int | None = None
         self._open_turns: dict[str, float] = {}
+        self._answered: dict[int, str] = {}  # answers of which nothing has left, and their turns
         self._speculative: set[int] = set()
 
     def record(self, record: Record) -> None:
@@ -72,7 +73,10 @@ class SessionMeter:
 
     def _count_answer(self, action: Any, now: float) -> None:
         match action:
+            case done.ResponseTextAdded(response_id=number):
+                self._begin_output(number)
             case done.SendAudio(response_id=number, count=count):
+                self._begin_output(number)
                 self._metrics.sent_audio.inc(count / SPEAK_RATE)
                 self._measure_latency(number, now)
             case done.ShowSwap():
@@ -84,10 +88,15 @@ class SessionMeter:
             case done.CancelAnswer(response_id=number):
                 self._settle_speculation(number, "dropped")
             case done.ResponseStarted(response_id=number, in_conversation=True):
+                self._answered[number] = action.previous_item_id or ""
                 # One commit, one answer: an answer by request alone has no latency from speech.
                 self._waiting_for_sound = number if self._question_end is not None else None
             case done.ResponseEnded():
                 self._count_end(action, now)
+
+    def _begin_output(self, number: int) -> None:
+        """A turn whose answer is on its way is not stalled, however long the answer."""
+        self._open_turns.pop(self._answered.pop(number, ""), None)
 
     def _measure_latency(self, number: int, now: float) -> None:
         if number == self._waiting_for_sound and self._question_end is not None:
@@ -96,6 +105,7 @@ class SessionMeter:
 
     def _count_end(self, ended: done.ResponseEnded, now: float) -> None:
         self._metrics.responses.labels(ended.status.value).inc()
+        self._answered.pop(ended.response_id, None)
         if ended.reason == "turn_detected" and self._speaking is not None:
             self._stops[self._speaking] = now
 

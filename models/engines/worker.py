@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 Part = TypeVar("Part")
+AHEAD = 8  # parts of an answer that are made and not yet asked for: hides the way to the loop
 HARMLESS = (OutOfRoom, ValueError)  # the caller's fault: the instance is as well as before
 
 
@@ -70,7 +71,7 @@ class Worker:
         self.put(call, priority)
         return await call.result()
 
-    async def iterate(self, steps: Steps[Part], limit: int = 64) -> AsyncGenerator[Part, None]:
+    async def iterate(self, steps: Steps[Part], limit: int = AHEAD) -> AsyncGenerator[Part, None]:
         """What the steps make, at most `limit` parts ahead of the caller. Ends within one step
         after the iterator is closed or its task cancelled."""
         iteration = _Iteration(self, steps, limit)
@@ -199,8 +200,11 @@ class _Iteration(_Returning, Generic[Part]):
 
     async def stop(self) -> None:
         """No further step begins; waits until the one in progress is over."""
-        self._stopping = True
-        self._unpark()
+        with self._lock:
+            self._stopping = True
+            is_idle, self._parked = self._parked, False
+        if is_idle:  # nothing of it is queued: the work of others need not be waited for
+            self._end(None)
         await self._ended
 
     def _end(self, error: Exception | None) -> None:
@@ -214,10 +218,10 @@ class _Iteration(_Returning, Generic[Part]):
             self._parked = self._ahead >= self._limit and not self._stopping
             return self._parked
 
-    def _unpark(self, taken: int = 0) -> None:
+    def _unpark(self, taken: int) -> None:
         with self._lock:
             self._ahead -= taken
-            again = self._parked and (self._stopping or self._ahead < self._limit)
+            again = self._parked and self._ahead < self._limit
             self._parked = self._parked and not again
         if again:
             self._worker.put(self, self._steps.priority)

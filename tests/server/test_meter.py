@@ -66,6 +66,15 @@ def test_stalled_turn() -> None:
     assert value(measure(committed, late), "antiphon_stalled_turns_total") == 1
 
 
+def test_a_long_answer_is_no_stalled_turn() -> None:
+    committed = (2.0, done.BufferCommitted("u", None))
+    started = (2.0, done.ResponseStarted(1, "a", "u", AnswerOptions()))
+    late = (60.0, done.ShowState("silent", "listening"))
+    for output, stalled in [(done.SendAudio(1, 0, 480), 0), (done.SendAudio(7, 0, 480), 1)]:
+        metrics = measure(committed, started, (2.4, output), late)
+        assert value(metrics, "antiphon_stalled_turns_total") == stalled
+
+
 def test_counts() -> None:
     metrics = measure(
         (2.0, done.StartAnswer(1, AnswerOptions(), speculative=True)),

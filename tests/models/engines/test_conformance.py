@@ -17,6 +17,7 @@ from models.base import (
     HEAR_CHUNK,
     AnswerChunk,
     AnswerOptions,
+    AnswerPart,
     AssistantText,
     Conversation,
     Instance,
@@ -105,15 +106,18 @@ class Said:
         alike = self.text == other.text and self.words == other.words
         return alike and np.array_equal(self.sound, other.sound)
 
+    def add(self, part: AnswerPart) -> None:
+        assert isinstance(part, AnswerChunk)
+        self.text += part.text
+        self.words += part.words
+        if part.samples is not None:
+            self.samples.append(part.samples)
+
 
 async def answer_of(stream: Stream, options: AnswerOptions = SHORT) -> Said:
     said = Said()
     async for part in stream.answer(options):
-        assert isinstance(part, AnswerChunk)
-        said.text += part.text
-        said.words += part.words
-        if part.samples is not None:
-            said.samples.append(part.samples)
+        said.add(part)
     return said
 
 
@@ -323,6 +327,23 @@ async def test_streams_do_not_disturb_each_other(instance: Instance) -> None:
         await stream.hear(np.zeros(0, np.float32), last=True)
     together = await asyncio.gather(*(answer_of(stream) for stream in streams))
     assert all(one.same_as(other) for one, other in zip(alone, together, strict=True))
+
+
+async def test_an_answer_that_rests_holds_up_nobody_and_goes_on_as_it_was(
+    instance: Instance,
+) -> None:
+    told, other = [await instance.open(HISTORY) for _ in range(2)]
+    await told.hear(sound(1.1), last=True)
+    whole = await answer_of(told)
+    resting = await instance.open(HISTORY)
+    await resting.hear(sound(1.1), last=True)
+    said, parts = Said(), resting.answer(SHORT)
+    said.add(await anext(parts))
+    await other.hear(sound(0.5, seed=2), last=True)
+    assert (await answer_of(other)).text
+    async for part in parts:
+        said.add(part)
+    assert said.same_as(whole)
 
 
 async def test_manners(instance: Instance) -> None:

@@ -132,6 +132,19 @@ async def test_closing_stops_the_steps_and_the_queue_is_bounded(worker: Worker) 
     assert steps.made == made < 20
 
 
+async def test_steps_that_rest_are_stopped_though_the_thread_is_busy(worker: Worker) -> None:
+    steps = Counting(count=1_000)
+    async with aclosing(worker.iterate(steps, limit=2)) as parts:
+        await anext(parts)
+        while worker.waiting or steps.made < 3:
+            await worker.run(lambda: None, Priority.RUNNING)
+        gate = Gate(worker)
+        await gate.entered.wait()
+    assert not gate.task.done()
+    await gate.open()
+    assert steps.made == 3
+
+
 async def test_the_callers_fault_leaves_the_worker_well(worker: Worker) -> None:
     def full() -> None:
         raise OutOfRoom("no")
