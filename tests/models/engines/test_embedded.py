@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from models.base import (
     HEAR_CHUNK,
     AnswerOptions,
+    AnswerPart,
     Conversation,
     InstanceFailed,
     Samples,
@@ -130,6 +132,7 @@ async def test_hearing_goes_before_a_running_answer(
     hearing = await instance.open(Conversation())
     async with aclosing(speaking.answer(LONG)) as parts:
         await anext(parts)
+        listening = asyncio.create_task(every(parts))
         for start in range(0, sound.size, HEAR_CHUNK):
             for _ in range(3):  # let the answer go on
                 await instance.worker.run(lambda: None, Priority.RUNNING)
@@ -138,7 +141,14 @@ async def test_hearing_goes_before_a_running_answer(
             verdict = await hearing.hear(chunk)
             assert log.index("hear", asked) - asked <= 3
         assert verdict == expected
+        listening.cancel()
+        await asyncio.wait({listening})
     assert log.count("step") > 10
+
+
+async def every(parts: AsyncIterator[AnswerPart]) -> int:
+    """Take what is made as fast as it is made: how much it is."""
+    return len([part async for part in parts])
 
 
 async def test_streams_are_bounded(instance: EmbeddedInstance) -> None:
