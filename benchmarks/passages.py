@@ -118,11 +118,14 @@ def capacity(report: Mapping[str, Any]) -> list[str]:
 def soak(report: Mapping[str, Any]) -> list[str]:
     """One long conversation in a few lines."""
     memory, delay = report["memory_growth_mib"], report["delay_growth_s"]
+    breaks = report.get("breaks", [])
     return [
         f"### One conversation of {report['minutes']:.0f} minutes",
         "",
         f"{origin(report)}.",
         "",
+        f"* {report['seconds'] / 60:.1f} minutes talked; the line broke {len(breaks)} times"
+        f"{''.join('; ' + one['reason'] for one in breaks)}",
         f"* {report['turns']} turns, {len(report['unanswered_turns'])} without an answer; "
         f"stalled: {report['metrics'].get('antiphon_stalled_turns_total', 'not known')}",
         f"* memory: {_growth(memory, 'MiB')}",
@@ -131,8 +134,12 @@ def soak(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _growth(growth: Mapping[str, float] | None, unit: str) -> str:
+def _growth(growth: Mapping[str, Any] | None, unit: str) -> str:
     if growth is None:
         return "not measured"
     first, last = growth["first"], growth["last"]
-    return f"{first:.2f} to {last:.2f} {unit}, {growth['per_hour']:+.2f} {unit} an hour"
+    text = f"{first:.2f} to {last:.2f} {unit}, {growth['per_hour']:+.2f} {unit} an hour"
+    if growth.get("interval") is None:
+        return text
+    low, high = growth["interval"]
+    return f"{text} ({low:+.2f} to {high:+.2f})"

@@ -5,61 +5,46 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import httpx
-import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.driver import Line
 from benchmarks.duplex import RESULTS
+from benchmarks.ledger import Ledger
 from benchmarks.machine import header
 from benchmarks.material import MissingMaterial, spoken, voices
-from benchmarks.percentiles import distribution
+from benchmarks.memory import Memory
 from benchmarks.plots import plot_curve
 from benchmarks.scene import sentences
 from benchmarks.service import service
-from server.call.caller import call
-from server.call.conversation import Call
-from server.call.latency import turns
-from server.call.record import Record
+from server.call.caller import Caller
+from server.call.conversation import Call, CallFailed
 from server.call.script import Cue, Manners, Script
 
 _SECONDS_A_TURN = 4.0  # no conversation has shorter ones; so many cues are made ready
 _INTERRUPTED = 4  # every so many questions one is interrupted
 _SAMPLED = 10.0  # seconds between two looks at the server
-_WATCHED = ("antiphon_stalled_turns_total", "antiphon_ill_instances_total", "antiphon_swaps_total")
+_KEPT = 30.0  # seconds between two writings of the report
+_WORTH = 2.0  # seconds that a further call must be able to last
+_STALLED = "antiphon_stalled_turns_total"
+_WATCHED = (_STALLED, "antiphon_ill_instances_total", "antiphon_swaps_total")
+
+Writer = Callable[[float, Ledger, Memory], dict[str, Any]]
+Talk = Callable[[float, int], Script]  # seconds, which call it is
 
 
-@dataclass(slots=True)
-class Watch:
-    """Memory of the server's process, sampled while the conversation goes on."""
-
-    process: int | None
-    samples: list[tuple[float, float]] = field(default_factory=list)  # seconds, MiB
-    _next: float = 0.0
-
-    def look(self, _: Call, now: float) -> None:
-        if self.process is not None and now >= self._next:
-            self._next = now + _SAMPLED
-            self.samples.append((now, resident(self.process)))
-
-
-def resident(process: int) -> float:
-    """Resident memory of a process in MiB."""
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def script(seconds: float, seed: int = 0) -> Script:
+def talk(seconds: float, seed: int = 0) -> Script:
     """Questions without end, some of them interrupted. Raises MissingMaterial."""
     speakers = voices()
     if not speakers:
@@ -76,81 +61,168 @@ def script(seconds: float, seed: int = 0) -> Script:
     return Script(tuple(cues), limit=seconds, settle=0.5, patience=6.0, manners=manners)
 
 
-def growth(points: Sequence[tuple[float, float]], settled: float = 0.1) -> dict[str, float] | None:
-    """The straight line through points (seconds, value) after the first tenth; growth an hour."""
-    if not points:
-        return None
-    first = points[0][0] + settled * (points[-1][0] - points[0][0])
-    kept = [point for point in points if point[0] >= first]
-    if len(kept) < 3:
-        return None
-    times, values = np.asarray(kept).T
-    slope, _ = np.polyfit(times, values, 1)
-    return {"per_hour": float(slope * 3600), "first": kept[0][1], "last": kept[-1][1]}
+@dataclass(slots=True)
+class Soak:
+    """A conversation of so many seconds that survives a broken line: what is known is kept, and a
+    new call is made in the time that is left. `write` gets the figures as they stand."""
+
+    line: Line
+    seconds: float
+    write: Writer
+    progress: Callable[[float], None] = lambda _: None
+    talk: Talk = talk
+    ledger: Ledger = field(default_factory=Ledger)
+    _began: float = 0.0
+
+    async def run(self) -> dict[str, Any]:
+        """Talk to the end, whatever breaks; the last report."""
+        memory = Memory(self.line.process)
+        script = self.talk(self.seconds, 0)
+        self._began = time.monotonic()
+        memory.sample(0.0)
+        try:
+            async with _meanwhile(self._sample(memory), self._keep(memory)):
+                while script.limit > _WORTH and not await self._call(script):
+                    await self._until_ready()
+                    script = self.talk(self.seconds - self._now, len(self.ledger.breaks))
+        finally:
+            self.ledger.settle(self._now)
+            memory.sample(self._now)
+            report = self.write(self._now, self.ledger, memory)
+        return report
+
+    @property
+    def _now(self) -> float:
+        return time.monotonic() - self._began
+
+    async def _call(self, script: Script) -> bool:
+        """Make one call; whether it lasted as long as it should."""
+        try:
+            line = self.line
+            async with Caller(line.url, script, key=line.key, model=line.model) as caller:
+                began = self._now
+                self.ledger.begin(caller.call, began)
+
+                def look(_: Call, now: float) -> None:
+                    self.progress(began + now)
+
+                await caller.run(look)
+        except CallFailed as failure:
+            self.ledger.break_off(self._now, str(failure))
+            return False
+        return True
+
+    async def _until_ready(self) -> None:
+        """Wait until the server takes calls again, or no time is left for one."""
+        async with httpx.AsyncClient(timeout=1.0) as client:
+            while self._now + _WORTH < self.seconds:
+                await asyncio.sleep(1.0)
+                try:
+                    answer = await client.get(beside(self.line, "readyz"))
+                except httpx.TransportError:
+                    continue
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    return
+
+    async def _sample(self, memory: Memory) -> None:
+        while True:
+            await asyncio.sleep(_SAMPLED)
+            memory.sample(self._now)
+
+    async def _keep(self, memory: Memory) -> None:
+        """Write what is known, beside the conversation, whose frames must leave in time."""
+        while True:
+            await asyncio.sleep(_KEPT)
+            self.ledger.settle(self._now)
+            await asyncio.to_thread(self.write, self._now, self.ledger, memory)
 
 
-def report_of(record: Record, watch: Watch, metrics: dict[str, float]) -> dict[str, Any]:
-    """What grew and what stalled."""
-    found = [turn for turn in turns(record) if turn.last_voiced < record.seconds - 6.0]
-    delays = [(turn.last_voiced, turn.response) for turn in found if turn.response is not None]
-    return {
-        "seconds": record.seconds,
-        "turns": len(found),
-        "unanswered_turns": [turn.name for turn in found if not turn.answered],
-        "response": distribution([delay for _, delay in delays]),
-        "delay_growth_s": growth(delays),
-        "memory_growth_mib": growth(watch.samples),
-        "metrics": metrics,
-        "errors": record.errors,
-        "underruns": record.underruns,
-        "driver": {"late_frames": record.lateness.late, "worst_ms": record.lateness.worst * 1000},
-        "memory_mib": watch.samples,
-        "delays_s": delays,
-    }
+@asynccontextmanager
+async def _meanwhile(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do these endless works for as long as the body runs."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def beside(line: Line, path: str) -> str:
+    """The address of another page of the same server."""
+    parts = urlsplit(line.url)
+    return f"{'https' if parts.scheme == 'wss' else 'http'}://{parts.netloc}/{path}"
 
 
 def read_metrics(line: Line) -> dict[str, float]:
     """The server's own counters of what must not happen; empty where it has none."""
-    parts = urlsplit(line.url)
-    scheme = "https" if parts.scheme == "wss" else "http"
     try:
-        text = httpx.get(f"{scheme}://{parts.netloc}/metrics", timeout=5.0).text
+        text = httpx.get(beside(line, "metrics"), timeout=5.0).text
     except httpx.HTTPError:
         return {}
     pairs = (entry.rsplit(" ", 1) for entry in text.splitlines() if entry.startswith(_WATCHED))
     return {name: float(value) for name, value in pairs}
 
 
-async def converse(line: Line, seconds: float, progress: Progress) -> dict[str, Any]:
-    """Hold one conversation of this length."""
-    watch = Watch(line.process)
-    task = progress.add_task("talking", total=seconds)
+def writer(line: Line, seconds: float, path: Path) -> Writer:
+    """Writes reports to `path`, each in place of the one before and never half."""
+    top = header(minutes=seconds / 60)
+    before = read_metrics(line)
 
-    def look(current: Call, now: float) -> None:
-        watch.look(current, now)
-        progress.update(task, completed=now)
+    def write(now: float, ledger: Ledger, memory: Memory) -> dict[str, Any]:
+        counters = read_metrics(line)
+        metrics = {name: value - before.get(name, 0.0) for name, value in counters.items()}
+        report = top | {"complete": now >= seconds} | ledger.report(now, memory.samples)
+        report |= {"metrics": metrics, "stalled_turns": metrics.get(_STALLED)}
+        whole = path.with_suffix(".part")
+        whole.write_text(json.dumps(report, indent=1), encoding="utf-8")
+        whole.replace(path)
+        return report
 
-    record = await call(line.url, script(seconds), key=line.key, model=line.model, progress=look)
-    return report_of(record, watch, read_metrics(line))
+    return write
+
+
+def plot(report: dict[str, Any], folder: Path) -> None:
+    """Memory and delays over the time."""
+    for name, label in (("memory_mib", "memory, MiB"), ("delays_s", "response latency, s")):
+        plot_curve(report[name], ("seconds", label), folder / f"soak-{name.split('_')[0]}.png")
 
 
 def main(
     minutes: Annotated[float, typer.Option(min=0.1, help="How long to talk.")] = 30.0,
     url: Annotated[str | None, typer.Option(help="A running server; else one is started.")] = None,
+    process: Annotated[
+        int | None, typer.Option(help="With --url: the server's process, to watch its memory.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where the JSON and the plots go.")] = RESULTS,
 ) -> None:
-    """Talk for a long time: memory must stay flat, the delay must not grow, no turn may stall."""
+    """Talk for a long time: memory must stay flat, the delay must not grow, no turn may stall.
+
+    The report is written all the while; a call that breaks is counted, and another one made.
+    """
     console = Console()
-    with service(url) as line, Progress(console=console) as progress:
-        found = asyncio.run(converse(line, minutes * 60, progress))
     out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(header(minutes=minutes) | found, indent=1)
-    (out / "soak.json").write_text(text, encoding="utf-8")
-    for name, label in (("memory_mib", "memory, MiB"), ("delays_s", "response latency, s")):
-        plot_curve(found[name], ("seconds", label), out / f"soak-{name.split('_')[0]}.png")
-    shown = ("seconds", "turns", "unanswered_turns", "response", "delay_growth_s")
-    for name in itertools.chain(shown, ("memory_growth_mib", "metrics", "errors", "driver")):
-        console.print(f"{name}: {found[name]}", markup=False)
+    path, seconds = out / "soak.json", minutes * 60
+    with service(url) as line, Progress(console=console) as progress:
+        line = replace(line, process=process or line.process)
+        task = progress.add_task("talking", total=seconds)
+        soak = Soak(
+            line,
+            seconds,
+            writer(line, seconds, path),
+            lambda now: progress.update(task, completed=now),
+        )
+        try:
+            asyncio.run(soak.run())
+        except KeyboardInterrupt:
+            console.print("stopped before its time")
+    report = json.loads(path.read_text(encoding="utf-8"))
+    plot(report, out)
+    shown = ("seconds", "calls", "breaks", "turns", "stalled_turns", "unanswered_turns", "response")
+    rest = ("delay_growth_s", "memory_growth_mib", "metrics", "errors", "driver")
+    for name in itertools.chain(shown, rest):
+        console.print(f"{name}: {report[name]}", markup=False)
 
 
 if __name__ == "__main__":

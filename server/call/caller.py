@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -55,8 +56,13 @@ class Caller:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._connection is not None:
-            await self._connection.close()
+        if self._connection is None:
+            return
+        closing = asyncio.create_task(self._connection.close())
+        with suppress(ConnectionClosed):
+            async for _ in self._connection:
+                pass  # unread, what is still under way would hold up the server's goodbye
+        await closing
 
     async def run(self, progress: Progress | None = None) -> Record:
         """Play the script to its end, at playing speed."""

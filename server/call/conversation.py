@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -226,16 +227,23 @@ class Call:
     def record(self, now: float) -> Record:
         """All that happened, once the call is over."""
         frames = self._frames * FRAME
+        user = np.concatenate(self._sent) if self._sent else EMPTY
+        return replace(self.account(now), user=user, assistant=self.speaker.read(0, frames))
+
+    def account(self, now: float, since: float = -1.0) -> Record:
+        """What has happened after second `since`, without the sound of either side: cheap enough
+        to be asked for in the middle of a call."""
+        happenings = [one for one in self.happenings if one.now > since]
+        played = [piece for piece in self.speaker.pieces if piece.end > since * RATE]
+        arrived = [piece for piece in self.speaker.arrived if piece.arrived > since]
         return Record(
-            cues=tuple(self._placed),
-            answers=collect_answers(self.happenings, self.speaker.pieces, self.speaker.arrived),
-            happenings=tuple(self.happenings),
+            cues=tuple(one for one in self._placed if one[1].voiced.start > since),
+            answers=collect_answers(happenings, played, arrived),
+            happenings=tuple(happenings),
             seconds=now,
             lateness=Lateness(self._late, self._worst, self._frames),
             underruns=self.speaker.underruns,
             underrun_seconds=self.speaker.underrun_seconds,
-            user=np.concatenate(self._sent) if self._sent else EMPTY,
-            assistant=self.speaker.read(0, frames),
             session_id=self.session_id,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,8 +89,13 @@ class Record:
 
     @property
     def errors(self) -> list[str]:
-        found = (happening.event.get("error", {}) for happening in self.events("error"))
-        return [f"{error.get('code')}: {error.get('message')}" for error in found]
+        return errors(self.happenings)
+
+
+def errors(happenings: Sequence[Happening]) -> list[str]:
+    """What the server complained of, in order."""
+    found = (one.event.get("error", {}) for one in happenings if one.type == "error")
+    return [f"{error.get('code')}: {error.get('message')}" for error in found]
 
 
 def collect_answers(

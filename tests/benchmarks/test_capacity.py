@@ -1,8 +1,7 @@
-"""Capacity and soak: what is made of the points."""
+"""Capacity and the gate: what is made of the points."""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -10,8 +9,6 @@ import pytest
 from benchmarks.capacity import capacity, level, table
 from benchmarks.gate import SCENES, Bound, broken, read_bounds
 from benchmarks.scene import read_scenes
-from benchmarks.soak import Watch, growth, report_of, resident
-from tests.benchmarks.calls import answer, cue, record
 
 
 def point(sessions: int, latency: float, failed: int = 0) -> dict[str, Any]:
@@ -40,30 +37,6 @@ def test_capacity_is_the_last_level_before_the_first_over_budget(
 ) -> None:
     assert capacity(points) == fit
     assert table(points).row_count == len(points)
-
-
-def test_growth_is_a_slope_after_settling() -> None:
-    steady = growth([(float(t), 100.0 if t else 50.0) for t in range(0, 1800, 10)])
-    assert steady is not None
-    assert abs(steady["per_hour"]) < 1e-6
-    leak = growth([(float(t), 100 + t / 60) for t in range(0, 1800, 10)])
-    assert leak is not None
-    assert leak["per_hour"] == pytest.approx(60.0)
-    assert growth([]) is None
-    assert growth([(0.0, 1.0), (1.0, 1.0)]) is None
-
-
-def test_soak_reports_turns_without_an_answer() -> None:
-    cues = [cue("query", 1.0, 2.0), cue("query", 5.0, 6.0), cue("query", 28.0, 29.0)]
-    call = record(cues, [answer("a", 2.2, 4.0)], seconds=30.0)
-    found = report_of(call, Watch(None), {})
-    assert found["turns"] == 2  # the last one had no time left to be answered
-    assert found["unanswered_turns"] == ["query"]
-    assert found["response"]["p50_ms"] == pytest.approx(200, abs=1)
-
-
-def test_resident_memory_is_ours() -> None:
-    assert 10 < resident(os.getpid()) < 10_000
 
 
 def test_the_committed_bounds_fit_the_committed_scenes() -> None:

@@ -71,16 +71,24 @@ def test_long_runs_stand_in_the_page(tmp_path: Path) -> None:
     level = {"sessions": 1, "response": {"count": 9, "p50_ms": 200.0}, "p95_ms": 250.0}
     soak = {
         "minutes": 30,
+        "seconds": 1620.0,
+        "breaks": [{"at": 1000.0, "reason": "the server hung up"}],
         "turns": 200,
         "unanswered_turns": [],
         "metrics": {"antiphon_stalled_turns_total": 0.0},
-        "memory_growth_mib": {"per_hour": 0.5, "first": 300.0, "last": 300.2},
+        "memory_growth_mib": {
+            "per_hour": 0.5,
+            "interval": [-0.1, 1.1],
+            "first": 300.0,
+            "last": 300.2,
+        },
         "delay_growth_s": None,
     }
     capacity = {"capacity": 1, "budget_ms": 300.0, "levels": [level]}
     text = page(tmp_path, {"capacity.json": header() | capacity, "soak.json": header() | soak})
     assert "| 1 | 9 | 200 ms | 250 ms |" in text
-    assert "+0.50 MiB an hour" in text
+    assert "+0.50 MiB an hour (-0.10 to +1.10)" in text
+    assert "27.0 minutes talked; the line broke 1 times; the server hung up" in text
 
 
 def test_goals_that_are_written_wrongly_are_refused(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ class Answering:
         self._socket = socket
         self._voiced = False
         self._silent = 0
+        self._answers = 0
 
     async def send(self, kind: str, **fields: Any) -> None:
         await self._socket.send(json.dumps({"type": kind, "event_id": "e", **fields}))
@@ -57,12 +58,14 @@ class Answering:
         self._voiced, self._silent = self._voiced or loud, 0 if loud else self._silent + 1
         if self._voiced and self._silent == 10:
             self._voiced = False
-            await self.send("response.created", response={"id": "r"})
-            await self.send("response.output_audio_transcript.delta", response_id="r", delta="hm")
+            self._answers += 1
+            name = f"r{self._answers}"
+            await self.send("response.created", response={"id": name})
+            await self.send("response.output_audio_transcript.delta", response_id=name, delta="hm")
             audio = base64.b64encode(encode_pcm16(beep(0.5))).decode()
-            ids = {"response_id": "r", "item_id": "i"}
+            ids = {"response_id": name, "item_id": f"i{self._answers}"}
             await self.send("response.output_audio.delta", **ids, delta=audio)
-            await self.send("response.done", response={"id": "r", "status": "completed"})
+            await self.send("response.done", response={"id": name, "status": "completed"})
 
 
 @asynccontextmanager
@@ -145,3 +148,20 @@ def test_bad_interruptions_are_explained(text: str) -> None:
 )
 def test_the_model_is_part_of_the_address(url: str, expected: str) -> None:
     assert with_model(url, "nano") == expected
+
+
+async def test_hanging_up_in_the_middle_of_an_answer_takes_no_time() -> None:
+    import asyncio
+
+    async def flood(socket: ServerConnection) -> None:
+        await Answering(socket).send("session.created", session={})
+        while True:
+            await Answering(socket).send("session.updated", session={}, padding="x" * 5000)
+
+    async with serve(flood, "127.0.0.1", 0, close_timeout=60) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        caller = Caller(f"ws://127.0.0.1:{port}", Script())
+        await caller.__aenter__()
+        await asyncio.sleep(0.2)  # until what comes unread has filled every buffer
+        async with asyncio.timeout(5):
+            await caller.__aexit__()
