@@ -30,6 +30,9 @@ from models.base import (
 )
 from server.metrics import Metrics
 
+# A caller that stays away for so long rests, and the engine works ahead of it (seconds).
+RESTING = 0.1
+
 
 class MeteredInstance:
     """A models.base.Instance, timed."""
@@ -91,11 +94,14 @@ class MeteredStream:
     async def answer(self, options: AnswerOptions) -> AsyncIterator[AnswerPart]:
         parts = self._stream.answer(options)
         try:
-            began = time.perf_counter()
+            began, has_rested = time.perf_counter(), False
             async for part in parts:
-                self._note(part, time.perf_counter() - began)
+                given = time.perf_counter()
+                if not has_rested:  # from the first rest on, nobody waits for what is made
+                    self._note(part, given - began)
                 yield part
                 began = time.perf_counter()
+                has_rested = has_rested or began - given > RESTING
         finally:
             # Closing this iterator must stop the generation, as closing the other would.
             close = getattr(parts, "aclose", None)

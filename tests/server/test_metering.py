@@ -1,0 +1,38 @@
+"""What is timed of a stream, and what is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+
+from models.base import AnswerChunk, AnswerOptions, AnswerPart
+from server import metering
+from server.metering import MeteredStream
+from server.metrics import Metrics
+
+CHUNK = AnswerChunk(samples=np.zeros(2_400, np.float32))
+
+
+class Ready:
+    """Five pieces of sound that were made before they were asked for."""
+
+    async def answer(self, _: AnswerOptions) -> AsyncIterator[AnswerPart]:
+        for _piece in range(5):
+            yield CHUNK
+
+
+@pytest.mark.parametrize(("resting", "timed"), [(0.0, 1), (9.0, 5)])
+async def test_from_a_callers_first_rest_on_nothing_is_timed(
+    monkeypatch: pytest.MonkeyPatch, resting: float, timed: int
+) -> None:
+    monkeypatch.setattr(metering, "RESTING", resting)
+    metrics = Metrics()
+    stream = MeteredStream(Ready(), "one", metrics)  # type: ignore[arg-type]
+    async for _ in stream.answer(AnswerOptions()):
+        await asyncio.sleep(0.001)
+    labels = {"model": "one", "work": "answering"}
+    count = metrics.registry.get_sample_value("antiphon_model_rtf_ratio_count", labels)
+    assert count == timed
