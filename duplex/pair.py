@@ -19,7 +19,8 @@ class Pair:
     first: Instance
     second: Instance
     num_sessions: int = 0
-    ill: set[str] = field(default_factory=set)  # names of instances out of rotation
+    stuck: set[str] = field(default_factory=set)  # names of instances that did not stop in time
+    ill: set[str] = field(default_factory=set)  # of those that are out of rotation for it
 
     @property
     def instances(self) -> tuple[Instance, Instance]:
@@ -30,8 +31,8 @@ class Pair:
         return not self.ill and all(is_up(instance) for instance in self.instances)
 
     def others(self, instance: Instance) -> list[Instance]:
-        """Healthy instances of this pair other than this one."""
-        return [one for one in self.instances if one is not instance and one.name not in self.ill]
+        """Instances of this pair other than this one that stop when they are told."""
+        return [one for one in self.instances if one is not instance and one.name not in self.stuck]
 
 
 class Lease:
@@ -54,15 +55,20 @@ class Lease:
             for pair in self._pool.pairs
             if pair is not self.pair
             for one in pair.instances
-            if one.name not in pair.ill
+            if one.name not in pair.stuck
         ]
         return candidates[0] if candidates else generator
 
+    def mark_stuck(self, instance: Instance) -> None:
+        """No running session moves there until `mark_well`."""
+        self.pair.stuck.add(instance.name)
+
     def mark_ill(self, instance: Instance) -> None:
-        """Out of rotation for new sessions until `mark_well`."""
+        """Its pair takes no new sessions either until `mark_well`."""
         self.pair.ill.add(instance.name)
 
     def mark_well(self, instance: Instance) -> None:
+        self.pair.stuck.discard(instance.name)
         self.pair.ill.discard(instance.name)
 
     def release(self) -> None:

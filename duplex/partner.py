@@ -20,6 +20,7 @@ from duplex.context import ends_spoken
 from duplex.conversation import Note
 from duplex.hearing import Hearing
 from duplex.informed import WORK_PATIENCE, InformedStream
+from duplex.patience import STOP_PATIENCE
 from duplex.sounds import Sounds
 from models.base import (
     HEAR_CHUNK,
@@ -35,8 +36,6 @@ from models.base import (
 
 logger = logging.getLogger(__name__)
 
-# An instance that does not stop for so long is left behind (DESIGN, Swap).
-STOP_PATIENCE = 0.2
 # After a stall the sound is taken in pieces of at most this, so that verdicts keep coming.
 LONGEST_PIECE = 4 * HEAR_CHUNK
 

@@ -14,7 +14,8 @@ from audio.recent import RecentAudio
 from duplex import events as happened
 from duplex.conversation import Note
 from duplex.pair import Lease
-from duplex.partner import STOP_PATIENCE, Partner, Surroundings
+from duplex.partner import Partner, Surroundings
+from duplex.patience import ILL_PATIENCE, STOP_PATIENCE, expect_end
 from duplex.sounds import Sounds
 from models.base import AnswerChunk, AnswerOptions, Conversation, Instance
 
@@ -45,7 +46,6 @@ class Roles:
         on_stuck: Callable[[Partner], None],
     ) -> None:
         self._lease, self._shared, self._opening, self._on_stuck = lease, shared, opening, on_stuck
-        self._loop = asyncio.get_running_loop()
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[Partner, asyncio.Task[None]] = {}
         self._owners: dict[int, Partner] = {}  # who gives which answer
@@ -98,7 +98,7 @@ class Roles:
         if rewind:
             partner.go_on()
         if job is not None:
-            self._loop.call_later(STOP_PATIENCE, self._check_stopped, partner, job)
+            expect_end(job, STOP_PATIENCE, lambda: self._give_up(partner, job))
 
     def end_answer(self, response_id: int) -> bool:
         """An answer is over. True if it was given beside the conversation."""
@@ -125,17 +125,19 @@ class Roles:
 
     def _leave(self, partner: Partner) -> Instance:
         partner.is_lost = True
-        if partner.job is not None:
-            self._lease.mark_ill(partner.instance)
-            partner.job.add_done_callback(lambda _: self._lease.mark_well(partner.instance))
+        job, instance = partner.job, partner.instance
+        if job is not None:
+            self._lease.mark_stuck(instance)
+            job.add_done_callback(lambda _: self._lease.mark_well(instance))
+            expect_end(job, ILL_PATIENCE, lambda: self._lease.mark_ill(instance))
         task = self._tasks.pop(partner, None)
         if task is not None:
             task.cancel()
         return self._lease.replacement(partner.instance, self.generator.instance)
 
-    def _check_stopped(self, partner: Partner, job: asyncio.Task[None]) -> None:
+    def _give_up(self, partner: Partner, job: asyncio.Task[None]) -> None:
         """An instance that does not stop leaves this session's lease."""
-        if job.done() or partner.job is not job or partner.is_lost:
+        if partner.job is not job or partner.is_lost:
             return
         self._shared.measure("stuck_instances", 1.0)
         if partner in (self.monitor, self.generator):

@@ -50,6 +50,7 @@ class Call:
 
     orchestrator: Orchestrator
     instances: tuple[ScriptedInstance, ScriptedInstance]
+    pool: PairPool
     log: list[tuple[float, Outgoing]] = field(default_factory=list)
 
     async def speak(self, seconds: float, level: float = 0.3) -> None:
@@ -92,11 +93,11 @@ async def calling(
     """One session on two scripted instances (the second script may be left out)."""
     first, second = scripts if len(scripts) == 2 else scripts * 2
     instances = (ScriptedInstance(first, name="a"), ScriptedInstance(second, name="b"))
-    lease = PairPool([Pair(*instances)], 4).lease()
+    pool = PairPool([Pair(*instances)], 4)
     loop = asyncio.get_running_loop()
     log: list[tuple[float, Outgoing]] = []
     orchestrator = Orchestrator(
-        lease=lease,
+        lease=pool.lease(),
         detector=LevelDetector(),
         outlet=lambda entry: log.append((loop.time(), entry)),
         settings=settings,
@@ -105,7 +106,7 @@ async def calling(
     )
     task = asyncio.create_task(orchestrator.run())
     try:
-        yield Call(orchestrator, instances, log)
+        yield Call(orchestrator, instances, pool, log)
     finally:
         task.cancel()
         await asyncio.wait({task})

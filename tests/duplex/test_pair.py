@@ -37,6 +37,8 @@ def test_sessions_of_one_pair_begin_with_opposite_roles() -> None:
 def test_an_ill_instance_takes_its_pair_out_of_rotation_until_it_is_well() -> None:
     house = pool(1, 2)
     lease = house.lease()
+    lease.mark_stuck(house.pairs[0].first)
+    assert house.room == 1
     lease.mark_ill(house.pairs[0].first)
     assert (house.capacity, house.room) == (0, 0)
     lease.mark_well(house.pairs[0].first)
@@ -49,5 +51,5 @@ def test_a_lost_monitor_is_replaced_by_another_healthy_instance_or_the_generator
     generator, lost = lease.roles
     assert lease.replacement(lost, generator).name.startswith("1")
     for instance in house.pairs[1].instances:
-        house.pairs[1].ill.add(instance.name)
+        house.pairs[1].stuck.add(instance.name)
     assert lease.replacement(lost, generator) is generator

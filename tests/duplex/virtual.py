@@ -27,6 +27,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._virtual = _Selector()
         super().__init__(self._virtual)
 
+    def stall(self, seconds: float) -> None:
+        """Something holds the loop up for so long."""
+        self._virtual.offset += seconds
+
     def time(self) -> float:
         return self._virtual.offset
 
