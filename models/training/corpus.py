@@ -33,10 +33,11 @@ def synthesise(
     seed: int,
     held_out: bool = False,
     chinese: float = 0.0,
+    statistical: float = 0.0,
 ) -> None:
     """Write a corpus: clips, dialogues that name their clips, and numbers of negative clips.
 
-    `chinese` is the share in Chinese.
+    `chinese` is the share in Chinese, `statistical` that of RHVoice and Pico among English voices.
     """
     random = Random(seed)
     writer = ClipWriter(folder)
@@ -45,12 +46,12 @@ def synthesise(
         made = dialogue(random, held_out and random.random() < 0.5, chinese=chinese)
         if held_out and any(exchange.skill in AIDS for exchange in made.exchanges):
             continue
-        voice = _voice(random, held_out, made.exchanges[0].question)
+        voice = _voice(random, held_out, made.exchanges[0].question, statistical)
         kept.append(_spoken_dialogue(writer, made, voice))
     refused = []
     for _ in track(range(negatives), "talk"):
         text = _shortened(not_meant(random, chinese))
-        refused.append(_say(writer, text, _voice(random, held_out, text)))
+        refused.append(_say(writer, text, _voice(random, held_out, text, statistical)))
     writer.close(
         dialogues=[made for made in kept if made is not None],
         negatives=[number for number in refused if number is not None],
@@ -68,11 +69,13 @@ def ask(folder: Path, voices: int, seed: int, held_out: bool = False) -> None:
     writer.close(pictures=[number for number in numbers if number is not None])
 
 
-def _voice(random: Random, held_out: bool, text: str) -> Voice:
+def _voice(random: Random, held_out: bool, text: str, statistical: float = 0.0) -> Voice:
     """One that can say the text."""
     if is_chinese(text):
         return mandarin_voice(random, held_out)
-    return evaluation_voice(random) if held_out else training_voice(random)
+    if held_out:
+        return evaluation_voice(random)
+    return training_voice(random, statistical=statistical)
 
 
 def _shortened(text: str) -> str:

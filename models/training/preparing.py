@@ -27,13 +27,14 @@ def synthesise(
     seed: Seed = 11,
     folder: Folder = RUNS,
     chinese: Annotated[float, typer.Option(help="Share in Chinese.")] = 0.0,
+    statistical: Annotated[float, typer.Option(help="Share of RHVoice and Pico.")] = 0.0,
 ) -> None:
     """Speak a corpus in training voices; the name "evaluation" uses the reserved ones."""
     from models.training.corpus import synthesise as make
 
     held_out = name.startswith("evaluation")
     target = folder / name if held_out else folder / "corpus" / name
-    make(target, dialogues, negatives, seed, held_out, chinese)
+    make(target, dialogues, negatives, seed, held_out, chinese, statistical)
 
 
 def ask(name: str, voices: int = 6, seed: Seed = 12, folder: Folder = RUNS) -> None:

@@ -1,14 +1,17 @@
-"""Speech from free synthesisers: espeak-ng (in process, with times), flite and festival."""
+"""Speech from free synthesisers: espeak-ng (in process, with times), flite, festival, and
+where they are installed RHVoice (RHVoice-test) and Pico (ttspico)."""
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import importlib
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -129,10 +132,39 @@ def _festival(text: str, voice: Voice, path: Path) -> Spoken:
     return Spoken(_read(path))
 
 
+def _rhvoice(text: str, voice: Voice, path: Path) -> Spoken:
+    settings = [
+        "-r",
+        f"{100 * voice.speed:.0f}",
+        "-t",
+        f"{100 * 2 ** (0.8 * voice.pitch - 0.4):.0f}",
+    ]
+    command = ["RHVoice-test", "-p", voice.name, *settings, "-o", str(path)]
+    subprocess.run(command, input=text.encode(), check=True, capture_output=True)
+    return Spoken(_read(path))
+
+
+@cache
+def _pico_engine(language: str) -> Any:
+    return importlib.import_module("ttspico").TtsEngine(language)
+
+
+def _pico(text: str, voice: Voice) -> Spoken:
+    engine = _pico_engine(voice.name)
+    engine.rate, engine.pitch = int(100 * voice.speed), int(100 * 2 ** (0.8 * voice.pitch - 0.4))
+    samples = np.frombuffer(engine.speak(text) or b"", np.int16).astype(np.float32)
+    return Spoken(samples / np.float32(32768))
+
+
+_PROGRAMS = {"flite": _flite, "festival": _festival, "rhvoice": _rhvoice}
+
+
 def speak(text: str, voice: Voice) -> Spoken:
-    """The text in this voice. Raises RuntimeError or CalledProcessError if that fails."""
+    """The text in this voice. Raises RuntimeError, ImportError, FileNotFoundError or
+    CalledProcessError if that fails."""
     if voice.engine == "espeak":
         return espeak().speak(text, voice)
+    if voice.engine == "pico":
+        return _pico(text, voice)
     with tempfile.TemporaryDirectory() as folder:
-        maker = _flite if voice.engine == "flite" else _festival
-        return maker(text, voice, Path(folder) / "speech.wav")
+        return _PROGRAMS[voice.engine](text, voice, Path(folder) / "speech.wav")

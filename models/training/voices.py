@@ -12,6 +12,8 @@ RESERVED_FESTIVAL = ("ked_diphone",)
 RESERVED_VARIANTS = ("Alicia", "Michael", "f4", "m5", "klatt4", "steph2")
 
 TRAIN_FLITE = ("kal", "kal16", "slt")
+TRAIN_RHVOICE = ("bdl", "bdl", "clb")
+TRAIN_PICO = ("en-US", "en-GB")
 TRAIN_FESTIVAL = ("kal_diphone", "cmu_us_slt_arctic_hts")
 TRAIN_VARIANTS = (
     "Alex Andrea Andy Annie Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario Mike Mr "
@@ -33,7 +35,7 @@ MANDARIN = "cmn-latn-pinyin"  # the espeak-ng voice that reads pinyin with tones
 class Voice:
     """One way to speak. `speed` 1 is the engine's own; `pitch` 0 to 1 within its range."""
 
-    engine: str  # espeak, flite or festival
+    engine: str  # espeak, flite, festival, rhvoice or pico
     name: str
     accent: str = ""
     speed: float = 1.0
@@ -55,8 +57,11 @@ def reserved_speakers() -> frozenset[str]:
     )
 
 
-def training_voice(random: Random, festival: float = 0.0) -> Voice:
-    """A random voice to learn from; `festival` is the share of that slow engine."""
+def training_voice(random: Random, festival: float = 0.0, statistical: float = 0.0) -> Voice:
+    """A random voice to learn from; `festival` is the share of that slow engine, `statistical`
+    that of RHVoice and Pico, whose voices are nearer to people and which Debian does not have."""
+    if random.random() < statistical:
+        return _statistical(random)
     kind = random.random()
     if kind < festival:
         return Voice("festival", pick(random, TRAIN_FESTIVAL), speed=random.uniform(0.85, 1.25))
@@ -71,6 +76,13 @@ def training_voice(random: Random, festival: float = 0.0) -> Voice:
         random.uniform(0.1, 0.9),
         random.uniform(0.2, 0.9),
     )
+
+
+def _statistical(random: Random) -> Voice:
+    pitch = random.uniform(0.2, 0.8)
+    if random.random() < 0.6:
+        return Voice("rhvoice", pick(random, TRAIN_RHVOICE), "", random.uniform(0.8, 1.3), pitch)
+    return Voice("pico", pick(random, TRAIN_PICO), "", random.uniform(0.75, 1.3), pitch)
 
 
 def evaluation_voice(random: Random) -> Voice:
