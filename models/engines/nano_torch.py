@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from models.engines.bundle import BLIND, CONFIG, TOKENIZER, BundleConfig
 from models.engines.lanes import Lanes
 from models.engines.nano_model import NanoModel
 from models.engines.networks import Array
-from models.engines.speech_line import SpeechLine
+from models.engines.speech_room import SpeechLine, SpeechRooms
 from models.engines.torch_line import TokenLine
 from models.vita.adapter import AudioCache, AudioTower
 from models.vita.language_model import LanguageModel
@@ -43,6 +43,7 @@ class TorchNetworks:
     eyes: Eyes | None = None
     speech: SpeechDecoder | None = None
     codec: FeatureDecoder | None = None
+    rooms: SpeechRooms = field(default_factory=SpeechRooms)
 
     @property
     def device(self) -> torch.device:
@@ -76,7 +77,7 @@ class TorchNetworks:
         if self.speech is None:
             return None
         most = self.config.spoken_letters, self.config.spoken_codes
-        return TorchSpeechCache(SpeechLine(self.speech, *most))
+        return TorchSpeechCache(self.rooms.line(self.speech, *most))
 
     def acoustics(self, codes: npt.NDArray[np.int64]) -> Array:
         """Raises ValueError where the model cannot speak."""
@@ -142,6 +143,9 @@ class TorchSpeechCache:
         decoder = self._line.decoder
         ids = torch.tensor([list(letters)], device=decoder.norm.weight.device)
         self._line.begin(decoder.embed_text(ids)[0])
+
+    def expect(self, code: int, urgent: bool) -> None:
+        self._line.expect(code, urgent)
 
     def advance(self, code: int) -> tuple[Array, Array]:
         logits, weights = self._line.advance(code)

@@ -64,6 +64,11 @@ class SpeechCache(Protocol):
         """Read the letters of a new chunk."""
         ...
 
+    def expect(self, code: int, urgent: bool) -> None:
+        """`code` will be read next: it may be read together with those of other voices. `urgent`:
+        it leads to an answer's first sound."""
+        ...
+
     def advance(self, code: int) -> tuple[Array, Array]:
         """Read one code: logits [codes + 4] of the next, and the aligner's weights over
         [bos, letters..., codes...] (valid until the next call)."""

@@ -43,6 +43,9 @@ class OnnxSpeechCache:
             buffer[:, :, : part.shape[2]] = part
         self._place = 1 + ids.shape[1]
 
+    def expect(self, code: int, urgent: bool) -> None:
+        """Nothing is gained by knowing: an exported step reads one code of one voice."""
+
     def advance(self, code: int) -> tuple[Array, Array]:
         self._cache.run("codes", np.array([[code]], np.int64), self._place)
         self._place += 1

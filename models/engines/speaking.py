@@ -111,6 +111,7 @@ class Voice:
             return
         self._cache.begin(spelling.ids)
         self._running = _Running(Recital(spelling, self._choice), self._stream, self._codes)
+        self._cache.expect(START, urgent=not self.sounding)
 
     def _speak(self, running: _Running) -> list[AnswerChunk]:
         code = self._next_code(running)
@@ -130,6 +131,7 @@ class Voice:
         if code is not None:
             running.code = code
             running.note()
+            self._cache.expect(code, urgent=not self.sounding)
         return code
 
     def _sound(self, flush: bool) -> list[AnswerChunk]:

@@ -1,7 +1,8 @@
 """models.engines: tokens that a torch decoder has read, in memory that never moves.
 
 Buffers are made once and written in place; rewinding is setting a number back. On CUDA the step of
-one token is a graph, captured when a stream opens, so that the CPU launches it in one go.
+one token (of each row, where several streams step together) is a graph, captured when a stream
+opens, so that the CPU launches it in one go.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from models.base import OutOfRoom
-from models.vita.blocks import MASKED
+from models.vita.blocks import additive
 from models.vita.cache import LayerCache, StaticLayer
 from models.vita.language_model import LanguageModel, causal_mask
 
@@ -22,13 +23,15 @@ _WARM_UPS = 2  # runs before a capture, so that libraries have their workspaces
 
 @dataclass(frozen=True, slots=True)
 class Buffers:
-    """Keys and values of each layer, [1, capacity, heads, head]."""
+    """Keys and values of each layer, [rows, capacity, heads, head]."""
 
     layers: tuple[tuple[Tensor, Tensor], ...]
 
     @staticmethod
-    def empty(layers: int, capacity: int, heads: int, width: int, like: Tensor) -> Buffers:
-        shape = (1, capacity, heads, width)
+    def empty(
+        layers: int, capacity: int, heads: int, width: int, like: Tensor, rows: int = 1
+    ) -> Buffers:
+        shape = (rows, capacity, heads, width)
         return Buffers(tuple((like.new_zeros(shape), like.new_zeros(shape)) for _ in range(layers)))
 
     @property
@@ -39,6 +42,26 @@ class Buffers:
     def bytes(self) -> int:
         return sum(keys.nbytes + values.nbytes for keys, values in self.layers)
 
+    def part(self, first: int, stop: int, capacity: int | None = None) -> Buffers:
+        """The rows [first, stop), the same memory."""
+        return Buffers(
+            tuple((k[first:stop, :capacity], v[first:stop, :capacity]) for k, v in self.layers)
+        )
+
+    def copy(self, other: Buffers) -> None:
+        """Take what fewer rows hold."""
+        for mine, theirs in zip(self._flat, other._flat, strict=True):
+            mine[: len(theirs)] = theirs
+
+    def exchange(self, first: int, second: int) -> None:
+        """Two rows change places."""
+        for tensor in self._flat:
+            tensor[[first, second]] = tensor[[second, first]]
+
+    @property
+    def _flat(self) -> list[Tensor]:
+        return [tensor for pair in self.layers for tensor in pair]
+
     def window(self, start: int) -> list[WindowLayer]:
         return [WindowLayer(keys, values, start) for keys, values in self.layers]
 
@@ -47,11 +70,10 @@ class Buffers:
 
     def rows(self, start: int, stop: int) -> tuple[Tensor, ...]:
         """A copy of the tokens [start, stop)."""
-        return tuple(t[:, start:stop].clone() for pair in self.layers for t in pair)
+        return tuple(tensor[:, start:stop].clone() for tensor in self._flat)
 
     def put(self, rows: Sequence[Tensor], start: int) -> None:
-        flat = [tensor for pair in self.layers for tensor in pair]
-        for buffer, kept in zip(flat, rows, strict=True):
+        for buffer, kept in zip(self._flat, rows, strict=True):
             buffer[:, start : start + kept.shape[1]] = kept
 
 
@@ -69,47 +91,44 @@ class WindowLayer:
 
 
 Step = Callable[[Tensor, Tensor, Sequence[LayerCache], Tensor | None], tuple[Tensor, ...]]
-"""(input [1, 1, ...], positions [1], cache, mask [1, 1, 1, capacity] or None) -> logits
-[1, vocabulary], and whatever else the step gives"""
+"""(input [b, 1, ...], positions [b, 1] or [1], cache, mask [b, 1, 1, capacity] or None) -> logits
+[b, vocabulary], and whatever else the step gives"""
+
+
+def static_step(step: Step, buffers: Buffers, inputs: Tensor, past: Tensor) -> tuple[Tensor, ...]:
+    """One token of each row, [b, 1, ...], behind the first `past` [b] of that row."""
+    places = torch.arange(buffers.capacity, device=past.device)
+    mask = additive(places <= past[:, None], buffers.layers[0][0].dtype)[:, None, None]
+    return step(inputs, past[:, None], buffers.static(past), mask)
 
 
 class GraphedStep:
-    """One token through a decoder, as a CUDA graph over one set of buffers."""
+    """One token of each row through a decoder, as a CUDA graph over one set of buffers."""
 
     def __init__(self, step: Step, buffers: Buffers, example: Tensor) -> None:
         self._step, self._buffers = step, buffers
         self._input = torch.zeros_like(example)
-        self._slot = torch.zeros(1, dtype=torch.long, device=example.device)
-        shape = (1, 1, 1, buffers.capacity)
-        self._mask = buffers.layers[0][0].new_full(shape, MASKED)
-        self._visible = 0
+        self._past = torch.zeros(len(example), dtype=torch.long, device=example.device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._made: tuple[Tensor, ...] = ()
 
     def prepare(self) -> None:
-        """Capture now, not in the first answer. What stands in the first slot is lost."""
+        """Capture now, not in the first answer. What stands in the first slots is lost."""
         if self._graph is None:
-            self._show(1)
             self._capture()
 
-    def __call__(self, vectors: Tensor, past: int) -> tuple[Tensor, ...]:
-        """What the step gives; valid until the next call."""
-        self._input.copy_(vectors)
-        self._slot.fill_(past)
-        self._show(past + 1)
+    def __call__(self, inputs: Tensor, *past: int) -> tuple[Tensor, ...]:
+        """What the step gives, with so much past in each row; valid until the next call."""
+        self._input.copy_(inputs)
+        self._past.copy_(torch.tensor(past))
         if self._graph is None:
             self._capture()
         assert self._graph is not None
         self._graph.replay()
         return self._made
 
-    def _show(self, count: int) -> None:
-        low, high = sorted((self._visible, count))
-        self._mask[..., low:high] = 0.0 if count > self._visible else MASKED
-        self._visible = count
-
     def _run(self) -> tuple[Tensor, ...]:
-        return self._step(self._input, self._slot, self._buffers.static(self._slot), self._mask)
+        return static_step(self._step, self._buffers, self._input, self._past)
 
     def _capture(self) -> None:
         """Every run writes the same slot with the same numbers, so warming up does no harm. Other

@@ -32,7 +32,7 @@ from models.base import (
     Verdict,
 )
 from models.engines.places import Place, Places
-from models.engines.speech_line import SpeechLine
+from models.engines.speech_room import SpeechRooms
 from models.engines.torch_line import TokenLine
 from models.engines.vita_segment import VERDICT_EVERY, Segment
 from models.engines.vita_speaking import TEXT_VECTORS
@@ -77,13 +77,13 @@ class State:
 class VitaMemory:
     """One stream's past on one instance; synchronous."""
 
-    def __init__(self, model: Vita, prompt: VitaPrompt, capacity: int) -> None:
-        """All that a stream ever allocates; nothing is left for its first answer."""
+    def __init__(self, model: Vita, prompt: VitaPrompt, capacity: int, rooms: SpeechRooms) -> None:
+        """All that a stream ever allocates for itself; its voice has a row of a room."""
         self._model, self._prompt = model, prompt
         self.line = TokenLine(model.language, capacity)
         self.speech = None
         if model.speech is not None:
-            self.speech = SpeechLine(model.speech, TEXT_VECTORS, model.speech.config.max_codes)
+            self.speech = rooms.line(model.speech, TEXT_VECTORS, model.speech.config.max_codes)
         self.state = State()
         self.tools: tuple[Tool, ...] = ()
         self._places = Places[State]()

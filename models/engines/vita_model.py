@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -10,6 +10,7 @@ from models.base import AnswerOptions, Synthesizer
 from models.engines.answering import Answer
 from models.engines.lanes import Lanes
 from models.engines.resident import Lane
+from models.engines.speech_room import SpeechRooms
 from models.engines.vita_memory import VitaMemory
 from models.engines.vita_segment import VERDICT_EVERY
 from models.engines.vita_speaking import VitaVoice
@@ -32,6 +33,7 @@ class VitaWeights:
     capacity: int
     licence: str
     voice_of_another: Synthesizer | None = None  # for a checkpoint without a speech decoder
+    rooms: SpeechRooms = field(default_factory=SpeechRooms)
 
     @staticmethod
     def of(
@@ -69,7 +71,7 @@ class VitaWeights:
         return Lanes(self.device).lane
 
     def remember(self) -> VitaMemory:
-        return VitaMemory(self.model, self.prompt, self.capacity)
+        return VitaMemory(self.model, self.prompt, self.capacity, self.rooms)
 
     def answer(self, memory: VitaMemory, options: AnswerOptions) -> Answer:
         writer = VitaWriter(self.prompt, memory, options)

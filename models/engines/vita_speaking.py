@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.base import AnswerChunk, Samples
-from models.engines.speech_line import SpeechLine
+from models.engines.speech_room import SpeechLine
 from models.synthesizers.recitation import estimated_words
 from models.vita.chunker import Chunker
 from models.vita.codec import Codec, CodecStream
@@ -91,6 +91,7 @@ class VitaVoice:
         self._line.begin(vectors)
         most = min(self._config.max_codes, SPARE_CODES + CODES_PER_VECTOR * len(vectors))
         self._running = _Running(text, most, self._config.start, self._samples)
+        self._line.expect(self._config.start, urgent=not self.sounding)
         return []
 
     def _speak(self, running: _Running) -> list[AnswerChunk]:
@@ -99,6 +100,7 @@ class VitaVoice:
         running.made += 1
         if running.code == self._config.end or running.made >= running.most:
             return self._finish(running)
+        self._line.expect(running.code, urgent=not self.sounding)
         if running.code >= self._config.codes:  # no sound: bos, start or padding
             return []
         piece = self._codes.push(running.code)

@@ -35,15 +35,16 @@ class GrowingLayer:
 
 
 class StaticLayer:
-    """Written in place at `slots` [n]; all of the memory is attended to, so a mask must hide what
-    is not there. Shapes never change, as CUDA graphs demand."""
+    """One new token of each row, written in place at `slots` [b]; all of the memory is attended to,
+    so a mask must hide what is not there. Shapes never change, as CUDA graphs demand."""
 
     def __init__(self, keys: Tensor, values: Tensor, slots: Tensor) -> None:
-        self.keys, self.values, self.slots = keys, values, slots
+        self.keys, self.values = keys, values
+        self._places = torch.arange(len(slots), device=slots.device), slots
 
     def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        self.keys.index_copy_(1, self.slots, keys)
-        self.values.index_copy_(1, self.slots, values)
+        self.keys[self._places] = keys[:, 0]
+        self.values[self._places] = values[:, 0]
         return self.keys, self.values
 
 

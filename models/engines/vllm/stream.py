@@ -162,7 +162,7 @@ class VllmStream:
     async def answer(self, options: AnswerOptions) -> AsyncGenerator[AnswerPart, None]:
         with self._guard.call("answer"):
             synthesizer = self._home.around.synthesizer if options.speak else None
-            voice = self._voice(options) if options.speak else None
+            voice = await self._voice(options) if options.speak else None
             async with (
                 aclosing(self._write(options, voice)) as written,
                 aclosing(VoicedAnswer(written, voice, self._home.run).parts()) as parts,
@@ -175,9 +175,9 @@ class VllmStream:
                     async for part in voiced:
                         yield part
 
-    def _voice(self, options: AnswerOptions) -> Voice | None:
+    async def _voice(self, options: AnswerOptions) -> Voice | None:
         if self._throat is None:
-            self._throat = self._home.around.throat()
+            self._throat = await self._home.run(self._home.around.throat, Priority.FIRST)
         return None if self._throat is None else self._home.around.voice(self._throat, options)
 
     async def _write(

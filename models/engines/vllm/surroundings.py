@@ -6,7 +6,7 @@ Its language model runs in the engine; all else is our own torch, on the instanc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from models.engines.choice import engine_for
 from models.engines.listening import Listener
 from models.engines.nano_torch import TorchNetworks, load_nano, weights_of
 from models.engines.speaking import Voice as NanoVoice
-from models.engines.speech_line import SpeechLine
+from models.engines.speech_room import SpeechRooms
 from models.engines.vita_model import CAPACITY
 from models.engines.vita_speaking import TEXT_VECTORS, VitaVoice
 from models.engines.vllm.hearing import Ears, StreamedEars, WholeEars
@@ -83,7 +83,8 @@ class Surroundings(Protocol):
         ...
 
     def throat(self) -> Any:
-        """The memory that a stream's voice needs; None where there is no voice."""
+        """The memory that a stream's voice needs, in the room of its instance, on whose thread this
+        is called; None where there is no voice."""
         ...
 
     def voice(self, throat: Any, options: AnswerOptions) -> Voice: ...
@@ -173,6 +174,7 @@ class VitaSurroundings:
     licence: str
     voice_of_another: Synthesizer | None
     is_streamed: bool = False
+    rooms: SpeechRooms = field(default_factory=SpeechRooms)
 
     @staticmethod
     def read(
@@ -225,7 +227,7 @@ class VitaSurroundings:
         speech = self.model.speech
         if speech is None or self.model.codec is None:
             return None
-        return SpeechLine(speech, TEXT_VECTORS, speech.config.max_codes)
+        return self.rooms.line(speech, TEXT_VECTORS, speech.config.max_codes)
 
     def voice(self, throat: Any, options: AnswerOptions) -> Voice:
         assert self.model.codec is not None

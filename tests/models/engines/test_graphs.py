@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from models.engines.lanes import Lanes
-from models.engines.speech_line import SpeechLine, _speech_step
+from models.engines.speech_room import SpeechLine, SpeechRoom
 from models.engines.torch_line import GraphedStep, TokenLine, language_step
 from models.engines.worker import Priority
 from models.vita.config import LanguageModelConfig, SpeechDecoderConfig
@@ -48,6 +48,13 @@ class Device:
             return run(step)
 
         monkeypatch.setattr(GraphedStep, "_run", noted)
+        capture = GraphedStep._capture
+
+        def kept(step: GraphedStep) -> None:
+            capture(step)
+            self.graphs[-1].kept = step._made
+
+        monkeypatch.setattr(GraphedStep, "_capture", kept)
         self.graphs: list[Any] = []
 
     def CUDAGraph(self) -> Any:
@@ -101,12 +108,6 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Device:
     return Device(monkeypatch)
 
 
-def captured(step: GraphedStep, device: Device) -> GraphedStep:
-    step.prepare()
-    device.graphs[-1].kept = step._made
-    return step
-
-
 @pytest.fixture(params=[DENSE, SPARSE])
 def model(request: pytest.FixtureRequest) -> LanguageModel:
     torch.manual_seed(1)
@@ -117,7 +118,8 @@ def test_a_captured_step_equals_the_plain_one(model: LanguageModel, device: Devi
     plain, graphed = TokenLine(model, 64), TokenLine(model, 64)
     example = torch.zeros(1, 1, WIDTH)
     with torch.inference_mode():
-        step = captured(GraphedStep(language_step(model), graphed.buffers, example), device)
+        step = GraphedStep(language_step(model), graphed.buffers, example)
+        step.prepare()
         assert device.log == ["run", "run", "wait here", "run"]  # warm, then captured once
         graphed._graphed = step
         vectors = torch.randn(30, WIDTH)
@@ -134,29 +136,43 @@ def test_a_captured_step_equals_the_plain_one(model: LanguageModel, device: Devi
     assert device.log.count("replay") == 4
 
 
-def test_a_captured_code_equals_the_plain_one(device: Device) -> None:
+class GraphedRoom(SpeechRoom):
+    _is_graphed = True
+
+
+def test_captured_voices_equal_plain_ones(device: Device) -> None:
+    """One to nine voices come and go: a graph for each power of two, and rows that sit out."""
     torch.manual_seed(2)
     config = SpeechDecoderConfig(
         width=WIDTH, layers=2, heads=4, feed_forward=64, codes=20, aligner=(1, 0)
     )
     decoder = SpeechDecoder(config).eval().requires_grad_(False)
-    plain, graphed = SpeechLine(decoder, 12, 20), SpeechLine(decoder, 12, 20)
     with torch.inference_mode():
-        code = torch.zeros(1, 1, dtype=torch.long)
-        step = GraphedStep(_speech_step(decoder), graphed.buffers, code)
-        graphed._graphed = captured(step, device)
-        text = torch.randn(7, WIDTH)
-        for count in (7, 4):  # the second chunk is shorter: nothing of the first is seen
-            for line in (plain, graphed):
-                line.begin(text[:count])
-            for code_id in (config.start, 3, 9, 3):
-                wanted, found = plain.advance(code_id), graphed.advance(code_id)
-                assert wanted[1] is not None
-                assert found[1] is not None
-                torch.testing.assert_close(found[0], wanted[0], atol=1e-5, rtol=0)
-                keys = len(wanted[1])
-                torch.testing.assert_close(found[1][:keys], wanted[1], atol=1e-5, rtol=0)
-                assert float(found[1][keys:].abs().max()) == 0
+        plain, graphed = SpeechRoom(decoder, 12, 20), GraphedRoom(decoder, 12, 20)
+        assert len(device.graphs) == len([1, 2, 4, 8])  # before anybody speaks
+        pairs = [(SpeechLine(plain), SpeechLine(graphed)) for _ in range(9)]
+        for count in (1, 3, 9, 2, 5):
+            speaking = pairs[-count:]  # others are somewhere in a chunk, or have not begun
+            for number, pair in enumerate(speaking):
+                text = torch.randn(4 + number % 5, WIDTH)
+                for line in pair:
+                    line.begin(text)
+            for code in (config.start, 3, 9, 3):
+                for line in (line for pair in speaking for line in pair):
+                    line.expect(code)
+                for one, other in speaking:
+                    assert_alike(other.advance(code), one.advance(code))
+    assert device.log.count("replay") == 5 * 4
+    assert sorted(graphed._graphs) == [2, 8, 16]  # nine voices: more rows, other graphs
+
+
+def assert_alike(found: tuple[Tensor, Tensor | None], wanted: tuple[Tensor, Tensor | None]) -> None:
+    torch.testing.assert_close(found[0], wanted[0], atol=1e-5, rtol=0)
+    assert found[1] is not None
+    assert wanted[1] is not None
+    keys = min(len(found[1]), len(wanted[1]))
+    torch.testing.assert_close(found[1][:keys], wanted[1][:keys], atol=1e-5, rtol=0)
+    assert float(found[1][keys:].abs().sum()) == 0
 
 
 def test_a_line_that_is_dropped_is_gone_at_once() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import MixtralConfig, MixtralForCausalLM
 
+from models.vita.blocks import additive
 from models.vita.cache import StaticLayer
 from models.vita.config import LanguageModelConfig
 from models.vita.language_model import LanguageModel, LanguageModelStep, causal_mask
@@ -53,19 +54,24 @@ def test_reading_in_parts_equals_reading_at_once() -> None:
         start += count
 
 
-def test_a_static_cache_equals_a_growing_one() -> None:
-    model, vectors, capacity = own_model(), torch.randn(1, 12, 48), 32
-    shape = (1, capacity, TINY.key_value_heads, model.head_width)
+def test_rows_of_a_static_cache_equal_growing_ones() -> None:
+    """Three rows of other lengths go on together, a token each."""
+    model, capacity, counts = own_model(), 32, (7, 1, 11)
+    shape = (len(counts), capacity, TINY.key_value_heads, model.head_width)
     buffers = [(torch.zeros(shape), torch.zeros(shape)) for _ in range(TINY.layers)]
-    whole = model(vectors)
-    for start, count in ((0, 7), (7, 1), (8, 4)):
-        slots = torch.arange(start, start + count)
-        layers = [StaticLayer(keys, values, slots) for keys, values in buffers]
-        mask = torch.full((1, 1, count, capacity), -65504.0)
-        here = causal_mask(count, start, vectors.device, vectors.dtype)
-        mask[..., : start + count] = here
-        part = model(vectors[:, start : start + count], slots, layers, mask)
-        torch.testing.assert_close(part, whole[:, start : start + count], atol=1e-5, rtol=0)
+    vectors = torch.randn(len(counts), 12, 48)
+    for row, count in enumerate(counts):
+        _, past = model.read(vectors[row : row + 1, :count], model.start(), 0)
+        for kept, buffer in zip(past, [t for pair in buffers for t in pair], strict=True):
+            buffer[row, :count] = kept[0]
+    slots = torch.tensor(counts)
+    layers = [StaticLayer(keys, values, slots) for keys, values in buffers]
+    mask = additive(torch.arange(capacity) <= slots[:, None])[:, None, None]
+    following = vectors[torch.arange(len(counts)), slots][:, None]
+    together = model(following, slots[:, None], layers, mask)
+    for row, count in enumerate(counts):
+        alone = model(vectors[row : row + 1, : count + 1])[0, -1]
+        torch.testing.assert_close(together[row, 0], alone, atol=1e-5, rtol=0)
 
 
 def test_the_exported_form_gives_the_last_logits_and_only_what_is_new() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 import numpy as np
@@ -25,9 +25,11 @@ from models.base import (
 )
 from models.engines.pytorch import PytorchInstance
 from models.engines.pytorch import load as load_pytorch
+from models.engines.speech_room import SpeechLine, SpeechRoom
 from models.engines.vllm.engines import CPU_BLOCK, Engines
 from models.engines.vllm.instance import VllmInstance
 from models.engines.vllm.stream import VllmStream
+from tests.models.engines.test_conformance import answer_of
 from tests.models.engines.vllm.engine_room import NANO, clip, instances_of, words_of
 
 CLIPS = ("question_en_capital", "question_en_sum", "unfinished_en", "side_talk_salt", "fan")
@@ -123,6 +125,34 @@ async def test_two_engines_answer_and_listen_at_once(
     await generator.close()
     await monitor.close()
     assert waiting(nano) == [0, 0]
+
+
+async def test_running_answers_speak_together_as_each_does_alone(
+    pair: tuple[VllmInstance, VllmInstance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    together = SpeechRoom._together
+
+    def noted(room: SpeechRoom, lines: Sequence[SpeechLine]) -> tuple[torch.Tensor, ...]:
+        sizes.append(len(lines))
+        return together(room, lines)
+
+    monkeypatch.setattr(SpeechRoom, "_together", noted)
+    questions = ("what is the capital of france", "hello", "what is two and three")
+    options = [AnswerOptions(max_tokens=16, seed=seed) for seed in range(3)]
+
+    async def asked(question: str) -> VllmStream:
+        return await pair[0].open(Conversation((*HISTORY.items, UserText(question))))
+
+    alone = [
+        await answer_of(await asked(question), each)
+        for question, each in zip(questions, options, strict=True)
+    ]
+    assert all(said.sound.size for said in alone)
+    assert not sizes
+    said = await asyncio.gather(*map(answer_of, [await asked(q) for q in questions], options))
+    assert max(sizes) > 1
+    assert all(one.same_as(other) for one, other in zip(alone, said, strict=True))
 
 
 async def test_an_answer_that_is_closed_is_aborted(
