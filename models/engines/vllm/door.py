@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 from weakref import WeakSet
 
 import numpy as np
@@ -10,10 +11,27 @@ import numpy as np
 from models.base import OutOfRoom
 from models.engines.vllm.folder import FEATURE_TOKENS
 from models.engines.vllm.line import Feature, Line
+from models.vita.config import LanguageModelConfig
+from models.vita.tensor_files import CheckpointRefused
+
+# Widths of a head for which vLLM's attention on a CPU is compiled (0.32.0). With any other its
+# process dies while it starts, without a word of what is wrong.
+CPU_HEADS: Final = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
 
 class Refused(ValueError):
     """An input that no engine may see; the stream that brought it is as well as before."""
+
+
+def check_model(language: LanguageModelConfig, *, is_cpu: bool) -> None:
+    """May an engine be started with it? Raises CheckpointRefused."""
+    head = language.width // language.heads
+    if is_cpu and head not in CPU_HEADS:
+        raise CheckpointRefused(
+            f"the language model's heads are {head} wide (width {language.width} / heads "
+            f"{language.heads}; in a released config hidden_size / num_attention_heads); vLLM on a "
+            f"CPU takes {', '.join(map(str, CPU_HEADS))}: use the engine pytorch"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from models.base import InstanceFailed
-from models.engines.vllm.door import Door
+from models.engines.vllm.door import Door, check_model
 from models.engines.vllm.folder import prepare
 from models.engines.vllm.host import EngineHost, Life
 from models.engines.vllm.launch import EngineSize, arguments, launch
@@ -57,7 +57,8 @@ class Engines:
     """All engines of one model, and what stands round them."""
 
     def __init__(self, around: Surroundings, options: EngineOptions, pairs: int) -> None:
-        """Blocks until every engine is up."""
+        """Blocks until every engine is up. Raises CheckpointRefused before any is started."""
+        check_model(around.language, is_cpu=options.is_cpu)
         self.around, self.options = around, options
         self.door = Door(around.capacity, around.language.vocabulary, around.language.width)
         self.licence = around.licence

@@ -18,7 +18,8 @@ from tests.models.vita import released_folder
 if TYPE_CHECKING:
     from models.engines.vllm.engines import Engines
 
-REAL = ["test_conformance.py", "test_nano.py", "test_vita.py", "test_death.py", "test_served.py"]
+REAL = ["test_conformance.py", "test_nano.py", "test_vita.py", "test_death.py", "test_served.py",
+        "test_mixtral.py"]  # fmt: skip
 collect_ignore = [] if find_spec("vllm") else REAL
 
 
@@ -31,8 +32,7 @@ async def nano() -> AsyncIterator[Engines]:
         yield engines
 
 
-@pytest.fixture(scope="session")
-def vita_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def write_wide(folder: Path, kind: str) -> Path:
     """A tiny checkpoint in the released layout, with heads as wide as vLLM's CPU kernels want."""
     usual = released_folder.config
 
@@ -41,7 +41,17 @@ def vita_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return replace(config, language=replace(config.language, heads=2, key_value_heads=1))
 
     with patch.object(released_folder, "config", wide):
-        return released_folder.write_released(tmp_path_factory.mktemp("wide") / "VITA-1.5")
+        return released_folder.write_released(folder, kind)
+
+
+@pytest.fixture(scope="session")
+def vita_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_wide(tmp_path_factory.mktemp("wide") / "VITA-1.5", "vita-1.5")
+
+
+@pytest.fixture(scope="session")
+def mixtral_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_wide(tmp_path_factory.mktemp("wide") / "VITA-1.0", "vita-1.0")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

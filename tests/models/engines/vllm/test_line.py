@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from models.base import OutOfRoom
-from models.engines.vllm.door import Door, Refused
+from models.engines.vllm.door import CPU_HEADS, Door, Refused, check_model
 from models.engines.vllm.folder import FEATURE_TOKENS, language_key
 from models.engines.vllm.line import PLACEHOLDER, Feature, Line
 from models.engines.vllm.talk import features_of
+from models.vita.config import LanguageModelConfig
+from models.vita.tensor_files import CheckpointRefused
 
 WIDTH = 4
 
@@ -88,6 +90,18 @@ def test_too_much_is_refused() -> None:
         door.check(Line().plus([1, 2], feature(1)), tokens=1)
     with pytest.raises(Refused, match="nothing"):
         door.check(Line())
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4, 8, 16])
+def test_a_model_with_heads_that_kill_a_cpu_engine_is_refused(heads: int) -> None:
+    language = LanguageModelConfig(width=128, heads=heads, key_value_heads=1)
+    check_model(language, is_cpu=False)
+    if 128 // heads in CPU_HEADS:
+        return check_model(language, is_cpu=True)
+    with pytest.raises(
+        CheckpointRefused, match=rf"{128 // heads} wide .width 128 / heads {heads};"
+    ):
+        check_model(language, is_cpu=True)
 
 
 @pytest.mark.parametrize(
