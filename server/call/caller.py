@@ -6,19 +6,21 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from server.call.conversation import Call, CallFailed, Message
+from server.call.conversation import Call, CallFailed, Message, ServerBusy
 from server.call.record import Record
 from server.call.script import Script
 
 Progress = Callable[[Call, float], None]
 
 _ANSWER_TIMEOUT = 10.0  # seconds for the reply to a request
+_RETRY_AFTER = 5.0  # seconds, where a busy server names none
 
 
 class Caller:
@@ -46,6 +48,8 @@ class Caller:
                 max_size=None,
                 proxy=None,
             )
+        except InvalidStatus as error:
+            raise _refusal(error) from error
         except InvalidHandshake as error:
             raise CallFailed(f"the server refused the call: {error}") from error
         except OSError as error:
@@ -60,8 +64,8 @@ class Caller:
             return
         closing = asyncio.create_task(self._connection.close())
         with suppress(ConnectionClosed):
-            async for _ in self._connection:
-                pass  # unread, what is still under way would hold up the server's goodbye
+            async for _unread in self._connection:
+                pass  # what is under way would hold up the server's goodbye
         await closing
 
     async def run(self, progress: Progress | None = None) -> Record:
@@ -149,6 +153,14 @@ async def call(
         if after is not None:
             await after(caller, record)
         return record
+
+
+def _refusal(error: InvalidStatus) -> CallFailed:
+    answer = error.response
+    if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+        return CallFailed(f"the server refused the call: {error}")
+    named = answer.headers.get("Retry-After", "")  # seconds, or a date, which is as good as none
+    return ServerBusy(float(named) if named.isdecimal() else _RETRY_AFTER)
 
 
 def with_model(url: str, model: str) -> str:

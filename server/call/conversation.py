@@ -28,6 +28,14 @@ class CallFailed(Exception):
     """The server ended or refused the call; the text says why."""
 
 
+class ServerBusy(CallFailed):
+    """The server takes no call now; it may be asked again in `retry_after` seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"the server is busy; it says to ask again in {retry_after:g} s")
+        self.retry_after = retry_after
+
+
 class Call:
     """One caller. `now` is seconds since the first sample of the microphone; a frame leaves when
     it is full, as with a real microphone. The shell calls `tick` at `deadline` and `receive` for
@@ -207,6 +215,8 @@ class Call:
 
     def done(self, now: float) -> bool:
         """Whether the caller hangs up now."""
+        if self.script.enough is not None and self.script.enough(self.happenings, now):
+            return True
         if self.script.length is not None:
             return now >= self.script.length
         if self.script.linger is not None and self._placed and not self._waiting:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from server.call.timeline import Clip
+
+if TYPE_CHECKING:
+    from server.call.record import Happening
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Script:
     then; None: when the last answer is finished. `linger`: hang up so long after the last cue (or,
     where it is answered, after the answer's first audible sample), whoever is speaking then.
     `patience`: how long an answer is waited for; `settle`: quiet after which a conversation is
-    over."""
+    over; `enough`: given all that has happened and the second of the call, whether to hang up at
+    once."""
 
     cues: tuple[Cue, ...] = ()
     typed: str | None = None
@@ -66,4 +71,5 @@ class Script:
     echo: Echo | None = None
     stall: Stall | None = None
     manners: Manners = Manners()
+    enough: Callable[[Sequence[Happening], float], bool] | None = None
     seed: int = 0

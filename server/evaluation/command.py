@@ -15,13 +15,12 @@ from rich.table import Table
 
 from models.base import InstanceFailed
 from server.app import load_engine
-from server.call.conversation import CallFailed
 from server.config import ConfigurationError, ServerSettings, load_settings
 from server.evaluation.manifest import Recording, read_manifest
 from server.evaluation.model import hear_all
 from server.evaluation.plot import plot
-from server.evaluation.scores import LABELS, Heard, figures
-from server.evaluation.system import call_all, serving
+from server.evaluation.scores import LABELS, figures, unreached
+from server.evaluation.system import Outcome, call_all, serving
 from server.service import Engine
 
 
@@ -45,7 +44,7 @@ def command(
         for fault in error.faults:
             console.print(fault, style="red", markup=False)
         raise typer.Exit(2) from None
-    except (OSError, ValueError, InstanceFailed, CallFailed) as error:
+    except (OSError, ValueError, InstanceFailed) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from error
     report = {"manifest": manifest.name, "split": split, "engine": settings.engine} | found
@@ -85,7 +84,9 @@ async def evaluate(
             if not sessions:
                 await engine.close()
         system = await _call(settings, engine, recordings, progress, sessions)
-    return figures(model, system)
+    if system is None:
+        return figures(model, None)
+    return figures(model, system.heard) | unreached(system.failed, len(recordings))
 
 
 async def _call(
@@ -94,7 +95,7 @@ async def _call(
     recordings: list[Recording],
     progress: Progress,
     sessions: int,
-) -> list[Heard] | None:
+) -> Outcome | None:
     if not sessions:
         return None
     task = progress.add_task("the full path", total=len(recordings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-_FALSE = "false_query"  # in these figures less is better
+_BETTER_LESS = ("false_query", "failed")
 
 
 def plot(figures: dict[str, Any], path: Path) -> None:
@@ -20,10 +20,14 @@ def plot(figures: dict[str, Any], path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(8, 0.4 * len(shown) + 1))
     for row, name in enumerate(shown):
         value = figures[name] * 100
-        axes.barh(row, value, color="tab:red" if _FALSE in name else "tab:green", alpha=0.7)
+        axes.barh(row, value, color=_colour(name), alpha=0.7)
         axes.text(value + 1, row, f"{value:.1f} % of {figures[f'{name}_count']}", va="center")
     axes.set_yticks(range(len(shown)), [name.replace("_", " ") for name in shown])
     axes.set(xlim=(0, 130), xlabel="per cent (red: less is better)")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
+
+
+def _colour(name: str) -> str:
+    return "tab:red" if any(part in name for part in _BETTER_LESS) else "tab:green"

@@ -80,6 +80,15 @@ def share(name: str, judged: Sequence[tuple[Heard, bool]]) -> dict[str, Any]:
     }
 
 
+def unreached(failed: Sequence[tuple[Recording, str]], called: int) -> dict[str, Any]:
+    """The share of calls that came to nothing, and why; they are in none of the other figures."""
+    return {
+        "calls_failed": len(failed) / called if called else None,
+        "calls_failed_count": called,
+        "calls_failed_misses": [f"{recording.name}: {reason}" for recording, reason in failed],
+    }
+
+
 def figures(model: Sequence[Heard], system: Sequence[Heard] | None) -> dict[str, Any]:
     """All figures. Those without a suffix and those in `_model` are the model's own: queries taken
     or not on the whole clip, answers on its voiced part. `_system` went the full path, with voice

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from server.app import create_app
 from server.call.caller import call
-from server.call.record import Record
+from server.call.conversation import CallFailed, ServerBusy
+from server.call.record import Happening, Record
 from server.call.script import Cue, Manners, Script
 from server.call.timeline import RATE, Clip
 from server.config import ServerSettings
 from server.evaluation.manifest import Recording, read_sound
-from server.evaluation.scores import Heard
+from server.evaluation.scores import DIGIT, QUERY, Heard
 from server.serve import new_server
 from server.service import Engine
 
 _LEAD_IN = 0.3  # seconds of room before the clip
 _PATIENCE = 4.5  # longer than an unfinished query is waited for
+_NOTICED = 1.0  # seconds after which even a busy server has said that it heard a voice
+GIVE_UP = 60.0  # seconds in which a busy server must take a call
+_SHORTEST_PAUSE = 0.1  # seconds
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of the calls. `failed`: those that never got through or broke, and why."""
+
+    heard: list[Heard] = field(default_factory=list)
+    failed: list[tuple[Recording, str]] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -41,28 +55,69 @@ async def serving(settings: ServerSettings, engine: Engine) -> AsyncIterator[str
 
 async def call_all(
     url: str, recordings: Sequence[Recording], done: Callable[[], None], *, sessions: int
-) -> list[Heard]:
+) -> Outcome:
     """One call for each recording, so many at a time, at playing speed."""
     waiting = iter(recordings)
-    heard: list[Heard] = []
+    outcome = Outcome()
 
     async def one_line() -> None:
         for recording in waiting:
-            heard.append(await call_one(url, recording))
+            try:
+                outcome.heard.append(await call_one(url, recording))
+            except CallFailed as failure:
+                outcome.failed.append((recording, str(failure)))
             done()
 
     async with asyncio.TaskGroup() as group:
         for _ in range(sessions):
             group.create_task(one_line())
-    return heard
+    return outcome
 
 
 async def call_one(url: str, recording: Recording) -> Heard:
-    """Play one recording; it was acted on if an answer was begun. Raises CallFailed."""
+    """Play one recording; it was acted on if an answer was begun. Raises CallFailed, also where
+    the server was too busy for all of GIVE_UP seconds."""
     clip = Clip.of(recording.name, read_sound(recording, RATE))
     cue = Cue(clip, at=_LEAD_IN, label=recording.label)
-    script = Script((cue,), patience=_PATIENCE, settle=0.3, manners=Manners(explains=True))
-    return judge(recording, await call(url, script))
+    script = Script(
+        (cue,),
+        patience=_PATIENCE,
+        settle=0.3,
+        manners=Manners(explains=True),
+        enough=settles(recording, _LEAD_IN + clip.seconds),
+    )
+    return judge(recording, await _patiently(url, script))
+
+
+async def _patiently(url: str, script: Script) -> Record:
+    """Make a call; a busy server is asked again when it says so, until patience ends."""
+    until = time.monotonic() + GIVE_UP
+    while True:
+        try:
+            return await call(url, script)
+        except ServerBusy as busy:
+            pause = max(busy.retry_after, _SHORTEST_PAUSE)
+            if time.monotonic() + pause > until:
+                raise
+            await asyncio.sleep(pause)
+
+
+def settles(recording: Recording, end: float) -> Callable[[Sequence[Happening], float], bool]:
+    """Whether all is known of a recording that ends at this second of the call: its answer has
+    begun, where only that is asked, or neither side has anything to say any more."""
+    is_read = recording.label in QUERY | DIGIT  # the answer's words count
+
+    def enough(happenings: Sequence[Happening], now: float) -> bool:
+        if not is_read and any(one.type == "response.created" for one in happenings):
+            return True
+        return now > end + _NOTICED and _is_quiet(happenings)
+
+    return enough
+
+
+def _is_quiet(happenings: Sequence[Happening]) -> bool:
+    states = [one.event for one in happenings if one.type == "antiphon.state"]
+    return not states or (states[-1]["user"], states[-1]["assistant"]) == ("silent", "listening")
 
 
 def judge(recording: Recording, record: Record) -> Heard:

@@ -29,7 +29,7 @@ from server.call.timeline import RATE, Clip
 from tests.benchmarks.calls import beep
 from tests.server.test_call_caller import Answering
 
-BREAKS_AFTER = 70  # appends
+BREAKS_AFTER = 100  # appends
 
 
 def question(name: str) -> Cue:

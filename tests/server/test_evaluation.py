@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,20 @@ import pytest
 import soundfile
 from typer import Typer
 from typer.testing import CliRunner
+from websockets.asyncio.server import ServerConnection, serve
 
 from audio.frame import HEAR_RATE
 from models.engines.script import Script, ScriptedAnswer
 from models.engines.scripted import ScriptedInstance
 from models.vad import SileroDetector, SileroModel
+from server.call.record import Happening
+from server.config import ServerSettings
 from server.evaluation import command as command_module
+from server.evaluation import system as system_module
 from server.evaluation.command import chosen, command, table
 from server.evaluation.manifest import Recording, read_manifest
-from server.evaluation.scores import Heard, figures
+from server.evaluation.scores import Heard, figures, unreached
+from server.evaluation.system import call_all, serving, settles
 from server.service import Engine
 
 ORDER = "intent=orderDrink; coffeeDrink=latte; size=small; sugarAmount=a bit of sugar"
@@ -130,4 +137,73 @@ def test_the_command_writes_figures_and_a_plot(
     # The scripted model takes everything for a query: only the full path knows that it was quiet.
     assert found["noise_false_query_model"] == 1.0
     assert found["noise_false_query_system"] == 0.0
+    assert found["calls_failed"] == 0.0
+    assert found["calls_failed_count"] == 2
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+async def test_a_busy_server_is_asked_again(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.admission.RETRY_AFTER", 0)
+    settings = ServerSettings(port=0, sessions_per_pair=1, log_level="error")
+    recordings = chosen(read_manifest(manifest), "dev")
+    async with serving(settings, scripted_engine(None)) as url:
+        outcome = await call_all(url, recordings, lambda: None, sessions=2)
+    assert not outcome.failed
+    assert sorted((one.recording.label, one.acted) for one in outcome.heard) == [
+        ("noise", False),
+        ("query", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("refuse", "reason"),
+    [
+        ({"status": 503, "Retry-After": "1"}, "busy"),
+        ({"status": 503, "Retry-After": "Mon, 01 Jan 2024 00:00:00 GMT"}, "5 s"),
+        ({"status": 401}, "refused"),
+    ],
+)
+async def test_a_call_that_never_gets_through_is_told_with_its_reason(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch, refuse: dict[str, Any], reason: str
+) -> None:
+    monkeypatch.setattr(system_module, "GIVE_UP", 0.5)
+
+    def deny(connection: ServerConnection, _: Any) -> Any:
+        answer = connection.respond(HTTPStatus(refuse["status"]), "no")
+        if "Retry-After" in refuse:
+            answer.headers["Retry-After"] = refuse["Retry-After"]
+        return answer
+
+    recordings = chosen(read_manifest(manifest), "dev")
+    async with serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=deny) as server:
+        url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+        outcome = await call_all(url, recordings, lambda: None, sessions=2)
+    found = unreached(outcome.failed, len(recordings))
+    assert found["calls_failed"] == 1.0
+    assert all(reason in text for text in found["calls_failed_misses"])
+
+
+def state(user: str, assistant: str) -> Happening:
+    return Happening(0.5, {"type": "antiphon.state", "user": user, "assistant": assistant})
+
+
+CREATED = Happening(0.6, {"type": "response.created"})
+
+
+@pytest.mark.parametrize(
+    ("label", "happenings", "now", "known"),
+    [
+        ("noise", [], 1.5, False),  # a voice may still be noticed
+        ("noise", [], 2.1, True),
+        ("noise", [CREATED], 0.7, True),
+        ("query", [CREATED, state("silent", "speaking")], 2.1, False),  # its words count
+        ("query", [CREATED, state("silent", "listening")], 2.1, True),
+        ("query", [state("paused", "listening")], 4.0, False),  # it may be going on
+    ],
+)
+def test_a_call_lasts_until_all_is_known(
+    label: str, happenings: list[Happening], now: float, known: bool
+) -> None:
+    assert settles(recording(label), 1.0)(happenings, now) is known
