@@ -20,6 +20,7 @@ from models.vita.cache import LayerCache
 from models.vita.speech_decoder import SpeechDecoder
 
 _ROWS_ON_CUDA = 8  # at first: their graphs are captured before anybody speaks
+_LEAST = 4  # rows of a step for several: for two or three it takes as long, on a CPU longer
 
 
 class SpeechRoom:
@@ -31,11 +32,11 @@ class SpeechRoom:
         self.decoder, self.text, self.capacity = decoder, text, 1 + text + codes
         self._step = _speech_step(decoder)
         self._graphs: dict[int, GraphedStep] = {}
-        rows = _ROWS_ON_CUDA if self._is_graphed else 1
+        rows = _ROWS_ON_CUDA if self._is_graphed else _LEAST
         self._buffers = self._empty(rows)
         self._holders: list[ReferenceType[SpeechLine] | None] = [None] * rows
-        for size in _sizes(rows) if self._is_graphed else []:
-            self._graph(size).prepare()
+        for count in range(1, rows + 1) if self._is_graphed else ():
+            self._graph(_size(count)).prepare()
 
     @property
     def device(self) -> torch.device:
@@ -66,14 +67,17 @@ class SpeechRoom:
             if line is not None and line.waits and (line.urgent or not asker.urgent)
         ]
         if len(waiting) == 1 and not self._is_graphed:
-            made = self._alone(asker)
+            self._give(waiting, self._alone(asker))
         else:
             self._line_up(waiting)
-            waiting.sort(key=lambda line: line.row)
-            made = self._together(waiting)
-        found = [each[: len(waiting)].to("cpu", torch.float32, copy=True) for each in made]
-        for at, line in enumerate(waiting):
-            line.take(found[0][at], found[1][at] if len(found) > 1 else None)
+            self._give(waiting, self._together(len(waiting)))
+
+    def _give(self, lines: Sequence[SpeechLine], made: tuple[Tensor, ...]) -> None:
+        """`made`: a row for each line, or for its only one."""
+        found = [each.to("cpu", torch.float32, copy=True) for each in made]
+        for line in lines:
+            row = line.row if len(lines) > 1 else 0
+            line.take(found[0][row], found[1][row] if len(found) > 1 else None)
 
     def _alone(self, line: SpeechLine) -> tuple[Tensor, ...]:
         """Without a mask, over no more keys than there are."""
@@ -82,17 +86,17 @@ class SpeechRoom:
         place = torch.tensor([line.length], device=self.device)
         return self._step(code, place, window, None)
 
-    def _together(self, lines: Sequence[SpeechLine]) -> tuple[Tensor, ...]:
-        """The first rows are these lines'. A graph has a fixed size: rows that sit out write into
-        the place behind all places."""
-        past = [line.length for line in lines]
-        size = _sizes(len(lines))[-1] if self._is_graphed else len(lines)
-        out = size - len(lines)
-        codes = torch.tensor([*(line.code for line in lines), *[0] * out], device=self.device)
+    def _together(self, count: int) -> tuple[Tensor, ...]:
+        """For the first `count` rows. Rows that only fill up the step write where their next code
+        will stand, which does no harm."""
+        lines = self._lines()[: _size(count)]
+        past = [0 if line is None else line.length for line in lines]
+        codes = [0 if line is None else line.code for line in lines]
+        read = torch.tensor(codes, device=self.device)[:, None]
         if self._is_graphed:
-            return self._graph(size)(codes[:, None], *past, *[self.capacity] * out)
-        part = self._buffers.part(0, size, 1 + max(past))
-        return static_step(self._step, part, codes[:, None], torch.tensor(past, device=self.device))
+            return self._graph(len(lines))(read, *past)
+        part = self._buffers.part(0, len(lines), 1 + max(past))
+        return static_step(self._step, part, read, torch.tensor(past, device=self.device))
 
     def _line_up(self, lines: Sequence[SpeechLine]) -> None:
         """Bring their rows to the front."""
@@ -134,9 +138,9 @@ class SpeechRoom:
         return Buffers.empty(config.layers, self.capacity + 1, config.heads, head, like, rows)
 
 
-def _sizes(rows: int) -> list[int]:
-    """1, 2, 4, ... up to the first that holds so many rows."""
-    return [1 << power for power in range((rows - 1).bit_length() + 1)]
+def _size(count: int) -> int:
+    """Rows of a step for so many: a power of two."""
+    return 1 if count == 1 else max(_LEAST, 1 << (count - 1).bit_length())
 
 
 class SpeechLine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -55,9 +55,9 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         seen.append(1)
         return alone(room, line)
 
-    def noted_together(room: SpeechRoom, lines: Sequence[SpeechLine]) -> tuple[Tensor, ...]:
-        seen.append(len(lines))
-        return together(room, lines)
+    def noted_together(room: SpeechRoom, count: int) -> tuple[Tensor, ...]:
+        seen.append(count)
+        return together(room, count)
 
     monkeypatch.setattr(SpeechRoom, "_alone", noted_alone)
     monkeypatch.setattr(SpeechRoom, "_together", noted_together)
@@ -115,10 +115,30 @@ def test_a_first_sound_goes_before_running_answers(room: SpeechRoom, sizes: list
 
 
 @torch.inference_mode()
+def test_a_growing_room_forgets_nothing(room: SpeechRoom) -> None:
+    """Nine voices in turn, each with a step alone; then all, and the odd ones, together."""
+    wanted = [following(room, seed, 4) for seed in range(9)]
+    lines = []
+    for seed in range(9):
+        lines.append(begun(room, seed))
+        lines[-1].advance(0)
+    for code, speaking in ((1, range(9)), (2, range(1, 9, 2)), (3, range(1, 9, 2))):
+        for at in speaking:
+            lines[at].expect(code)
+        for at in speaking:
+            torch.testing.assert_close(
+                lines[at].advance(code)[0], wanted[at][code], atol=1e-5, rtol=0
+            )
+    for at in range(0, 9, 2):  # who sat out goes on where it was
+        lines[at].expect(2)
+        torch.testing.assert_close(lines[at].advance(2)[0], wanted[at][2], atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
 def test_rows_are_for_those_who_are_there(room: SpeechRoom) -> None:
-    lines = [begun(room, seed) for seed in range(5)]
-    assert sorted(line.row for line in lines) == list(range(5))
-    assert len(room._holders) == 8
+    lines = [begun(room, seed) for seed in range(9)]
+    assert sorted(line.row for line in lines) == list(range(9))
+    assert len(room._holders) == 16
     row = lines.pop(2).row
     assert begun(room, 9).row == row
     silent = SpeechLine(room)
