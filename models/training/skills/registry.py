@@ -39,7 +39,7 @@ SINGLE: dict[str, tuple[Maker, float]] = {  # skill: its maker and its share of 
     "units": (everyday.units, 4),
     "identity": (talk.identity, 4),
     "small talk": (talk.small_talk, 5),
-    "stopping": (talk.stop, 4),
+    "stopping": (talk.stop, 6),
     "outside": (talk.outside, 5),
     "saying": (saying.saying, 8),
     "narration": (narration.narration, 7),

@@ -21,7 +21,7 @@ SINGLE = {  # skill: its maker and its share of the questions
     "calendar": (everyday.calendar, 7),
     "identity": (talk.identity, 4),
     "small talk": (talk.small_talk, 5),
-    "stopping": (talk.stop, 4),
+    "stopping": (talk.stop, 6),
     "outside": (talk.outside, 5),
     "saying": (saying_chinese, 10),
     "narration": (narration.narration, 7),
