@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.capacity import capacity, level, table
+from benchmarks.capacity import capacity, curves, is_overloaded, level, table
 from benchmarks.gate import SCENES, Bound, broken, read_bounds
 from benchmarks.scene import read_scenes
 
@@ -37,6 +37,12 @@ def test_capacity_is_the_last_level_before_the_first_over_budget(
 ) -> None:
     assert capacity(points) == fit
     assert table(points).row_count == len(points)
+
+
+def test_the_curve_goes_on_until_the_median_is_over_budget() -> None:
+    points = [point(1, 0.29), point(4, 0.31), point(8, 0.2, failed=1)]
+    assert [is_overloaded(one) for one in points] == [False, True, True]
+    assert curves(points)["median"] == [(1, 290.0), (4, 310.0), (8, 200.0)]
 
 
 def test_the_committed_bounds_fit_the_committed_scenes() -> None:
