@@ -1,7 +1,8 @@
 """The measuring room: `python -m benchmarks.gate`: a few scenes with committed bounds, for CI.
 
 Rates only: milliseconds depend on the machine. The scenes use the clips of the repository, so they
-need neither data nor a synthesiser. Ends with code 1 and says which bound is broken.
+need neither data nor a synthesiser. A scene that breaks a bound is played once more, in another
+draw: chance breaks one of two, a defect both. Ends with code 1 and says which bounds are broken.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import typer
 from rich.console import Console
 
 from benchmarks.material import Material
-from benchmarks.performance import disorders, perform
+from benchmarks.performance import Plan, disorders, perform
 from benchmarks.results import table
 from benchmarks.scene import build, read_scenes
 
 SCENES = Path(__file__).parent / "gate_scenes"
 BOUNDS = Path(__file__).parent / "gate.toml"
+PLAYED_AT_MOST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +63,36 @@ def broken(bounds: list[Bound], scenes: Mapping[str, Any]) -> list[str]:
     return found + disorders(scenes)
 
 
+def is_named(scene: str, found: list[str]) -> bool:
+    """Is any of these complaints about that scene?"""
+    return any(text.startswith(f"{scene}: ") for text in found)
+
+
 def main(
     sessions: Annotated[int, typer.Option(min=1, help="Conversations at a time.")] = 2,
     url: Annotated[str | None, typer.Option(help="A running server; else one is started.")] = None,
 ) -> None:
     """Play the small scenes and compare their rates with the committed bounds."""
     console = Console()
-    material = Material(None, "dev")
-    plans = [(scene.name, build(scene, material)) for scene in read_scenes(SCENES)]
-    scenes = perform(plans, console, sessions=sessions, url=url)
-    console.print(table(scenes))
-    found = broken(read_bounds(), scenes)
-    for text in found:
-        console.print(text, style="red", markup=False)
+    bounds = read_bounds()
+    found: list[str] = []
+    for seed in range(PLAYED_AT_MOST):
+        plans = _plans({bound.scene for bound in bounds}, seed)
+        scenes = perform(plans, console, sessions=sessions, url=url)
+        console.print(table(scenes))
+        found = broken(bounds, scenes)
+        for text in found:
+            console.print(text, style="red", markup=False)
+        bounds = [bound for bound in bounds if is_named(bound.scene, found)]
+        if not bounds:
+            break
     raise typer.Exit(1 if found else 0)
+
+
+def _plans(names: set[str], seed: int) -> list[Plan]:
+    material = Material(None, "dev")
+    chosen = (scene for scene in read_scenes(SCENES) if scene.name in names)
+    return [(scene.name, build(scene, material, seed=seed)) for scene in chosen]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.capacity import capacity, curves, is_overloaded, level, table
-from benchmarks.gate import SCENES, Bound, broken, read_bounds
+from benchmarks.gate import SCENES, Bound, broken, is_named, read_bounds
 from benchmarks.scene import read_scenes
 
 
@@ -61,3 +61,4 @@ def test_broken_bounds_are_named() -> None:
         "b: x was not measured",
         "a: call 3: refused",
     ]
+    assert [is_named(scene, found) for scene in ("a", "b", "answered")] == [True, True, False]
