@@ -16,6 +16,7 @@ import numpy.typing as npt
 from audio.echo_delay import LAGS, DelayFinder
 from audio.echo_path import EARLY, TAPS, EchoPath
 from audio.frame import HEAR_RATE, SPEAK_RATE, Samples
+from audio.microphone_clock import MicrophoneClock
 from audio.resample import Resampler
 from audio.spectra import LINES, STEP, Lines, Recent, Spectra
 
@@ -36,6 +37,7 @@ NOISE_MEAN = 3.5  # mean of noise over the least of its smoothed power
 ABOVE_NOISE = 8.0  # power ratio: sound in the microphone
 EXPECTED = 45  # steps after which output comes back, if it does
 UNHEARD = 35  # silent steps since then that make an echo unlikely
+PAUSE = LAGS * STEP  # samples: a longer gap in our output is its end, a shorter one came late
 LATE = 0.1  # share of the echo that comes later than the path reaches
 LATE_FALL = 0.9  # of that, a step (a reverberation of 1.3 s)
 
@@ -51,19 +53,23 @@ class EchoReport:
 
 
 class EchoGuard:
-    """One session's guard. Give it all output as sent (after ducking) and all input as heard."""
+    """One session's guard. Give it all output as sent (after ducking), and all input: when it
+    arrives, and when it is to be judged. `now` is seconds of one monotonic clock."""
 
     def __init__(self, speak_rate: int = SPEAK_RATE) -> None:
+        self._speak_rate = speak_rate
         self._resampler = Resampler(speak_rate, HEAR_RATE)
+        self._clock = MicrophoneClock()
         self._output_spectra, self._input_spectra = Spectra(), Spectra()
         self._output = Recent(LINES, complex_rows=True)
         self._finder, self._path = DelayFinder(), EchoPath()
-        self._sent = 0  # samples at 16 kHz on the microphone's time line
+        self._sent = -2 * PAUSE  # samples at 16 kHz on the microphone's time line
         self._heard = 0
         self._output_step = 0
         self._input_step = 0
         self._last_output = -10 * LAGS  # step of the latest output that is not silent
         self._first_output = 0  # of the first one since the output began
+        self._gaps: deque[int] = deque(maxlen=16)  # steps of output that came late
         self._unheard = 0  # steps in which an echo should have been heard and was not
         self._usual = np.full(LINES, 1e-3)  # power of our output: weighs the lines
         self._smooth: npt.NDArray[np.float64] | None = None
@@ -74,10 +80,23 @@ class EchoGuard:
         self._held = 0
         self._report = EchoReport(False, 0.0, None)
 
-    def played(self, samples: Samples) -> None:
-        """Samples [n] at the speaking rate leave for the client now."""
-        if self._sent < self._heard:
-            self._begin()
+    def arrived(self, samples: int, now: float) -> None:
+        """So many samples of the microphone at 16 kHz have come in."""
+        self._clock.arrived(samples, now)
+
+    def played(self, samples: Samples, now: float) -> None:
+        """Samples [n] at the speaking rate leave for the client now. They sound when they come,
+        or after those before them: where they are late, there is a gap."""
+        here = self._clock.position(now)
+        if here - self._sent > PAUSE:
+            self._begin(here)
+        elif here > self._sent:
+            self._gaps.append(self._output_step)
+        if here > self._sent:
+            self._write(np.zeros((here - self._sent) * self._speak_rate // HEAR_RATE, np.float32))
+        self._write(samples)
+
+    def _write(self, samples: Samples) -> None:
         converted = self._resampler.push(samples)
         self._sent += len(converted)
         for spectrum in self._output_spectra.push(converted):
@@ -91,13 +110,14 @@ class EchoGuard:
             self._input_step += 1
         return self._report
 
-    def _begin(self) -> None:
+    def _begin(self, here: int) -> None:
         """Output after a pause stands where the microphone is now."""
-        self._output_step = self._first_output = -(-self._heard // STEP)
+        self._output_step = self._first_output = here // STEP
         self._sent = self._output_step * STEP
         self._resampler.reset()
         self._output_spectra.reset()
-        self._path.loosen()
+        self._path.loosen(FRESH)
+        self._gaps.clear()
         self._finder.doubt()
 
     def _note_output(self, spectrum: Lines) -> None:
@@ -138,6 +158,7 @@ class EchoGuard:
         sources = self._sources(step)
         if sources is None:
             return 1.0 - max(0.0, self._finder.best)
+        self._pass_gaps(step)
         echo, left = self._path.explain(sources, spectrum)
         self._late = LATE_FALL * self._late + LATE * np.square(np.abs(echo))
         weights = 1.0 / (self._usual + 1e-6)
@@ -146,6 +167,13 @@ class EchoGuard:
         self._totals.append((float(unexplained), float(np.square(np.abs(spectrum)) @ weights)))
         top, bottom = np.sum(self._totals, axis=0)
         return float(min(1.0, max(0.0, top) / (bottom + 1e-9)))
+
+    def _pass_gaps(self, step: int) -> None:
+        """Sound that came late is not where we think to the sample: the path has to find it."""
+        assert self._finder.delay is not None
+        while self._gaps and self._gaps[0] + self._finder.delay - EARLY <= step:
+            self._gaps.popleft()
+            self._path.loosen(FRESH)
 
     @property
     def _is_unlikely(self) -> bool:

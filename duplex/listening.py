@@ -60,7 +60,7 @@ class Listening:
             if self.segment is None:
                 self.open(window.start, window.start, now, is_forced=True)
             return
-        if window.echo and not self.overlap.may_echo(self.segment, now):
+        if window.echo and not self.overlap.may_echo(self.segment):
             window = replace(window, echo=False)
         edge = self.tracker.measure(window)
         self._decide_echo(window.end)

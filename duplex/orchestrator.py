@@ -100,6 +100,7 @@ class Orchestrator:
         if self._backlog + len(samples) > LONGEST_BACKLOG or self._inbox.full():
             raise InputOverrun
         self._backlog += len(samples)
+        self._voice.arrived(len(samples), self._now)
         self._inbox.put_nowait(samples)
 
     def handle(self, event: happened.Event) -> None:
@@ -222,7 +223,7 @@ class Orchestrator:
             case do.MarkIll():
                 self._replace_monitor(action.segment, now)
             case do.SendAudio():
-                self._outlet(self._voice.send(action))
+                self._outlet(self._voice.send(action, now))
             case _:
                 self._tell(action, now)
 

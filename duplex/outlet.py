@@ -68,8 +68,8 @@ class AnswerOutlet:
         if answer is not None and answer.num_waiting:
             await answer.has_room.wait()
 
-    def send(self, action: SendAudio) -> AnswerSound:
-        """Take [start, start+count) out, at the gain of this moment."""
+    def send(self, action: SendAudio, now: float) -> AnswerSound:
+        """Take [start, start+count) out, at the gain of this moment. `now`: session time."""
         answer = self._answers[action.response_id]
         samples = self._cut(answer, action.count)
         if action.start == 0:
@@ -81,7 +81,7 @@ class AnswerOutlet:
         samples = self._ducker.process(samples)
         answer.sent.append(samples)
         answer.count(-action.count)
-        self._echo.played(samples)
+        self._echo.played(samples, now)
         end = action.start + action.count
         words = tuple(word for word in answer.words if action.start <= word.start < end)
         return AnswerSound(action.response_id, samples, words)
@@ -94,6 +94,10 @@ class AnswerOutlet:
         if answer is None or not answer.sent:
             return np.zeros(0, np.float32)
         return np.concatenate(answer.sent)
+
+    def arrived(self, samples: int, now: float) -> None:
+        """So much of the microphone (16 kHz) has come in; it is judged later."""
+        self._echo.arrived(samples, now)
 
     def is_echo(self, samples: Samples) -> bool:
         """Is this window of the microphone (16 kHz) our own output coming back?"""

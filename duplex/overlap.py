@@ -13,8 +13,6 @@ from models.base import SPEAK_RATE
 
 # An undecided overlap may disturb the answer for so long, then it comes back.
 LONGEST_DUCK = 0.8
-# Our own output comes back at most so long after it has left: room, device and network together.
-LONGEST_ECHO = 0.7
 
 
 class Overlap:
@@ -26,13 +24,13 @@ class Overlap:
         self.emit = emit
         self.settings = Settings()
 
-    def may_echo(self, segment: Segment | None, now: float) -> bool:
-        """Can the microphone hear our own output at all? A user who has the turn is no echo."""
+    def may_echo(self, segment: Segment | None) -> bool:
+        """Can the microphone hear our own output at all? A user who has the turn is no echo. How
+        long it can, audio.echo knows, on the microphone's own time line: it may lag behind."""
         if segment is not None and segment.took_turn:
             return False
-        ended = self.answering.ended_at
         is_sounding = self.floor.assistant in (AssistantState.SPEAKING, AssistantState.DUCKED)
-        return is_sounding or (ended is not None and now - ended < LONGEST_ECHO)
+        return is_sounding or self.answering.ended_at is not None
 
     def meet(self, segment: Segment, now: float) -> None:
         """A new segment meets what the assistant is doing."""

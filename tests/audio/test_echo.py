@@ -41,15 +41,16 @@ def echo_of(output: Samples, delay: float, response: Samples | None = None) -> S
 
 
 def listen(
-    output: Samples, microphone: Samples, guard: EchoGuard | None = None
+    output: Samples, microphone: Samples, guard: EchoGuard | None = None, began: float = 0.0
 ) -> list[EchoReport]:
     """Plays with a lead of 80 ms and hears in steps of 20 ms, as a session does."""
     guard, sent, reports = guard or EchoGuard(RATE), 0, []
     for at in range(0, len(microphone) - TICK + 1, TICK):
         until = min(len(output), at + LEAD)
         if until > sent:
-            guard.played(output[sent:until])
+            guard.played(output[sent:until], began + at / RATE)
         sent = max(sent, until)
+        guard.arrived(TICK, began + (at + TICK) / RATE)
         reports.append(guard.heard(microphone[at : at + TICK]))
     return reports
 
@@ -127,27 +128,34 @@ def test_while_nothing_plays_nothing_is_echo() -> None:
 
 
 def test_the_next_answer_is_known_at_once_even_if_its_delay_moved() -> None:
-    guard = EchoGuard(RATE)
-    first, pause = clip("long_en")[: 3 * RATE], np.zeros(2 * RATE, dtype=np.float32)
-    listen(first, echo_of(first, 0.15), guard)
-    listen(pause[:0], echo_of(pause, 0.0), guard)
+    guard, now = EchoGuard(RATE), 0.0
+
+    def go_on(output: Samples, microphone: Samples) -> list[EchoReport]:
+        nonlocal now
+        reports = listen(output, microphone, guard, now)
+        now += len(microphone) // TICK * TICK / RATE
+        return reports
+
+    first, silence = clip("long_en")[: 3 * RATE], echo_of(np.zeros(2 * RATE, np.float32), 0.0)
+    go_on(first, echo_of(first, 0.15))
+    go_on(first[:0], silence)
     second = clip("statement_en")
     for delay in (0.15, 0.19):
         microphone = echo_of(second, delay)
-        reports = listen(second, microphone, guard)
+        reports = go_on(second, microphone)
         judged = [
             r.is_echo for r, is_loud in zip(reports, loud(microphone), strict=True) if is_loud
         ]
         assert all(judged)
-        listen(pause[:0], echo_of(pause, 0.0), guard)
+        go_on(first[:0], silence)
 
 
 def test_chunks_do_not_matter() -> None:
     output = clip("long_en")[:RATE]
     microphone = echo_of(output, 0.1)
     whole, parts = EchoGuard(RATE), EchoGuard(RATE)
-    whole.played(output)
-    parts.played(output)
+    whole.played(output, 0.0)
+    parts.played(output, 0.0)
     for chunk in np.split(microphone, [1, 333, 5000, 5001]):
         last = parts.heard(chunk)
     assert last == whole.heard(microphone)
