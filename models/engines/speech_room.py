@@ -73,10 +73,10 @@ class SpeechRoom:
             self._give(waiting, self._together(len(waiting)))
 
     def _give(self, lines: Sequence[SpeechLine], made: tuple[Tensor, ...]) -> None:
-        """`made`: a row for each line, or for its only one."""
+        """`made`: rows as in memory, or that of the only line."""
         found = [each.to("cpu", torch.float32, copy=True) for each in made]
         for line in lines:
-            row = line.row if len(lines) > 1 else 0
+            row = line.row if len(found[0]) > 1 else 0
             line.take(found[0][row], found[1][row] if len(found) > 1 else None)
 
     def _alone(self, line: SpeechLine) -> tuple[Tensor, ...]:
@@ -87,8 +87,8 @@ class SpeechRoom:
         return self._step(code, place, window, None)
 
     def _together(self, count: int) -> tuple[Tensor, ...]:
-        """For the first `count` rows. Rows that only fill up the step write where their next code
-        will stand, which does no harm."""
+        """For `count` of the first rows. Those that only fill up the step write where their next
+        code will stand, which does no harm."""
         lines = self._lines()[: _size(count)]
         past = [0 if line is None else line.length for line in lines]
         codes = [0 if line is None else line.code for line in lines]
@@ -99,16 +99,17 @@ class SpeechRoom:
         return static_step(self._step, part, read, torch.tensor(past, device=self.device))
 
     def _line_up(self, lines: Sequence[SpeechLine]) -> None:
-        """Bring their rows to the front."""
-        count = len(lines)
+        """Bring their rows among the first."""
+        size = _size(len(lines))
         inside = {line.row for line in lines}
-        free = (row for row in range(count) if row not in inside)
+        free = (row for row in range(size) if row not in inside)
         for line in lines:
-            if line.row >= count:
+            if line.row >= size:
                 self._exchange(line.row, next(free))
 
     def _exchange(self, first: int, second: int) -> None:
-        self._buffers.exchange(first, second)
+        there = [line for line in (self._lines()[first], self._lines()[second]) if line is not None]
+        self._buffers.exchange(first, second, max(line.length for line in there))
         held = self._holders
         held[first], held[second] = held[second], held[first]
         for row in (first, second):

@@ -53,10 +53,10 @@ class Buffers:
         for mine, theirs in zip(self._flat, other._flat, strict=True):
             mine[: len(theirs)] = theirs
 
-    def exchange(self, first: int, second: int) -> None:
-        """Two rows change places."""
+    def exchange(self, first: int, second: int, length: int) -> None:
+        """What stands in two rows, up to `length` tokens, changes places."""
         for tensor in self._flat:
-            tensor[[first, second]] = tensor[[second, first]]
+            tensor[[first, second], :length] = tensor[[second, first], :length]
 
     @property
     def _flat(self) -> list[Tensor]:

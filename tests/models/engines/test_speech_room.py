@@ -116,7 +116,8 @@ def test_a_first_sound_goes_before_running_answers(room: SpeechRoom, sizes: list
 
 @torch.inference_mode()
 def test_a_growing_room_forgets_nothing(room: SpeechRoom) -> None:
-    """Nine voices in turn, each with a step alone; then all, and the odd ones, together."""
+    """Nine voices in turn, each with a step alone; then all, and the odd ones, together: those
+    that speak are brought among the first rows."""
     wanted = [following(room, seed, 4) for seed in range(9)]
     lines = []
     for seed in range(9):
@@ -129,6 +130,7 @@ def test_a_growing_room_forgets_nothing(room: SpeechRoom) -> None:
             torch.testing.assert_close(
                 lines[at].advance(code)[0], wanted[at][code], atol=1e-5, rtol=0
             )
+    assert all(lines[at].row < 4 for at in range(1, 9, 2))
     for at in range(0, 9, 2):  # who sat out goes on where it was
         lines[at].expect(2)
         torch.testing.assert_close(lines[at].advance(2)[0], wanted[at][2], atol=1e-5, rtol=0)
