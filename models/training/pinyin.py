@@ -5,22 +5,18 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from pypinyin import Style, lazy_pinyin
+from models.vita.mandarin import HAN, readings, written_in_chinese
 
-_CHARACTERS = re.compile(r"[\u4e00-\u9fff]")
-_PAUSES = str.maketrans("，。？！、：；", ",.?!,,,")
-
-
-def is_chinese(text: str) -> bool:
-    """Whether any Chinese character is in it."""
-    return _CHARACTERS.search(text) is not None
+_CHARACTERS = re.compile(f"[{HAN}]")
+is_chinese = written_in_chinese
 
 
 @lru_cache(maxsize=20_000)
 def toned(text: str) -> str:
-    """For the synthesiser: "你好" as "ni2 hao3", with commas where it pauses."""
-    syllables = lazy_pinyin(text, style=Style.TONE3, neutral_tone_with_five=True, tone_sandhi=True)
-    return " ".join(syllable.translate(_PAUSES) for syllable in syllables).replace(" ,", ",")
+    """For the synthesiser: "你好" as "ni2 hao3", with commas where it pauses; others as they are."""
+    if not is_chinese(text):
+        return text
+    return re.sub(r"(?<=\w)(?=[.?!])", " ", " ".join(said for _, said in readings(text)))
 
 
 @lru_cache(maxsize=20_000)
@@ -28,8 +24,7 @@ def spelled(text: str) -> str:
     """For the letters: "你好" as "ni hao"; other texts as they are."""
     if not is_chinese(text):
         return text
-    joined = " ".join(lazy_pinyin(text, style=Style.NORMAL))
-    return re.sub(r"[^a-z']+", " ", joined.lower()).strip()
+    return re.sub(r"[^a-z']+", " ", toned(text).lower()).strip()
 
 
 @lru_cache(maxsize=20_000)
