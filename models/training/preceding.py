@@ -27,7 +27,7 @@ class Shares:
 
 OVER_ANSWER = Shares(whole=0.1, cut=0.65)  # backchannels and stop words
 TALK = Shares(whole=0.15, cut=0.35)  # what is not meant for the assistant, and sounds
-QUESTION = Shares(cut=0.18)
+QUESTION = Shares(cut=0.3)
 _LONG = 0.6  # share of cut answers that are stories or explanations
 
 
