@@ -6,11 +6,15 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from models.base import Conversation, Instructions, UserImage, UserText
 from models.engines.pytorch import PytorchInstance
 from models.engines.pytorch import load as load_pytorch
 from models.engines.vllm.engines import Engines
+from models.engines.vllm.host import EngineHost
+from models.engines.vllm.instance import load
+from models.vita.tensor_files import CheckpointRefused
 from tests.models.engines.test_conformance import close_to, hear_in, sound
 from tests.models.engines.vllm.engine_room import instances_of, words_of
 from tests.models.vita.released_folder import ANSWER
@@ -34,6 +38,14 @@ async def test_probes_and_answers_are_those_of_torch(vita: Engines, vita_folder:
         assert await words_of(ours) == await words_of(theirs) == (ANSWER, [])
         assert first.capacity() - ours.room() == reference.capacity() - theirs.room()
     await reference.close()
+
+
+def test_narrow_heads_are_refused_before_any_process_starts(
+    released: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EngineHost, "start", lambda host: pytest.fail("a process was started"))
+    with pytest.raises(CheckpointRefused, match="heads are 16 wide"):
+        load(released, "cpu")
 
 
 async def test_images_enter_as_features(vita: Engines, vita_folder: Path) -> None:
