@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from audio.echo_delay import LAGS, DelayFinder
+from audio.echo_delay import LAGS, PATTERN, DelayFinder
 from audio.echo_path import EARLY, TAPS, EchoPath
 from audio.frame import HEAR_RATE, SPEAK_RATE, Samples
 from audio.microphone_clock import MicrophoneClock
@@ -38,6 +38,8 @@ ABOVE_NOISE = 8.0  # power ratio: sound in the microphone
 EXPECTED = 45  # steps after which output comes back, if it does
 UNHEARD = 35  # silent steps since then that make an echo unlikely
 PAUSE = LAGS * STEP  # samples: a longer gap in our output is its end, a shorter one came late
+MISSING = 0.3  # share of the expected echo's power below which it has not come
+BLEND = 0.7  # of a step in the powers that are compared for it
 LATE = 0.1  # share of the echo that comes later than the path reaches
 LATE_FALL = 0.9  # of that, a step (a reverberation of 1.3 s)
 
@@ -75,6 +77,8 @@ class EchoGuard:
         self._smooth: npt.NDArray[np.float64] | None = None
         self._noise = np.full(LINES, np.inf)
         self._late = np.zeros(LINES)
+        self._expected = self._came = 0.0  # power of the echo, and of what was heard in its place
+        self._missed = -LAGS  # step at which an echo did not come
         self._totals: deque[tuple[float, float]] = deque(maxlen=SMOOTH)
         self._voice_steps = 0
         self._held = 0
@@ -116,7 +120,7 @@ class EchoGuard:
         self._sent = self._output_step * STEP
         self._resampler.reset()
         self._output_spectra.reset()
-        self._path.loosen(FRESH)
+        self._path.loosen()
         self._gaps.clear()
         self._finder.doubt()
 
@@ -160,6 +164,7 @@ class EchoGuard:
             return 1.0 - max(0.0, self._finder.best)
         self._pass_gaps(step)
         echo, left = self._path.explain(sources, spectrum)
+        self._watch(step, float(np.square(np.abs(echo)).sum()), spectrum)
         self._late = LATE_FALL * self._late + LATE * np.square(np.abs(echo))
         weights = 1.0 / (self._usual + 1e-6)
         beyond = np.maximum(0.0, np.square(np.abs(left)) - self._late)
@@ -168,12 +173,24 @@ class EchoGuard:
         top, bottom = np.sum(self._totals, axis=0)
         return float(min(1.0, max(0.0, top) / (bottom + 1e-9)))
 
+    def _watch(self, step: int, expected: float, spectrum: Lines) -> None:
+        """Silence where an echo should be: the client plays late, and its delay has moved."""
+        came = float(np.square(np.abs(spectrum)).sum())
+        self._expected += BLEND * (expected - self._expected)
+        self._came += BLEND * (came - self._came)
+        is_known = self._path.learned >= FRESH and not self._held
+        is_clear = is_known and self._expected > ABOVE_NOISE * self._noise.sum()
+        if is_clear and self._came < MISSING * self._expected:
+            self._missed = step
+            self._finder.doubt()
+            self._path.restart()
+
     def _pass_gaps(self, step: int) -> None:
         """Sound that came late is not where we think to the sample: the path has to find it."""
         assert self._finder.delay is not None
         while self._gaps and self._gaps[0] + self._finder.delay - EARLY <= step:
             self._gaps.popleft()
-            self._path.loosen(FRESH)
+            self._path.restart()
 
     @property
     def _is_unlikely(self) -> bool:
@@ -183,6 +200,8 @@ class EchoGuard:
 
     def _decide(self, left: float, voiced: bool) -> bool:
         alike = self._finder.best
+        if self._input_step - self._missed < LAGS and self._finder.active < PATTERN:
+            return True  # what comes after the silence cannot be compared yet
         if self._is_unlikely and voiced:
             return alike >= SAME
         if self._finder.delay is None:

@@ -32,10 +32,8 @@ class EchoPath:
         self._spread = np.tile(np.eye(TAPS, dtype=np.complex128) * START, (LINES, 1, 1))
         self.learned = 0  # steps
 
-    def loosen(self, learned: int) -> None:
-        """The path may have moved (a new answer): learn fast again, keep what is known; it is worth
-        so many steps of learning at most."""
-        self.learned = min(self.learned, learned)
+    def loosen(self) -> None:
+        """The path may have moved (a new answer): learn fast again, keep what is known."""
         self._spread += np.eye(TAPS) * START * 0.1
 
     def explain(self, output: Lines, heard: Lines) -> tuple[Lines, Lines]:
