@@ -57,8 +57,10 @@ class LateCall:
 
     def microphone(self) -> Samples:
         line, end = np.zeros(len(self.output) + 4 * RATE, np.float32), 0
+        way = np.random.default_rng(5)
         for now, first, count in self.sends():
-            at = max(round(free(now, self.client) * RATE), end)
+            comes = free(now + way.uniform(0.001, 0.006), self.client)
+            at = max(round(comes * RATE), end)
             line[at : at + count] = self.output[first : first + count]
             end = at + count
         came = line if self.response is None else np.convolve(line, self.response)[: len(line)]
