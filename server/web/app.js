@@ -184,8 +184,10 @@ find("key-form").addEventListener("submit", (event) => {
 
 find("camera").addEventListener("click", async () => {
   if (camera.isOn) return stopCamera();
+  if (camera.isStarting) return;
   try {
     await camera.start((imageUrl) => call?.session.show(imageUrl));
+    if (!call) return stopCamera(); // it ended while the browser asked
     showCamera(true);
   } catch (error) {
     transcript.remark(`The camera cannot be used: ${error.message}`);

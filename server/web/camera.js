@@ -10,6 +10,9 @@ export class Camera {
   #timer = 0;
   #canvas = document.createElement("canvas");
 
+  /** Whether the browser is asking for it at the moment. */
+  isStarting = false;
+
   /** @param {HTMLVideoElement} video where the user sees what is sent */
   constructor(video) {
     this.#video = video;
@@ -28,7 +31,10 @@ export class Camera {
       throw new DOMException("no camera on an insecure page", "NotSupportedError");
     }
     const wish = { width: { ideal: 640 }, facingMode: "environment" };
-    this.#stream = await navigator.mediaDevices.getUserMedia({ video: wish });
+    this.isStarting = true;
+    this.#stream = await navigator.mediaDevices
+      .getUserMedia({ video: wish })
+      .finally(() => (this.isStarting = false));
     this.#video.srcObject = this.#stream;
     await this.#video.play();
     this.#timer = setInterval(() => this.#take(show), INTERVAL);

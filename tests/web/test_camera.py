@@ -110,12 +110,18 @@ def test_what_the_camera_shows_is_asked_about_by_hand_and_by_voice(
     page.press("#camera")
     page.until(lambda: page.part("#camera").get_attribute("aria-pressed") == "true")
     page.until(lambda: page.run(SHOWN))
-    page.until(lambda: page.run("return window.framesSent") >= 2)
+    page.until(lambda: len(page.run("return window.framesSent")) >= 4)
     page.part("#text").send_keys("What do you see?\n")
     page.until(lambda: page.texts(".turn.assistant .words"), 30)
     page.until(lambda: len(page.texts(".turn.assistant .words")) >= 2, 40)  # the voice
+    moments = page.run("return window.framesSent")
     page.press("#camera")
     page.until(lambda: not page.part("#preview").is_displayed())
+    between = np.diff(moments) / 1000
+    assert 0.5 <= np.median(between) <= 1.0  # one or two a second
+    last = len(page.run("return window.framesSent"))
+    page.until(lambda: page.run(f"return performance.now() > {moments[-1]} + 4000"))
+    assert len(page.run("return window.framesSent")) == last  # off is off
 
     for said in page.texts(".turn.assistant .words"):
         assert said.startswith("I see blue")
@@ -129,10 +135,10 @@ def test_what_the_camera_shows_is_asked_about_by_hand_and_by_voice(
 
 
 COUNT_FRAMES = """
-    window.framesSent = 0;
+    window.framesSent = [];
     const send = WebSocket.prototype.send;
     WebSocket.prototype.send = function (data) {
-      if (String(data).includes('input_image')) window.framesSent++;
+      if (String(data).includes('input_image')) window.framesSent.push(performance.now());
       return send.call(this, data);
     };
 """
