@@ -26,9 +26,11 @@ WireEvent = dict[str, Any]
 
 @dataclass(slots=True)
 class Stage:
-    """What the stand-in does and what it was told."""
+    """What the stand-in does and what it was told. `replies` follow a request for an answer, by
+    the same clock as the scene."""
 
     scene: list[tuple[float, WireEvent]] = field(default_factory=list)
+    replies: list[tuple[float, WireEvent]] = field(default_factory=list)
     full: bool = False
     key: str = ""
     close_at: float | None = None  # seconds of user audio
@@ -84,6 +86,8 @@ class Play:
             self.stage.received.append(event)
             if event["type"] == "input_audio_buffer.append":
                 await self.hear(len(base64.b64decode(event["audio"])) / 2 / RATE)
+            elif event["type"] == "response.create":
+                self.left += [(self.seconds + after, reply) for after, reply in self.stage.replies]
 
     async def hear(self, seconds: float) -> None:
         self.seconds += seconds
