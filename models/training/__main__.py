@@ -11,12 +11,24 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
+from models.training import recipe
 from models.training.clips import ClipStore
 from models.training.learning import align, instruct, listen, see, show
 from models.training.listener import Listener
-from models.training.options import RUNS, STAGES, TOKENIZER, Device, Folder, Threads, Tokenizer
+from models.training.options import (
+    NANO,
+    RUNS,
+    STAGES,
+    TOKENIZER,
+    Device,
+    Folder,
+    Nano,
+    Size,
+    Threads,
+    Tokenizer,
+    scaled,
+)
 from models.training.preparing import ask, sounds, synthesise, tokens, transcribe
-from models.training.skills.registry import CHINESE
 from models.training.voice_stages import codec, read, score_voice, speak
 from models.vita.nano_prompt import NanoPrompt
 
@@ -56,7 +68,7 @@ def evaluate(
 
 
 @application.command()
-def export(folder: Folder = RUNS, nano: Path = Path("models/nano")) -> None:
+def export(folder: Folder = RUNS, nano: Nano = NANO) -> None:
     """Write what embedded instances read: 8-bit networks, tokenizer, configuration."""
     from models.training.export import export as write
     from models.training.handover import read_run
@@ -71,36 +83,21 @@ def everything(
     hours: Annotated[float, typer.Option(help="Time for stages one to three together.")] = 4,
     device: Device = "cpu",
     threads: Threads = 1,
+    size: Size = 1.0,
     folder: Folder = RUNS,
+    nano: Nano = NANO,
 ) -> None:
-    """Every stage in order, from nothing to the folder that is served."""
-    tokens()
-    for number in range(1, corpora + 1):
-        synthesise(f"{number:02d}", seed=10 + number, folder=folder, chinese=CHINESE)
-    ask("pictures", folder=folder)
-    synthesise("evaluation-en", 450, 150, 79, folder)
-    synthesise("evaluation-zh", 280, 120, 78, folder, chinese=1.0)
-    ask("evaluation-pictures", voices=2, folder=folder)
-    sounds(manifest, folder=folder)
-    _ears_eyes_and_mind(hours * 60, manifest is not None, device, threads, folder)
-    evaluate(folder=folder)
-    read(folder)
-    codec(folder=folder)
-    speak(folder=folder)
-    export(folder)
-
-
-def _ears_eyes_and_mind(
-    minutes: float, people: bool, device: str, threads: int, folder: Path
-) -> None:
-    """Stages one to three in their share of the time."""
-    align(minutes * 0.25, device=device, threads=threads, folder=folder)
-    see(minutes * 0.07, device=device, threads=threads, folder=folder)
-    instruct(minutes * 0.33, device=device, threads=threads, folder=folder)
-    if people:
-        transcribe(folder=folder)
-    listen(minutes=minutes * 0.32, device=device, threads=threads, folder=folder)
-    show(minutes * 0.03, threads=threads, folder=folder)
+    """Every stage in order, from nothing to the folder that is served; `--size` 0.01 and a few
+    minutes try out whether all of it works here."""
+    recipe.prepare(manifest, corpora, size, folder, nano)
+    people = manifest is not None
+    recipe.hear_see_and_answer(
+        hours * 60, size, people, folder, nano, device=device, threads=threads
+    )
+    most = scaled(150, size)
+    evaluate(most=most, folder=folder, tokenizer=nano / "tokenizer.json")
+    recipe.learn_to_speak(size, folder)
+    export(folder, nano)
 
 
 def main() -> None:

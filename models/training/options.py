@@ -21,9 +21,12 @@ From = Annotated[str, typer.Option(help="The checkpoint to begin with; empty: fr
 Eyes = Annotated[str, typer.Option(help="Checkpoint whose eyes are taken by one that has none.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything drawn by chance.")]
 Tokenizer = Annotated[Path, typer.Option(help="The tokenizer's file.")]
+Nano = Annotated[Path, typer.Option(help="The folder that is served.")]
+Size = Annotated[float, typer.Option(min=0, max=1, help="Share of the full amounts and steps.")]
 
 RUNS = Path("runs/nano")
-TOKENIZER = Path("models/nano/tokenizer.json")
+NANO = Path("models/nano")
+TOKENIZER = NANO / "tokenizer.json"
 STAGES = Path("models/training/stages")
 
 
@@ -44,3 +47,8 @@ def listener_of(folder: Path, name: str, stores: Sequence[ClipStore]) -> Listene
         for buffer, measured in zip((cmvn.mean, cmvn.istd), measure_bands(stores), strict=True):
             buffer.copy_(measured)
     return listener
+
+
+def scaled(amount: int, size: float) -> int:
+    """That share of an amount, at least one."""
+    return max(1, round(amount * size))

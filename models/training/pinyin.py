@@ -13,7 +13,7 @@ is_chinese = written_in_chinese
 
 @lru_cache(maxsize=20_000)
 def toned(text: str) -> str:
-    """For the synthesiser: "你好" as "ni2 hao3", with commas for pauses; other texts as they are."""
+    """For the synthesiser: "你好" as "ni2 hao3", commas for pauses; other texts unchanged."""
     if not is_chinese(text):
         return text
     return re.sub(r"(?<=\w)(?=[.?!])", " ", " ".join(said for _, said in readings(text)))

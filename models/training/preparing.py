@@ -10,10 +10,10 @@ import typer
 
 from models.training.clips import ClipStore
 from models.training.listener import Listener
-from models.training.options import RUNS, Folder, Seed
+from models.training.options import RUNS, TOKENIZER, Folder, Seed, Tokenizer
 
 
-def tokens(path: Path = Path("models/nano/tokenizer.json"), seed: Seed = 0) -> None:
+def tokens(path: Tokenizer = TOKENIZER, seed: Seed = 0) -> None:
     """Train the tokenizer."""
     from models.training.tokens import train_tokenizer
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from models.training.options import RUNS, TOKENIZER, Folder, Tokenizer
+from models.training.options import RUNS, TOKENIZER, Folder, Size, Tokenizer, scaled
 
 Steps = Annotated[int, typer.Option(help="Steps in all; a stage goes on where it stopped.")]
 
@@ -16,7 +16,7 @@ HELD_OUT, MANDARIN_HELD_OUT = "held-out", "mandarin-held-out"
 CODEC, MANDARIN_CODEC = "codec.pt", "codec-mandarin.pt"
 
 
-def read(folder: Folder = RUNS) -> None:
+def read(folder: Folder = RUNS, size: Size = 1.0) -> None:
     """Let the teachers' voices read answers aloud, for codec and speech decoder."""
     from models.training.skills.answers import answers, chinese_answers
     from models.training.speech_data import ReadingPlan, planned_texts, record, recorded
@@ -25,12 +25,16 @@ def read(folder: Folder = RUNS) -> None:
 
     voice = folder / "voice"
     train, held_out = planned_texts(answers(), ReadingPlan())
-    record(train, voice / ENGLISH)
-    record(held_out, voice / HELD_OUT)
+    record(_share(train, size), voice / ENGLISH)
+    record(_share(held_out, size), voice / HELD_OUT)
     train, held_out = planned_mandarin(chinese_answers(), MandarinPlan())
     teacher = MandarinTeacher(recorded(voice / HELD_OUT), train)
-    record(train, voice / MANDARIN, teacher.read)
-    record(held_out, voice / MANDARIN_HELD_OUT, teacher.read)
+    record(_share(train, size), voice / MANDARIN, teacher.read)
+    record(_share(held_out, size), voice / MANDARIN_HELD_OUT, teacher.read)
+
+
+def _share(texts: list[str], size: float) -> list[str]:
+    return texts[: scaled(len(texts), size)]
 
 
 def codec(steps: Steps = 3000, joining: Steps = 700, folder: Folder = RUNS) -> None:
