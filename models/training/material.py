@@ -26,10 +26,10 @@ from models.training.skills.registry import CHINESE, dialogue, not_meant
 from models.vita.nano_prompt import NanoPrompt
 
 SPOKEN = {  # shares of skills among spoken conversations: what is asked for most, and what is hard
-    "coffee": 12, "capitals": 11, "continents": 4, "sums": 12, "digits": 4, "counting": 4,
+    "coffee": 12, "capitals": 11, "continents": 4, "sums": 14, "digits": 6, "counting": 4,
     "animals": 5, "colours": 4, "opposites": 5, "spelling": 4, "calendar": 5, "units": 5,
-    "identity": 6, "small talk": 7, "stopping": 12, "outside": 6, "stories": 5, "explanations": 6,
-    "going on": 4, "repeating": 4, "recalling": 4, "slower": 4, "functions": 7, "saying": 4,
+    "identity": 6, "small talk": 7, "stopping": 10, "outside": 6, "stories": 5, "explanations": 6,
+    "going on": 14, "repeating": 7, "recalling": 7, "slower": 5, "functions": 7, "saying": 4,
     "offers": 3,
 }  # fmt: skip
 BACKCHANNELS = frozenset(ENGLISH_BACKCHANNELS + CHINESE_BACKCHANNELS)

@@ -45,7 +45,7 @@ SINGLE: dict[str, tuple[Maker, float]] = {  # skill: its maker and its share of 
     "narration": (narration.narration, 7),
 }
 DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
-    "single": 76, "follow up": 7, "going on": 3, "repeating": 5, "recalling": 6, "functions": 8,
+    "single": 76, "follow up": 7, "going on": 6, "repeating": 5, "recalling": 6, "functions": 8,
     "slower": 4,
     "offers": 3,
 }  # fmt: skip

@@ -27,7 +27,7 @@ SINGLE = {  # skill: its maker and its share of the questions
     "narration": (narration.narration, 7),
 }
 DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
-    "single": 78, "follow up": 7, "going on": 4, "repeating": 4, "recalling": 4, "slower": 5,
+    "single": 78, "follow up": 7, "going on": 7, "repeating": 4, "recalling": 4, "slower": 5,
     "offers": 3,
 }  # fmt: skip
 AIDS = ("saying",)  # what is practised for the sake of other skills, and not asked for
