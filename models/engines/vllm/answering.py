@@ -9,9 +9,8 @@ from typing import TypeAlias
 
 from models.base import AnswerChunk, AnswerPart, FunctionCall
 from models.engines.answering import Voice
-from models.engines.worker import Priority
+from models.engines.worker import AHEAD, Priority
 
-AHEAD = 64  # parts that wait for the caller, at most
 _Waiting: TypeAlias = AnswerPart | Exception | None
 Written: TypeAlias = str | FunctionCall
 Run: TypeAlias = Callable[[Callable[[], list[AnswerChunk]], Priority], Awaitable[list[AnswerChunk]]]
