@@ -7,12 +7,12 @@ README.md each figure of each scene.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.goals import cell, read_goals
-from benchmarks.passages import capacity, duplex, origin, public_row, soak
+from benchmarks.passages import capacity, duplex, public_row, setting, soak, swap
 from benchmarks.scene import read_scenes
 
 FOLDER = Path(__file__).parent
@@ -46,7 +46,7 @@ def section(results: Path, reports: Reports) -> str:
     if reports:
         parts += against_goals(reports) + curves(reports) + axes(reports) + books(reports)
         parts += pictures(results, reports)
-    for name, passage in (("capacity", capacity), ("soak", soak)):
+    for name, passage in (("capacity", capacity), ("swap", swap), ("soak", soak)):
         if (results / f"{name}.json").is_file():
             parts += passage(json.loads((results / f"{name}.json").read_text(encoding="utf-8")))
     return "\n".join(parts if len(parts) > 2 else [*parts, "Not measured yet."])
@@ -79,12 +79,24 @@ def against_goals(reports: Reports) -> list[str]:
 
 
 def origins(reports: Reports) -> list[str]:
-    """Of what and on what the scenes were measured, each only once."""
+    """Of what and on what the scenes were measured, each only once, with the span of load and
+    time."""
     lines = []
     for count, report in reports.items():
-        found = {origin(scene["origin"]) for scene in report["scenes"].values()}
-        lines += [f"* {count} at a time: {one}" for one in sorted(found)]
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for scene in report["scenes"].values():
+            found.setdefault(setting(scene["origin"]), []).append(scene["origin"])
+        for name, alike in sorted(found.items()):
+            load = spanned([one["machine"]["load_1min"] for one in alike])
+            when = spanned([one["measured_at"] for one in alike])
+            lines.append(f"* {count} at a time: {name}; {len(alike)} scenes, load {load}, {when}")
     return lines
+
+
+def spanned(values: Sequence[Any]) -> str:
+    """The least and the greatest, or the one that all are."""
+    least, greatest = min(values), max(values)
+    return f"{least}" if least == greatest else f"{least} to {greatest}"
 
 
 def curves(reports: Reports) -> list[str]:

@@ -7,14 +7,20 @@ from typing import Any
 
 
 def origin(report: Mapping[str, Any]) -> str:
+    """Where, of what and when something was measured."""
+    load, when = report["machine"]["load_1min"], report["measured_at"]
+    return f"{setting(report)}; load {load}, {when}"
+
+
+def setting(report: Mapping[str, Any]) -> str:
     """Where and of what something was measured."""
     machine = report["machine"]
-    model = f"model {report['model']}, " if "model" in report else ""
+    cores = "1 core" if machine["cores"] == 1 else f"{machine['cores']} cores"
+    model = f", model {report['model']}" if "model" in report else ""
     split = f"; recordings: {report['split']}" if "split" in report else ""
     return (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"load {machine['load_1min']}, {model}commit {report['commit']}, "
-        f"{report['measured_at']}{split}"
+        f"{machine['processor']}, {cores}, {machine['memory_gib']} GiB{model}, "
+        f"commit {report['commit']}{split}"
     )
 
 
@@ -112,6 +118,27 @@ def capacity(report: Mapping[str, Any]) -> list[str]:
         times = (level["response"]["p50_ms"], level["p95_ms"])
         p50, p95 = ("-" if value is None else f"{value:.0f} ms" for value in times)
         lines.append(f"| {level['sessions']} | {level['response']['count']} | {p50} | {p95} |")
+    return [*lines, ""]
+
+
+def swap(report: Mapping[str, Any]) -> list[str]:
+    """Barge-ins over instances that obey, and over such as ignore a cancelled answer."""
+    lines = [
+        f"### Two barge-ins while the old generator is stuck for {report['stuck_seconds']:.0f} s",
+        "",
+        f"{origin(report)}.",
+        "",
+        "| instances | barge-in | trials | answered | stop p50 | p90 | response p50 | p90 |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name in ("obedient", "stuck"):
+        for which, found in report[name].items():
+            times = [
+                found[kind].get(p) for kind in ("stop", "response") for p in ("p50_ms", "p90_ms")
+            ]
+            cells = " | ".join("-" if one is None else f"{one:.0f} ms" for one in times)
+            hits = f"{found['over_an_answer']} | {found['answered']['hits']}"
+            lines.append(f"| {name} | {which} | {hits} | {cells} |")
     return [*lines, ""]
 
 

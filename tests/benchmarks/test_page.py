@@ -91,6 +91,19 @@ def test_long_runs_stand_in_the_page(tmp_path: Path) -> None:
     assert "27.0 minutes talked; the line broke 1 times; the server hung up" in text
 
 
+def test_stuck_instances_stand_beside_obedient_ones(tmp_path: Path) -> None:
+    times = {"p50_ms": 350.0, "p90_ms": 400.0}
+    found = {
+        "over_an_answer": 9,
+        "answered": {"hits": 8},
+        "stop": times,
+        "response": {"p50_ms": None},
+    }
+    runs = {name: {"first": found} for name in ("obedient", "stuck")}
+    text = page(tmp_path, {"swap.json": header() | {"stuck_seconds": 5.0} | runs})
+    assert "| stuck | first | 9 | 8 | 350 ms | 400 ms | - | - |" in text
+
+
 def test_goals_that_are_written_wrongly_are_refused(tmp_path: Path) -> None:
     assert len({goal.what for goal in read_goals()}) == len(read_goals()) > 20
     names = {one.name for one in read_scenes()}
