@@ -17,6 +17,7 @@ from benchmarks.duplex import RESULTS
 from benchmarks.machine import header
 from benchmarks.material import Material
 from benchmarks.percentiles import distribution, percentile
+from benchmarks.performance import SPARE
 from benchmarks.plots import plot_curve
 from benchmarks.scene import SCENES, Trial, build, read_scene
 from benchmarks.service import service
@@ -95,7 +96,7 @@ def main(
     material, scene = Material(None, "dev"), read_scene(_SCENE)
     points: list[dict[str, Any]] = []
     with (
-        service(url, "--sessions-per-pair", str(wanted[-1])) as line,
+        service(url, "--sessions-per-pair", str(wanted[-1] + SPARE)) as line,
         Progress(console=console) as progress,
     ):
         for sessions in wanted:

@@ -17,7 +17,7 @@ from benchmarks.tally import measure, settle
 
 Plan = tuple[str, list[Trial] | str]  # a scene's name, its trials or why there are none
 
-_SPARE = 4  # places: a call that has just ended may still hold its own
+SPARE = 4  # places: a call that has just ended may still hold its own
 
 
 def perform(
@@ -50,7 +50,7 @@ def _played(
     traces: Path,
     outputs: Path | None,
 ) -> dict[str, Any]:
-    places = str(sessions + _SPARE)
+    places = str(sessions + SPARE)
     options = ("--sessions-per-pair", places, "--trace-directory", str(traces), "--trace-words")
     scenes: dict[str, Any] = {}
     with service(url, *options) as line, Progress(console=console) as progress:
