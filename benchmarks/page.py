@@ -89,7 +89,7 @@ def origins(reports: Reports) -> list[str]:
         for name, alike in sorted(found.items()):
             load = spanned([one["machine"]["load_1min"] for one in alike])
             when = spanned([one["measured_at"] for one in alike])
-            lines.append(f"* {count} at a time: {name}; {len(alike)} scenes, load {load}, {when}")
+            lines.append(f"* {count} at a time: {name}; scenes: {len(alike)}, load {load}, {when}")
     return lines
 
 
