@@ -87,6 +87,7 @@ def test_long_runs_stand_in_the_page(tmp_path: Path) -> None:
     capacity = {"capacity": 1, "budget_ms": 300.0, "levels": [level]}
     text = page(tmp_path, {"capacity.json": header() | capacity, "soak.json": header() | soak})
     assert "| 1 | 9 | 200 ms | 250 ms |" in text
+    assert "1 conversations within 300 ms at the 95th percentile, 1 in the median" in text
     assert "+0.50 MiB an hour (-0.10 to +1.10)" in text
     assert "27.0 minutes talked; the line broke 1 times; the server hung up" in text
 
