@@ -22,7 +22,7 @@ from models.training.skills import coffee
 from models.training.skills.exchange import Call, Exchange
 from models.training.skills.mandarin.negatives import BACKCHANNELS as CHINESE_BACKCHANNELS
 from models.training.skills.negatives import BACKCHANNELS as ENGLISH_BACKCHANNELS
-from models.training.skills.registry import CHINESE, dialogue, not_meant
+from models.training.skills.registry import CHINESE, dialogue, drill, not_meant
 from models.vita.nano_prompt import NanoPrompt
 
 SPOKEN = {  # shares of skills among spoken conversations: what is asked for most, and what is hard
@@ -32,6 +32,7 @@ SPOKEN = {  # shares of skills among spoken conversations: what is asked for mos
     "going on": 14, "repeating": 7, "recalling": 7, "slower": 5, "functions": 7, "saying": 4,
     "offers": 3,
 }  # fmt: skip
+DRILL = 0.2  # share of sums in a row among written conversations
 BACKCHANNELS = frozenset(ENGLISH_BACKCHANNELS + CHINESE_BACKCHANNELS)
 _FIELDS = {each.name for each in fields(Exchange)}
 
@@ -73,12 +74,24 @@ class WrittenMaterial:
             return self._refused()
         if kind < 0.22:
             return self._broken()
+        if kind < 0.22 + DRILL:
+            return self._drilled()
         made = dialogue(random, chinese=self._chinese)
         sequence = self._writer.opening(made.tools)
         if len(made.exchanges) == 1:
             _precede(self._preceding, sequence, made.exchanges[0])
         for exchange in made.exchanges:
             self._writer.exchange(sequence, exchange, self.sound(exchange.question))
+        return sequence
+
+    def _drilled(self) -> Sequence:
+        """Sums in a row, most of them typed: that takes a third of the places."""
+        made = drill(self._random, self._chinese)
+        sequence = self._writer.opening(made.tools)
+        spoken = self._random.random() < 0.3
+        for exchange in made.exchanges:
+            sound = self.sound(exchange.question) if spoken else None
+            self._writer.exchange(sequence, exchange, sound)
         return sequence
 
     def _broken(self) -> Sequence:
@@ -96,7 +109,7 @@ class WrittenMaterial:
         """A text as letters, or None: it is typed."""
         if self._random.random() < self._typed:
             return None
-        return simulate(self._draw, text, float(self._draw.uniform(0.02, 0.14)))
+        return simulate(self._draw, text, float(self._draw.uniform(0.02, 0.22)))
 
     def _refused(self) -> Sequence:
         sequence = self._writer.opening(())

@@ -65,17 +65,19 @@ SOUND = Phrasings(
     ("tell me the sound that {a} makes",),
 )
 YOUNG = Phrasings(
-    ("what is a baby {n} called", "what do you call a young {n}", "what is a young {n} called"),
+    ("what is a baby {n} called", "what do you call a young {n}", "what is a young {n} called",
+     "how do you call a baby {n}", "the name of a young {n}"),
     ("what is the name for a baby {n}",),
-)
+)  # fmt: skip
 HOME = Phrasings(("where does {a} live", "what is the home of {a}"), ("tell me where {a} lives",))
 LEGS = Phrasings(
     ("how many legs does {a} have", "how many legs has {a}"), ("tell me how many legs {a} has",)
 )
 COLOUR = Phrasings(
-    ("what colour is {t}", "which colour does {t} have", "tell me the colour of {t}"),
+    ("what colour is {t}", "which colour does {t} have", "tell me the colour of {t}",
+     "do you know which colour {t} has"),
     ("do you know what colour {t} is",),
-)
+)  # fmt: skip
 MIX = Phrasings(
     ("what do you get if you mix {a} and {b}", "what colour do {a} and {b} make",
      "mix {a} and {b}"),

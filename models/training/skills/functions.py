@@ -21,7 +21,8 @@ TIME = Phrasings(
 )  # fmt: skip
 TIMER = Phrasings(
     ("set a timer for {n} {u}", "start a timer for {n} {u}", "set a {n} {u} timer",
-     "remind me in {n} {u}", "timer for {n} {u}", "please set a timer for {n} {u}"),
+     "remind me in {n} {u}", "timer for {n} {u}", "please set a timer for {n} {u}",
+     "can you start a timer for {n} {u}", "i want a timer for {n} {u}", "count {n} {u} for me"),
     ("can you set a timer for {n} {u}", "i need a timer for {n} {u}"),
 )  # fmt: skip
 LAMP_ON = Phrasings(

@@ -66,23 +66,28 @@ COUNTRIES = _table()  # country -> capital, continent
 CAPITAL = Phrasings(
     ("what is the capital of {c}", "which city is the capital of {c}", "tell me the capital of {c}",
      "do you know the capital of {c}", "what's the capital of {c}", "the capital of {c} please",
-     "can you tell me the capital of {c}"),
+     "can you tell me the capital of {c}", "name the capital of {c}", "{c} has which capital",
+     "what city is the capital of {c}"),
     ("could you name the capital of {c}", "i want to know the capital of {c}"),
 )  # fmt: skip
 CONTINENT = Phrasings(
     ("which continent is {c} in", "on which continent is {c}", "what continent is {c} on",
-     "where is {c}", "in which part of the world is {c}"),
+     "where is {c}", "in which part of the world is {c}", "to which continent does {c} belong",
+     "do you know where {c} is", "what continent does {c} belong to"),
     ("tell me which continent {c} is on", "{c} is on which continent"),
 )  # fmt: skip
 COUNTRY = Phrasings(
     ("which country has the capital {k}", "{k} is the capital of which country",
-     "what country is {k} the capital of", "which country is {k} in"),
+     "what country is {k} the capital of", "which country is {k} in", "in which country is {k}",
+     "to which country does {k} belong", "what country does {k} belong to",
+     "do you know which country {k} is in"),
     ("do you know which country {k} belongs to",),
 )  # fmt: skip
 FOLLOW = Phrasings(
-    ("and of {c}", "and the capital of {c}", "what about {c}", "and {c}", "how about {c}"),
+    ("and of {c}", "and the capital of {c}", "what about {c}", "and {c}", "how about {c}",
+     "and for {c}", "and how about {c}", "what about that of {c}"),
     ("and what about {c}", "and that of {c}"),
-)
+)  # fmt: skip
 
 
 def _name(random: Random) -> str:

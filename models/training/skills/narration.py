@@ -23,17 +23,21 @@ EXPLAIN = Phrasings(
     ("i would like to know {t}", "could you explain {t}"),
 )  # fmt: skip
 GO_ON = Phrasings(
-    ("go on", "please go on", "continue", "go on please", "what happened next", "carry on"),
+    ("go on", "please go on", "continue", "go on please", "what happened next", "carry on",
+     "tell me more", "and then", "please carry on", "continue please", "go ahead", "keep on"),
     ("please continue", "keep going"),
-)
+)  # fmt: skip
 REPEAT = Phrasings(
     ("repeat that", "say that again", "can you repeat that", "what did you say", "pardon",
-     "please say that again", "once more please"),
+     "please say that again", "once more please", "one more time", "can you say it again",
+     "would you repeat that", "what was that", "repeat it please"),
     ("could you say that again", "please repeat it"),
 )  # fmt: skip
 WHAT_BEFORE = Phrasings(
     ("what did i ask before", "what was my last question", "what did i just ask",
-     "what did i ask you"),
+     "what did i ask you", "do you remember my question", "can you remember my last question",
+     "do you know what my question was", "what was it that i asked", "do you know what i asked you",
+     "can you tell me what i just asked", "tell me my last question", "what did i say before"),
     ("do you remember what i asked",),
 )  # fmt: skip
 DIRECT = {

@@ -27,6 +27,30 @@ _WISHES = (
     "look at that dog", "why are you laughing", "put that down", "what time are you leaving",
     "where are my glasses", "can you pick up the children", "is there any milk left",
 )  # fmt: skip
+_ASKS = (
+    "can you", "could you", "will you", "please", "would you", "do not", "did you", "have you",
+    "you have to", "let me", "shall we", "remember to", "why did you not", "did they", "we should",
+)  # fmt: skip
+_DEEDS = (
+    "bring {t} {p}", "put {t} {p}", "take {t} {p}", "look for {t}", "wash {t}", "give {t} to {w}",
+    "show {t} to {w}", "ask {w} about {t}", "wait for {w} {p}", "talk to {w}", "call {w} later",
+    "buy {t}", "forget {t} {p}", "tell {w} that we are late", "leave {t} {p}", "help {w} with {t}",
+    "close {t}", "carry {t} for {w}", "sit next to {w}", "go {p} with {w}", "hold {t}", "fix {t}",
+)  # fmt: skip
+_THINGS = (
+    "the keys", "the box", "my coat", "the big bag", "your shoes", "the window", "the bread",
+    "that letter", "the salt", "the car", "some plates", "the blue chair", "his phone", "the dog",
+    "the other one", "a towel", "the lights in the hall", "the money", "these flowers",
+    "my glasses",
+)  # fmt: skip
+_PLACES = (
+    "in the kitchen", "on the table", "outside", "at the station", "to the car", "next door",
+    "in here", "over there", "upstairs", "at school", "in the garden", "before lunch", "tonight",
+)  # fmt: skip
+_PERSONS = (
+    "the children", "your brother", "grandma", "him", "her", "the neighbours", "the driver",
+    "my boss", "them", "the waiter", "your mother",
+)  # fmt: skip
 _SUBJECTS = (
     "the man", "my sister", "the old woman", "our neighbour", "the teacher", "he", "she", "they",
     "we", "the children", "a friend of mine", "the captain", "my uncle", "the whole family", "i",
@@ -51,6 +75,14 @@ _WORDS = (
     "garden", "elephant", "holiday", "morning", "carpet", "engine", "paper", "basket", "jacket",
     "alpha", "kitchen", "bottle", "hammer", "island", "jarvis", "athena", "alexa", "blueberry",
     "smart mirror", "view glass", "hey computer", "snow", "hospital", "forest", "machine",
+    "picture", "river", "camera", "doorbell", "porcupine", "grape fruit", "terminator",
+    "bumblebee", "hey mirror", "okay window", "saxophone", "purple", "marvin", "sheila", "happy",
+    "house", "tree", "bird", "bed", "forward", "backward", "visual", "learn", "follow", "left",
+    "up", "down", "birthday", "apple pie", "snow man", "glass", "magic mirror", "tomato",
+    "orange", "village", "butter", "sister", "number", "corner", "yellow river", "view point",
+    "jarvis please", "hey jarvis", "hello computer", "monday evening", "football", "railway",
+    "summer rain", "guitar", "doctor", "captain", "nothing", "somebody", "everything",
+    "mister brown", "eight o'clock",
 )  # fmt: skip
 
 
@@ -63,15 +95,26 @@ def narrative(random: Random) -> str:
     return first.strip()
 
 
+def request(random: Random) -> str:
+    """What people in a room ask of each other."""
+    deed = pick(random, _DEEDS).format(
+        t=pick(random, _THINGS), p=pick(random, _PLACES), w=pick(random, _PERSONS)
+    )
+    return f"{pick(random, _ASKS)} {deed}"
+
+
 def side_talk(random: Random) -> str:
     """Talk that names somebody else, even with a question that the assistant could answer."""
-    if random.random() < 0.35:
+    kind = random.random()
+    if kind < 0.3:
+        return request(random)
+    if kind < 0.55:
         maker = pick(
             random, (geography.geography, everyday.animals, numbers.arithmetic, coffee.order)
         )
         said = maker(random).question
     else:
-        said = pick(random, _WISHES)
+        said = request(random) if random.random() < 0.5 else pick(random, _WISHES)
     name = pick(random, _NAMES)
     return f"{name} {said}" if random.random() < 0.75 else f"{said} {name}"
 
@@ -94,6 +137,6 @@ def not_meant(random: Random) -> str:
     kind = random.random()
     if kind < 0.16:
         return pick(random, BACKCHANNELS)
-    if kind < 0.22:
+    if kind < 0.25:
         return pick(random, _WORDS)
     return pick(random, makers)(random)

@@ -30,18 +30,22 @@ def spell(number: int) -> str:
 
 SUM = Phrasings(
     ("what is {a} plus {b}", "how much is {a} plus {b}", "{a} plus {b}", "add {a} and {b}",
-     "can you add {a} and {b}", "what is the sum of {a} and {b}"),
+     "can you add {a} and {b}", "what is the sum of {a} and {b}", "calculate {a} plus {b}",
+     "tell me how much {a} plus {b} is", "what does {a} plus {b} make"),
     ("please tell me what {a} plus {b} is", "what do you get for {a} plus {b}"),
 )  # fmt: skip
 DIFFERENCE = Phrasings(
     ("what is {a} minus {b}", "how much is {a} minus {b}", "{a} minus {b}",
-     "take {b} away from {a}"),
+     "take {b} away from {a}", "calculate {a} minus {b}", "tell me how much {a} minus {b} is",
+     "what does {a} minus {b} make"),
     ("please tell me what {a} minus {b} is", "what do you get for {a} minus {b}"),
 )  # fmt: skip
 PRODUCT = Phrasings(
-    ("what is {a} times {b}", "how much is {a} times {b}", "{a} times {b}", "multiply {a} by {b}"),
+    ("what is {a} times {b}", "how much is {a} times {b}", "{a} times {b}", "multiply {a} by {b}",
+     "calculate {a} times {b}", "tell me how much {a} times {b} is",
+     "what does {a} times {b} make"),
     ("please tell me what {a} times {b} is", "what do you get for {a} times {b}"),
-)
+)  # fmt: skip
 COUNT = Phrasings(
     ("count to {b}", "can you count to {b}", "count from one to {b}", "please count up to {b}"),
     ("i want you to count to {b}", "could you count to {b} for me"),

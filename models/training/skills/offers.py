@@ -9,11 +9,17 @@ from models.training.skills.mandarin import narration as chinese_narration
 from models.training.skills.stories import STORIES
 
 YES = Phrasings(
-    ("yes", "yes please", "yeah", "okay", "sure", "oh yes", "please do", "of course", "yes yes"),
+    ("yes", "yes please", "yeah", "okay", "sure", "oh yes", "please do", "of course", "yes yes",
+     "yes sure", "yes i would", "yes tell me one", "oh of course", "fine"),
     ("yes of course", "all right"),
+)  # fmt: skip
+NO = Phrasings(
+    ("no", "no thank you", "no thanks", "not now", "oh no", "no i don't", "please don't"),
+    ("no please don't",),
 )
-NO = Phrasings(("no", "no thank you", "no thanks", "not now", "oh no"), ("no please don't",))
-YES_CHINESE = Phrasings(("好", "好的", "要", "好啊", "可以", "是的"), ("当然好",))
+YES_CHINESE = Phrasings(
+    ("好", "好的", "要", "好啊", "可以", "是的", "当然", "当然可以", "太好了"), ("当然好",)
+)
 NO_CHINESE = Phrasings(("不要", "不用", "不用谢谢", "现在不要"), ("不想听",))
 _SAD = ("i am sad", "i feel bad today", "i am not happy today")
 _SAD_CHINESE = ("我很难过", "我不高兴")

@@ -19,6 +19,7 @@ from models.training.skills import (
     slower,
     talk,
 )
+from models.training.skills.dressing import dressed
 from models.training.skills.exchange import Dialogue, Exchange
 from models.training.skills.mandarin import negatives as mandarin_negatives
 from models.training.skills.mandarin import registry as mandarin
@@ -27,7 +28,7 @@ Maker: TypeAlias = Callable[[Random, bool], Exchange]
 
 SINGLE: dict[str, tuple[Maker, float]] = {  # skill: its maker and its share of the questions
     "sums": (numbers.arithmetic, 21),
-    "counting": (numbers.counting, 4),
+    "counting": (numbers.counting, 6),
     "digits": (numbers.lone_number, 4),
     "geography": (geography.geography, 18),
     "coffee": (coffee.order, 14),
@@ -41,11 +42,11 @@ SINGLE: dict[str, tuple[Maker, float]] = {  # skill: its maker and its share of 
     "small talk": (talk.small_talk, 5),
     "stopping": (talk.stop, 6),
     "outside": (talk.outside, 5),
-    "saying": (saying.saying, 8),
+    "saying": (saying.saying, 12),
     "narration": (narration.narration, 7),
 }
 DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
-    "single": 76, "follow up": 7, "going on": 6, "repeating": 5, "recalling": 6, "functions": 8,
+    "single": 76, "follow up": 7, "going on": 9, "repeating": 8, "recalling": 10, "functions": 10,
     "slower": 4,
     "offers": 3,
 }  # fmt: skip
@@ -65,7 +66,15 @@ def exchange(random: Random, held_out: bool = False, names: tuple[str, ...] = ()
     """One question of any skill, or of the skills named."""
     chosen = names or tuple(name for name in SINGLE if not (held_out and name in AIDS))
     name = random.choices(chosen, [SINGLE[each][1] for each in chosen])[0]
-    return SINGLE[name][0](random, held_out)
+    made = SINGLE[name][0](random, held_out)
+    return made if held_out else dressed(random, made)
+
+
+def drill(random: Random, chinese: float = CHINESE) -> Dialogue:
+    """Several number questions in a row, for sums are learned by doing very many of them."""
+    makers = mandarin.SINGLE if random.random() < chinese else SINGLE
+    names = random.choices(("sums", "counting"), (5, 1), k=random.randrange(2, 7))
+    return Dialogue(tuple(makers[name][0](random, False) for name in names))
 
 
 def dialogue(

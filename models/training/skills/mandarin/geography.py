@@ -29,12 +29,16 @@ CAPITAL = Phrasings(
     ("请问{c}的首都是哪里", "我想知道{c}的首都"),
 )  # fmt: skip
 CONTINENT = Phrasings(
-    ("{c}在哪个洲", "{c}在哪里", "{c}属于哪个洲"), ("请问{c}在哪个洲", "{c}是哪个洲的国家")
-)
-COUNTRY = Phrasings(
-    ("{k}是哪个国家的首都", "{k}在哪个国家"), ("请问{k}是哪个国家的首都",)
+    ("{c}在哪个洲", "{c}在哪里", "{c}属于哪个洲", "你知道{c}在哪个洲吗", "{c}是哪个洲的"),
+    ("请问{c}在哪个洲", "{c}是哪个洲的国家"),
 )  # fmt: skip
-FOLLOW = Phrasings(("{c}呢", "那{c}呢", "那么{c}呢"), ("那{c}的呢", "{c}又怎么样呢"))
+COUNTRY = Phrasings(
+    ("{k}是哪个国家的首都", "{k}在哪个国家", "{k}是哪里的首都", "{k}属于哪个国家",
+     "你知道{k}在哪个国家吗"), ("请问{k}是哪个国家的首都",)
+)  # fmt: skip
+FOLLOW = Phrasings(
+    ("{c}呢", "那{c}呢", "那么{c}呢", "{c}怎么样", "{c}又是什么"), ("那{c}的呢", "{c}又怎么样呢")
+)
 
 
 def capital(random: Random, held_out: bool = False, phrasing: Phrasings = CAPITAL) -> Exchange:

@@ -9,12 +9,13 @@ from models.training.skills.exchange import Exchange, Phrasings
 _DIGITS = "零一二三四五六七八九"
 
 RESULT = Phrasings(
-    ("{t}等于多少", "{t}是多少", "{t}等于几", "请算一下{t}", "{t}"),
+    ("{t}等于多少", "{t}是多少", "{t}等于几", "请算一下{t}", "{t}", "算算{t}", "{t}得多少",
+     "告诉我{t}等于几", "你知道{t}是多少吗"),
     ("请告诉我{t}是多少", "你知道{t}等于几吗"),
-)
+)  # fmt: skip
 COUNT = Phrasings(("数到{b}", "请数到{b}", "从一数到{b}", "你能数到{b}吗"), ("帮我数到{b}",))
 COUNT_DOWN = Phrasings(("从{b}倒数", "请从{b}倒着数"), ("你能从{b}倒数吗",))
-NEXT = Phrasings(("{a}后面是几", "{a}的下一个数是几"), ("请问{a}后面是几",))
+NEXT = Phrasings(("{a}后面是几", "{a}的下一个数是几", "你知道{a}后面是几吗"), ("请问{a}后面是几",))
 
 
 def number(value: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from models.training.skills.dressing import dressed
 from models.training.skills.exchange import Dialogue, Exchange
 from models.training.skills.mandarin import coffee, everyday, geography, narration, numbers, talk
 from models.training.skills.offers import offer
@@ -11,7 +12,7 @@ from models.training.skills.saying import saying_chinese
 
 SINGLE = {  # skill: its maker and its share of the questions
     "sums": (numbers.arithmetic, 16),
-    "counting": (numbers.counting, 4),
+    "counting": (numbers.counting, 7),
     "digits": (numbers.lone_number, 3),
     "geography": (geography.geography, 14),
     "coffee": (coffee.order, 18),
@@ -23,11 +24,11 @@ SINGLE = {  # skill: its maker and its share of the questions
     "small talk": (talk.small_talk, 5),
     "stopping": (talk.stop, 6),
     "outside": (talk.outside, 5),
-    "saying": (saying_chinese, 10),
+    "saying": (saying_chinese, 14),
     "narration": (narration.narration, 7),
 }
 DIALOGUES: dict[str, float] = {  # kind: its share beside the single questions
-    "single": 78, "follow up": 7, "going on": 7, "repeating": 4, "recalling": 4, "slower": 5,
+    "single": 78, "follow up": 7, "going on": 10, "repeating": 9, "recalling": 9, "slower": 6,
     "offers": 3,
 }  # fmt: skip
 AIDS = ("saying",)  # what is practised for the sake of other skills, and not asked for
@@ -38,7 +39,8 @@ def exchange(random: Random, held_out: bool = False, names: tuple[str, ...] = ()
     """One question of any skill, or of the skills named."""
     chosen = names or tuple(name for name in SINGLE if not (held_out and name in AIDS))
     name = random.choices(chosen, [SINGLE[each][1] for each in chosen])[0]
-    return SINGLE[name][0](random, held_out)
+    made = SINGLE[name][0](random, held_out)
+    return made if held_out else dressed(random, made)
 
 
 def dialogue(random: Random, held_out: bool = False) -> Dialogue:
