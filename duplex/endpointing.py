@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 
 from duplex.settings import Eagerness, Settings
@@ -27,10 +28,12 @@ DOUBT = 0.12
 # any verdict a little more of a query. It must be CERTAIN, or it waits as an unfinished one.
 LATE = 0.25
 CERTAIN = 0.8
+# Who talks to somebody else goes on doing so: what follows so soon must be CERTAIN, too.
+TALK_GOES_ON = 3.0
 # A segment that is no query is closed after this much silence.
 CLOSE_AFTER = 0.5
-# Below this much query evidence an unfinished turn is given up, not answered.
-LEAST_QUERY = 0.25
+# Below this share of what a query needs, an unfinished turn is given up, not answered.
+LEAST_QUERY = 0.5
 # A click shorter than this is nobody's turn.
 LEAST_VOICE = 0.064
 # A monitor that says nothing for so long after a pause has failed.
@@ -45,6 +48,17 @@ class Endpoint(Enum):
     IGNORE = "ignore"
     ABANDON = "abandon"
     FAIL = "fail"
+
+
+def bar(settings: Settings, *, amid_talk: bool) -> Settings:
+    """The settings that a segment is judged by; higher where talk to somebody else came before."""
+    if not amid_talk:
+        return settings
+    return replace(
+        settings,
+        query_threshold=max(settings.query_threshold, CERTAIN),
+        sure_threshold=max(settings.sure_threshold, CERTAIN),
+    )
 
 
 def is_query(verdict: Verdict, settings: Settings) -> bool:
@@ -88,7 +102,8 @@ def judge_silence(
         return Endpoint.IGNORE if silence >= CLOSE_AFTER else Endpoint.WAIT
     if silence < PATIENCE[settings.eagerness]:
         return Endpoint.WAIT
-    if verdict.query >= LEAST_QUERY and verdict.query > verdict.noise:
+    least = LEAST_QUERY * settings.query_threshold
+    if verdict.query >= least and verdict.query > verdict.noise:
         return Endpoint.COMMIT
     return Endpoint.ABANDON
 

@@ -47,6 +47,7 @@ class Listening:
         self.noted_at = 0.0  # session time of the newest window
         self.looked_silence = 0.0  # when it was last judged
         self.closed_at = 0.0  # user audio: nothing before it belongs to the next segment
+        self.talked_at = -endpointing.TALK_GOES_ON  # user audio: the end of the newest side talk
 
     @property
     def is_manual(self) -> bool:
@@ -92,6 +93,7 @@ class Listening:
             onset,
             onset,
             onset_at=now,
+            amid_talk=onset - self.talked_at < endpointing.TALK_GOES_ON,
             is_forced=is_forced,
         )
         self.segment = segment
@@ -113,7 +115,7 @@ class Listening:
             return
         if until - segment.last_voiced > KEEP_ASKING or until - asked < ASK_EVERY:
             return
-        if segment.verdict_until >= asked and not endpointing.is_sure(verdict, self.settings):
+        if segment.verdict_until >= asked and not endpointing.is_sure(verdict, self._bar(segment)):
             segment.flushed_at = until
             self.emit(do.FlushHearing(segment.number, until))
 
@@ -174,8 +176,12 @@ class Listening:
             return
         verdict = segment.verdict if segment.verdict_is_final else None
         over = self.overlap.is_over(segment)
-        outcome = endpointing.judge_silence(verdict, silence, self.settings, over_answer=over)
+        bar = self._bar(segment)
+        outcome = endpointing.judge_silence(verdict, silence, bar, over_answer=over)
         self._obey(segment, outcome, now)
+
+    def _bar(self, segment: Segment) -> Settings:
+        return endpointing.bar(self.settings, amid_talk=segment.amid_talk)
 
     def _silence(self, segment: Segment, now: float) -> float:
         """Silence since the last voice, in user audio; if audio stops coming, time itself."""
@@ -230,6 +236,8 @@ class Listening:
         self.turns.drop_speculation(segment)
         if self.overlap.is_over(segment):
             self.answering.resume()
+        if reason is do.Reason.IGNORED_SIDE_TALK:
+            self.talked_at = segment.last_voiced
         self.finish(segment, None)
         if segment.is_announced:
             self.emit(do.SpeechStopped(segment.item_id, segment.last_voiced))
@@ -269,7 +277,8 @@ class Listening:
             return endpointing.VERDICT_PATIENCE if is_late else self.settings.silence_duration
         verdict = segment.verdict if segment.verdict_is_final else None
         over = self.overlap.is_over(segment)
-        return endpointing.next_look(verdict, self.settings, self.looked_silence, over_answer=over)
+        bar = self._bar(segment)
+        return endpointing.next_look(verdict, bar, self.looked_silence, over_answer=over)
 
     def configure(self, settings: Settings) -> None:
         if settings.turn_detection is not self.settings.turn_detection and self.segment is not None:

@@ -18,6 +18,7 @@ class Segment:
     last_voiced: float
     voiced: float = 0.0  # seconds of voice in it
     over: int | None = None  # the answer that it overlaps, if any
+    amid_talk: bool = False  # soon after talk to somebody else
     goes_on: bool = False  # continues a turn whose answer was hardly heard
     took_turn: bool = False
     has_ducked: bool = False

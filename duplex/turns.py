@@ -79,8 +79,8 @@ class Turns:
         """A query at a pause: begin the answer at once, held back."""
         if segment.flushed_at is None or not segment.verdict_is_final or segment.verdict is None:
             return
-        settings = self.settings
-        wanted = self.settings.is_semantic and settings.speculate and settings.create_response
+        settings = endpointing.bar(self.settings, amid_talk=segment.amid_talk)
+        wanted = settings.is_semantic and settings.speculate and settings.create_response
         if not wanted or self.answering.current is not None or segment.answer is not None:
             return
         if segment.voiced < endpointing.LEAST_VOICE:

@@ -110,11 +110,11 @@ class Ear:
             behind = self.random.integers(25, 450)
         start, stop = max(0, clip.onset - int(before)), min(clip.frames, clip.end + int(behind))
         if clip.kind == "speech":
-            return self._window(features, 400)
+            return self._window(features, 400, least=40)
         return features[start:stop], clip.onset - start, clip.end - start
 
-    def _window(self, features: Features, most: int) -> tuple[Features, int, int]:
-        length = min(len(features), int(self.random.integers(most // 4, most)))
+    def _window(self, features: Features, most: int, least: int = 75) -> tuple[Features, int, int]:
+        length = min(len(features), int(self.random.integers(least, most)))
         start = int(self.random.integers(0, len(features) - length + 1))
         return features[start : start + length], 0, length
 

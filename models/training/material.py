@@ -26,10 +26,10 @@ from models.training.skills.registry import CHINESE, dialogue, drill, not_meant
 from models.vita.nano_prompt import NanoPrompt
 
 SPOKEN = {  # shares of skills among spoken conversations: what is asked for most, and what is hard
-    "coffee": 12, "capitals": 11, "continents": 4, "sums": 14, "digits": 6, "counting": 4,
+    "coffee": 12, "capitals": 14, "continents": 7, "sums": 18, "digits": 6, "counting": 4,
     "animals": 5, "colours": 4, "opposites": 5, "spelling": 4, "calendar": 5, "units": 5,
     "identity": 6, "small talk": 7, "stopping": 10, "outside": 6, "stories": 5, "explanations": 6,
-    "going on": 14, "repeating": 7, "recalling": 7, "slower": 5, "functions": 7, "saying": 4,
+    "going on": 14, "repeating": 9, "recalling": 9, "slower": 5, "functions": 9, "saying": 4,
     "offers": 3,
 }  # fmt: skip
 DRILL = 0.2  # share of sums in a row among written conversations
@@ -197,9 +197,9 @@ class SpokenMaterial:
     def _person(self) -> Sequence:
         """A person's order, digit, or talk that is no query."""
         kind = self._random.random()
-        if kind < 0.35 and self._speech:
+        if kind < 0.4 and self._speech:
             return self._refusing(self._random.choice(self._speech))
-        store, number = self._random.choice(self._digits if kind < 0.45 else self._orders)
+        store, number = self._random.choice(self._digits if kind < 0.49 else self._orders)
         sequence = self._writer.opening(())
         self._preceding.write(sequence, QUESTION)
         exchange = person_exchange(self._ear.stores[store].clips[number])

@@ -114,6 +114,38 @@ def test_a_late_doubtful_query_leaves_no_deadline_behind() -> None:
     assert stage.session.deadline > stage.now
 
 
+@pytest.mark.parametrize(
+    ("before", "gap", "after", "answered"),
+    [
+        (SIDE_TALK, 1.0, 0.7, False),  # talk goes on
+        (SIDE_TALK, 1.0, 0.9, True),  # now it is meant for the assistant
+        (SIDE_TALK, 4.0, 0.7, True),
+        (NOISE, 1.0, 0.7, True),  # a cough is no talk
+    ],
+)
+def test_what_follows_talk_to_somebody_else_must_be_certain(
+    before: Verdict, gap: float, after: float, answered: bool
+) -> None:
+    stage = Scene(verdict=before, answer_seconds=20)
+    stage.ask(silence=gap)
+    stage.verdict = Verdict(query=after, noise=0.9 - after, unfinished=0.1)
+    stage.ask(silence=0.7)
+    assert bool(stage.all(do.ResponseStarted)) is answered
+    assert bool(stage.all(do.StartAnswer)) is answered  # nothing is prepared in doubt
+
+
+def test_after_a_doubtful_word_amid_talk_the_next_question_is_free() -> None:
+    """Only talk makes the bar higher, not what was doubtful because of it."""
+    stage = Scene(verdict=SIDE_TALK, answer_seconds=20)
+    stage.ask(silence=1.0)
+    stage.verdict = Verdict(query=0.3, noise=0.1, unfinished=0.6)
+    stage.ask(silence=4.5)
+    assert stage.reasons() == ["ignored-side-talk", "abandoned"]
+    stage.verdict = Verdict(query=0.7, noise=0.1, unfinished=0.2)
+    stage.ask(silence=0.7)
+    assert stage.all(do.ResponseStarted)
+
+
 def test_a_chunk_that_ended_before_the_flush_changes_no_verdict() -> None:
     stage = Scene()
     stage.hear(1.0, True)

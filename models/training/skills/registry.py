@@ -71,8 +71,9 @@ def exchange(random: Random, held_out: bool = False, names: tuple[str, ...] = ()
 
 
 def drill(random: Random, chinese: float = CHINESE) -> Dialogue:
-    """Several number questions in a row, for sums are learned by doing very many of them."""
-    makers = mandarin.SINGLE if random.random() < chinese else SINGLE
+    """Several number questions in a row, for sums are learned by doing very many of them. Chinese
+    ones are drawn more often than that share: their tokens are pieces of numbers, not digits."""
+    makers = mandarin.SINGLE if random.random() < 2 * chinese else SINGLE
     names = random.choices(("sums", "counting"), (5, 1), k=random.randrange(2, 7))
     return Dialogue(tuple(makers[name][0](random, False) for name in names))
 

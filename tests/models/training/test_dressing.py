@@ -33,6 +33,8 @@ def phrasings(module: ModuleType) -> list[Phrasings]:
 
 def ways(template: str) -> set[str]:
     """A phrasing with every word that may stand before or behind it."""
+    before: tuple[str, ...]
+    behind: tuple[str, ...]
     if is_chinese(template):
         before, behind, between = dressing.BEFORE_CHINESE, dressing.BEHIND_CHINESE, ""
     else:
