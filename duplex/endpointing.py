@@ -33,7 +33,7 @@ TALK_GOES_ON = 3.0
 # A segment that is no query is closed after this much silence.
 CLOSE_AFTER = 0.5
 # Below this share of what a query needs, an unfinished turn is given up, not answered.
-LEAST_QUERY = 0.5
+LEAST_QUERY = 0.9
 # A click shorter than this is nobody's turn.
 LEAST_VOICE = 0.064
 # A monitor that says nothing for so long after a pause has failed.

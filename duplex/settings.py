@@ -38,7 +38,7 @@ class Settings:
     query_threshold: float = 0.5
     noise_threshold: float = 0.5
     sure_threshold: float = 0.6  # a query below it is asked anew before it is committed
-    take_threshold: float = 0.7  # query plus unfinished, over an answer
+    take_threshold: float = 0.8  # query plus unfinished, over an answer
     endpoint_delay: float | None = None  # None: as the eagerness says
     speculate: bool = True
     # output

@@ -33,7 +33,8 @@ def scene(**settings: object) -> Scene:
         (SIDE_TALK, 0.7, ["ignored-side-talk"]),
         (UNFINISHED, 3.5, []),
         (UNFINISHED, 4.5, ["abandoned"]),
-        (Verdict(0.4, 0.1, 0.0, 0.45), 4.5, []),  # nearly a query: answered at last
+        (Verdict(0.4, 0.1, 0.0, 0.45), 4.5, ["abandoned"]),
+        (Verdict(0.46, 0.1, 0.0, 0.44), 4.5, []),  # nearly a query: answered at last
         (None, 3.0, ["failed"]),
     ],
 )
