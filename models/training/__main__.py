@@ -68,6 +68,17 @@ def evaluate(
 
 
 @application.command()
+def mean(
+    runs: Annotated[list[Path], typer.Argument(help="Checkpoints of runs with one beginning.")],
+    folder: Folder = RUNS,
+) -> None:
+    """Write the mean of several runs' weights as the listening checkpoint of a folder."""
+    from models.training.averaging import average
+
+    average(runs, folder / "listening.pt")
+
+
+@application.command()
 def export(folder: Folder = RUNS, nano: Nano = NANO) -> None:
     """Write what embedded instances read: 8-bit networks, tokenizer, configuration."""
     from models.training.export import export as write
