@@ -43,6 +43,7 @@ SHORT = AnswerOptions(max_tokens=8, seed=1)
 HISTORY = Conversation(
     (Instructions("be brief"), UserText("what is the capital of france"), AssistantText("paris"))
 )
+LONG = UserText("tell me a story about the fox")  # to noise a trained model says nothing
 
 
 def sound(seconds: float, seed: int = 0) -> Samples:
@@ -333,13 +334,13 @@ async def test_an_answer_that_rests_holds_up_nobody_and_goes_on_as_it_was(
     instance: Instance,
 ) -> None:
     told, other = [await instance.open(HISTORY) for _ in range(2)]
-    await told.hear(sound(1.1), last=True)
+    await told.read(LONG)
     whole = await answer_of(told)
     resting = await instance.open(HISTORY)
-    await resting.hear(sound(1.1), last=True)
+    await resting.read(LONG)
     said, parts = Said(), resting.answer(SHORT)
     said.add(await anext(parts))
-    await other.hear(sound(0.5, seed=2), last=True)
+    await other.read(UserText("what is the capital of italy"))
     assert (await answer_of(other)).text
     async for part in parts:
         said.add(part)
@@ -348,6 +349,7 @@ async def test_an_answer_that_rests_holds_up_nobody_and_goes_on_as_it_was(
 
 async def test_manners(instance: Instance) -> None:
     stream = await instance.open(HISTORY)
+    await stream.read(LONG)
     parts = stream.answer(SHORT)
     await anext(parts)
     with pytest.raises(RuntimeError, match="while answer is running"):
