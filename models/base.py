@@ -279,3 +279,12 @@ class Synthesizer(Protocol):
     def synthesize(self, text: str, speed: float = 1.0) -> AsyncIterator[Samples]:
         """Sound of one sentence at 24 kHz, in pieces; `speed` 1 is its usual one."""
         ...
+
+
+class Transcriber(Protocol):
+    """The words of recorded speech. Calls come from one thread at a time."""
+
+    def transcribe(self, samples: Samples) -> str:
+        """The words in `samples` [n] at 16 kHz, as written text; empty where nothing is said.
+        It computes in the caller's thread."""
+        ...
