@@ -18,6 +18,7 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/names.py
 
 gate: .venv/dev
 	$(BIN)/python -m benchmarks.gate

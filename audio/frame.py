@@ -1,4 +1,4 @@
-"""The audio room's words: a frame, its rate, and seconds against samples."""
+"""A frame, its rate, and seconds against samples."""
 
 from __future__ import annotations
 

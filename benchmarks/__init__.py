@@ -1,1 +1,1 @@
-"""The measuring room: scenes played through a real server by a simulated caller, and scored."""
+"""Scenes played through a real server by a simulated caller, and scored."""

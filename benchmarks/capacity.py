@@ -1,4 +1,4 @@
-"""The measuring room: `python -m benchmarks.capacity`: how many conversations fit the budget?"""
+"""`python -m benchmarks.capacity`: how many conversations fit the budget?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.driver import Line, play
+from benchmarks.driver import CallerLine, play
 from benchmarks.duplex import RESULTS
 from benchmarks.machine import header
 from benchmarks.material import Material
@@ -20,18 +20,18 @@ from benchmarks.percentiles import distribution, percentile
 from benchmarks.performance import SPARE
 from benchmarks.plots import plot_curve
 from benchmarks.scene import SCENES, Trial, build, read_scene
+from benchmarks.scene_runner import SceneRunner
 from benchmarks.service import service
-from benchmarks.tally import Tally
 
 BUDGET = 0.3  # seconds: the 95th percentile of response latency
 _SCENE = SCENES / "turn-taking-spoken.toml"
 
 
 async def measure(
-    line: Line, trials: list[Trial], sessions: int, progress: Progress
+    line: CallerLine, trials: list[Trial], sessions: int, progress: Progress
 ) -> dict[str, Any]:
     """One level: so many conversations at a time."""
-    tally = Tally(progress, f"{sessions} at a time", len(trials))
+    tally = SceneRunner(progress, f"{sessions} at a time", len(trials))
     failures = await play(line, trials, tally.take, sessions=sessions)
     return level(sessions, tally.result(failures))
 

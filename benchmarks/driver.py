@@ -1,4 +1,4 @@
-"""The measuring room: plays trials through a server, some at a time, and keeps their records."""
+"""Plays trials through a server, some at a time, and keeps their records."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from benchmarks.scene import Trial
 from server.call.caller import Caller
 from server.call.conversation import CallFailed
-from server.call.record import Record
+from server.call.record import CallRecord
 
-Judge = Callable[[Trial, Record, Caller], Awaitable[None]]
+Judge = Callable[[Trial, CallRecord, Caller], Awaitable[None]]
 
 _AT_ONCE = 4  # reference calls; any server takes so many
 
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CallerLine:
     """Where calls go."""
 
     url: str
@@ -39,7 +39,7 @@ class Failure:
 
 
 async def play(
-    line: Line, trials: Iterable[Trial], judge: Judge, *, sessions: int
+    line: CallerLine, trials: Iterable[Trial], judge: Judge, *, sessions: int
 ) -> list[Failure]:
     """Play all trials with so many calls at a time; `judge` sees each record, its line still open.
 
@@ -73,7 +73,7 @@ async def together(jobs: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
     return list(await asyncio.gather(*(one(job) for job in jobs)))
 
 
-async def _play_one(line: Line, trial: Trial, judge: Judge) -> None:
+async def _play_one(line: CallerLine, trial: Trial, judge: Judge) -> None:
     async with Caller(line.url, trial.script, key=line.key, model=line.model) as caller:
         record = await caller.run()
         await judge(trial, record, caller)

@@ -1,4 +1,4 @@
-"""The measuring room: `python -m benchmarks.duplex` plays scenes through a server and scores."""
+"""`python -m benchmarks.duplex` plays scenes through a server and scores."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from benchmarks.material import Material, MissingMaterial, find_data
 from benchmarks.performance import Plan, disorders, perform
 from benchmarks.public import public_trial, read_samples
 from benchmarks.results import table
+from benchmarks.results_io import merge
 from benchmarks.scene import build, read_scenes
-from benchmarks.store import merge
 
 RESULTS = Path(__file__).parent / "results"
 

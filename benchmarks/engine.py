@@ -37,7 +37,7 @@ SHORTEST = SPEAK_RATE  # samples of an answer whose real-time factor counts
 
 
 @dataclass(slots=True)
-class Times:
+class EngineTimes:
     """Seconds: each chunk heard, from the last chunk to 100 ms of sound, and of speaking for each
     second of sound."""
 
@@ -46,9 +46,11 @@ class Times:
     factor: list[float] = field(default_factory=list)
 
 
-async def measure(instance: EmbeddedInstance, sounds: Sequence[Samples], rounds: int) -> Times:
+async def measure(
+    instance: EmbeddedInstance, sounds: Sequence[Samples], rounds: int
+) -> EngineTimes:
     """Every question in a stream of its own, one after the other."""
-    times = Times()
+    times = EngineTimes()
     for number in range(rounds):
         for sound in sounds:
             stream = await instance.open(Conversation())
@@ -57,7 +59,7 @@ async def measure(instance: EmbeddedInstance, sounds: Sequence[Samples], rounds:
     return times
 
 
-async def _answered(stream: Stream, sound: Samples, times: Times, seed: int) -> None:
+async def _answered(stream: Stream, sound: Samples, times: EngineTimes, seed: int) -> None:
     chunks = [sound[at : at + HEAR_CHUNK] for at in range(0, len(sound), HEAR_CHUNK)]
     for chunk in chunks[:-1]:
         before = perf_counter()
@@ -77,7 +79,7 @@ async def _answered(stream: Stream, sound: Samples, times: Times, seed: int) -> 
         times.factor.append((perf_counter() - asked) * SPEAK_RATE / made)
 
 
-def figures(times: Times) -> dict[str, Any]:
+def figures(times: EngineTimes) -> dict[str, Any]:
     """p50 and p95 with their counts; milliseconds but for the factor."""
     found: dict[str, Any] = {}
     for name, values, unit in (
@@ -108,7 +110,7 @@ def command(
         output.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
 
 
-async def _warm(instance: EmbeddedInstance, sounds: Sequence[Samples], rounds: int) -> Times:
+async def _warm(instance: EmbeddedInstance, sounds: Sequence[Samples], rounds: int) -> EngineTimes:
     await instance.warm_up()
     silence = np.zeros(HEAR_CHUNK, np.float32)
     times = await measure(instance, [np.concatenate((s, silence)) for s in sounds], rounds)

@@ -1,4 +1,4 @@
-"""The measuring room: `python -m benchmarks.gate`: a few scenes with committed bounds, for CI.
+"""`python -m benchmarks.gate`: a few scenes with committed bounds, for CI.
 
 Rates only: milliseconds depend on the machine. The scenes use the clips of the repository, so they
 need neither data nor a synthesiser. A scene that breaks a bound is played once more, in another

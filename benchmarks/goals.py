@@ -1,4 +1,4 @@
-"""The measuring room: what is aimed at, and what was measured of it."""
+"""What is aimed at, and what was measured of it."""
 
 from __future__ import annotations
 

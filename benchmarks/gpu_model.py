@@ -1,4 +1,4 @@
-"""The measuring room: a VITA-1.5 of real or tiny size with random weights; nothing is downloaded.
+"""A VITA-1.5 of real or tiny size with random weights; nothing is downloaded.
 
 Its head knows only the words below, so that an answer is made of words that can be spoken, and no
 end: an answer is as long as the trial asks for.

@@ -1,4 +1,4 @@
-"""The measuring room: what one GPU (or this CPU) takes for each step of a duplex conversation.
+"""What one GPU (or this CPU) takes for each step of a duplex conversation.
 
 Times are wall-clock, from the caller's side of models.base: thread hand-over and copies included.
 """

@@ -1,4 +1,4 @@
-"""The measuring room: on what and of what a figure was measured."""
+"""On what and of what a figure was measured."""
 
 from __future__ import annotations
 

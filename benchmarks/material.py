@@ -1,4 +1,4 @@
-"""The measuring room: recordings and synthesised speech that scenes are built from."""
+"""Recordings and synthesised speech that scenes are built from."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from audio.frame import HEAR_RATE, Samples
 from audio.resample import resample
 from models.training.synthesis import speak
 from models.training.voices import RESERVED_FLITE, RESERVED_VARIANTS, Voice
-from server.call.timeline import RATE, Clip
+from server.call.timeline import RATE, TimelineClip
 from server.call.voiced import Span, voiced_spans
-from server.evaluation.manifest import Recording, read_manifest, read_sound
+from server.evaluation.manifest import LabelledRecording, read_manifest, read_sound
 
 DATA_VARIABLE = "ANTIPHON_DATA"
 _SPEECH_LEVEL = -23.0  # dBFS of synthesised speech
@@ -37,7 +37,7 @@ class Material:
 
     def recordings(
         self, labels: tuple[str, ...], tags: tuple[str, ...] = (), seconds: float = np.inf
-    ) -> list[Recording]:
+    ) -> list[LabelledRecording]:
         """Recordings with one of these labels (and tags), at most so long.
 
         Raises MissingMaterial.
@@ -67,9 +67,9 @@ def find_data(argument: Path | None = None) -> Path | None:
 
 
 @lru_cache(maxsize=256)
-def load(recording: Recording) -> Clip:
+def load(recording: LabelledRecording) -> TimelineClip:
     """The recording as a clip at 24 kHz, voiced bounds by energy."""
-    return Clip.of(recording.path.stem, read_sound(recording, RATE))
+    return TimelineClip.of(recording.path.stem, read_sound(recording, RATE))
 
 
 # ------------------------------------------------------------------------------------ speech
@@ -87,7 +87,7 @@ def voices(*, timed: bool = False) -> list[Voice]:
 
 
 @lru_cache(maxsize=256)
-def spoken(text: str, voice: Voice) -> Clip:
+def spoken(text: str, voice: Voice) -> TimelineClip:
     """A sentence in this voice, at the level of close speech, with a little room round it. A bar
     in the text is a place where somebody might stop to think; it is not heard."""
     before, bar, _ = text.partition("|")
@@ -96,7 +96,7 @@ def spoken(text: str, voice: Voice) -> Clip:
     samples = resample(said.samples, HEAR_RATE, RATE)
     quiet = np.zeros(RATE // 10, dtype=np.float32)
     padded = np.concatenate((quiet, at_level(samples, _SPEECH_LEVEL), quiet))
-    clip = Clip.of(f"{plain} [{voice.speaker}]", padded)
+    clip = TimelineClip.of(f"{plain} [{voice.speaker}]", padded)
     place = len(before.split())
     if not bar or place >= len(said.words):
         return clip
@@ -119,14 +119,14 @@ def at_level(samples: Samples, level: float) -> Samples:
     return scaled
 
 
-def longest_gap(clip: Clip, shortest: float = 0.08) -> Span | None:
+def longest_gap(clip: TimelineClip, shortest: float = 0.08) -> Span | None:
     """The longest silence inside speech, seconds of the clip; None if all are shorter."""
     spans = voiced_spans(clip.samples, RATE, gap=shortest)
     gaps = [Span(a.end, b.start) for a, b in itertools.pairwise(spans)]
     return max(gaps, key=lambda gap: gap.seconds, default=None)
 
 
-def stretched(clip: Clip, gap: Span, seconds: float) -> tuple[Clip, Span]:
+def stretched(clip: TimelineClip, gap: Span, seconds: float) -> tuple[TimelineClip, Span]:
     """The clip with this gap stretched to `seconds` by its own room tone, and the new pause."""
     first, last = round(gap.start * RATE), round(gap.end * RATE)
     edge = round(0.01 * RATE)
@@ -143,7 +143,7 @@ def stretched(clip: Clip, gap: Span, seconds: float) -> tuple[Clip, Span]:
     voiced = clip.voiced
     shift = wanted / RATE
     moved = Span(voiced.start, voiced.end + shift) if voiced else None
-    return Clip(clip.name, samples, moved), pause
+    return TimelineClip(clip.name, samples, moved), pause
 
 
 def softest(samples: Samples, moment: float, reach: float = 0.04) -> float:
@@ -158,7 +158,7 @@ def softest(samples: Samples, moment: float, reach: float = 0.04) -> float:
     return (first + (int(np.argmin(power)) + 0.5) * step) / RATE
 
 
-def broken_off(clip: Clip, moment: float, seconds: float) -> tuple[Clip, Span]:
+def broken_off(clip: TimelineClip, moment: float, seconds: float) -> tuple[TimelineClip, Span]:
     """The clip with silence of `seconds` put in at `moment`, and the pause; its edges are soft."""
     at, edge = round(moment * RATE), round(0.005 * RATE)
     before, after = clip.samples[:at].copy(), clip.samples[at:].copy()
@@ -166,24 +166,26 @@ def broken_off(clip: Clip, moment: float, seconds: float) -> tuple[Clip, Span]:
     before[-edge:] *= fade[-len(before[-edge:]) :]
     after[:edge] *= fade[::-1][: len(after[:edge])]
     silence = np.zeros(round(seconds * RATE), dtype=np.float32)
-    return Clip.of(clip.name, np.concatenate((before, silence, after))), Span(
+    return TimelineClip.of(clip.name, np.concatenate((before, silence, after))), Span(
         moment, moment + seconds
     )
 
 
-def in_room(clip: Clip, response: Samples) -> Clip:
+def in_room(clip: TimelineClip, response: Samples) -> TimelineClip:
     """The clip as heard in a room with this impulse response [n]; its level is kept."""
     size = len(clip.samples) + len(response) - 1
     spectrum = np.fft.rfft(clip.samples, size) * np.fft.rfft(response, size)
     wet = np.fft.irfft(spectrum, size)[: len(clip.samples)].astype(np.float32)
     before, after = (float(np.sqrt(np.mean(x**2))) or 1.0 for x in (clip.samples, wet))
-    return Clip(clip.name, (wet * np.float32(before / after)).astype(np.float32), clip.voiced)
+    return TimelineClip(
+        clip.name, (wet * np.float32(before / after)).astype(np.float32), clip.voiced
+    )
 
 
-def cropped(clip: Clip, seconds: float) -> Clip:
+def cropped(clip: TimelineClip, seconds: float) -> TimelineClip:
     """At most so much of a clip, from its first voiced moment on."""
     start = round((clip.voiced.start if clip.voiced else 0.0) * RATE)
-    return Clip.of(clip.name, clip.samples[start : start + round(seconds * RATE)])
+    return TimelineClip.of(clip.name, clip.samples[start : start + round(seconds * RATE)])
 
 
 def _slice(span: Span) -> slice:

@@ -1,4 +1,4 @@
-"""The measuring room: memory of a server, from its first moment on."""
+"""Memory of a server, from its first moment on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GONE = "XZ"  # states of a process that has ended
 
 
 @dataclass(slots=True)
-class Memory:
+class MemorySampler:
     """Resident memory of a process and its children (pages that they share count for each).
 
     `process`: None where the server is not ours; then there are no samples.

@@ -1,4 +1,4 @@
-"""The measuring room: what one trial's record says, by the rule that its scene names."""
+"""What one trial's record says, by the rule that its scene names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from benchmarks.scene import Trial
 from benchmarks.takeover import Word, after, backchannel_take_over, take_over
-from server.call.latency import Turn, interrupted, turns
-from server.call.record import Answer, Record
+from server.call.latency import MeasuredTurn, interrupted, turns
+from server.call.record import CallRecord, RecordedAnswer
 from server.call.timeline import RATE, Placed
 from server.call.voiced import Span
 
@@ -21,7 +21,7 @@ _SECONDS_A_WORD = 0.33
 _NEAR = 0.25  # seconds by which two ways to find a voice's edges may differ
 
 
-def words_of(answer: Answer) -> list[Word]:
+def words_of(answer: RecordedAnswer) -> list[Word]:
     """The words of an answer that were played, spread evenly over its sound."""
     if answer.audible is None or not len(answer.received):
         return []
@@ -37,13 +37,13 @@ def words_of(answer: Answer) -> list[Word]:
     return [Word(text, at, at + step) for text, at in zip(texts, starts, strict=True)]
 
 
-def all_words(record: Record, until: float = float("inf")) -> list[Word]:
+def all_words(record: CallRecord, until: float = float("inf")) -> list[Word]:
     """Every word that was played, in order, as far as a moment of the call."""
     found = [word for answer in record.answers for word in words_of(answer)]
     return sorted((word for word in found if word.start < until), key=lambda word: word.start)
 
 
-def score(trial: Trial, record: Record) -> Outcome:
+def score(trial: Trial, record: CallRecord) -> Outcome:
     """The figures of one trial. Raises KeyError on a rule that does not exist."""
     return _RULES[trial.score](trial, record)
 
@@ -51,7 +51,7 @@ def score(trial: Trial, record: Record) -> Outcome:
 # ------------------------------------------------------------------------------------- rules
 
 
-def score_turn(trial: Trial, record: Record) -> Outcome:
+def score_turn(trial: Trial, record: CallRecord) -> Outcome:
     """One query with a clear end."""
     turn = _turn_of(record, "query")
     taken = take_over(all_words(record), turn.last_voiced)
@@ -64,7 +64,7 @@ def score_turn(trial: Trial, record: Record) -> Outcome:
     }
 
 
-def score_pause(trial: Trial, record: Record) -> Outcome:
+def score_pause(trial: Trial, record: CallRecord) -> Outcome:
     """A query with a pause inside: nobody may talk into it, nor shortly after it."""
     _, placed = _cue_of(record, "query")
     assert trial.pause is not None
@@ -88,7 +88,7 @@ def score_pause(trial: Trial, record: Record) -> Outcome:
     }
 
 
-def score_interruption(trial: Trial, record: Record) -> Outcome:
+def score_interruption(trial: Trial, record: CallRecord) -> Outcome:
     """A real query over an answer."""
     turn = _turn_of(record, "interruption")
     if not turn.over_answer:
@@ -114,7 +114,7 @@ def score_interruption(trial: Trial, record: Record) -> Outcome:
     }
 
 
-def score_overlap(trial: Trial, record: Record) -> Outcome:
+def score_overlap(trial: Trial, record: CallRecord) -> Outcome:
     """A sound over an answer that is not meant for the assistant."""
     sounds = [pair for pair in record.cues if not pair[0].expects_answer]
     if not sounds:  # the answer was over before the sound's moment came
@@ -137,7 +137,7 @@ def score_overlap(trial: Trial, record: Record) -> Outcome:
     }
 
 
-def score_stop(trial: Trial, record: Record) -> Outcome:
+def score_stop(trial: Trial, record: CallRecord) -> Outcome:
     """A stop word over an answer: it ends, and nothing is spoken over it."""
     turn = _turn_of(record, "stop")
     if not turn.over_answer:
@@ -150,14 +150,14 @@ def score_stop(trial: Trial, record: Record) -> Outcome:
     }
 
 
-def score_silence(trial: Trial, record: Record) -> Outcome:
+def score_silence(trial: Trial, record: CallRecord) -> Outcome:
     """A sound in silence that is no query."""
     _, placed = record.cues[-1]
     spoken = [a.audible for a in record.answers if a.audible is not None]
     return {"false_answer": bool(spoken), "seconds": record.seconds, "clip": placed.clip.name}
 
 
-def score_listening(trial: Trial, record: Record) -> Outcome:
+def score_listening(trial: Trial, record: CallRecord) -> Outcome:
     """Somebody speaks for long, to nobody here: Full-Duplex-Bench's backchannel axis.
 
     Its distance from when people put in a "mhm" is 1 by its definition where none was heard.
@@ -172,7 +172,7 @@ def score_listening(trial: Trial, record: Record) -> Outcome:
     }
 
 
-def score_stall(trial: Trial, record: Record) -> Outcome:
+def score_stall(trial: Trial, record: CallRecord) -> Outcome:
     """The line was dead for a while: the answer comes soon after it lives again, to all of the
     question."""
     turn = _turn_of(record, "query")
@@ -191,7 +191,7 @@ def score_stall(trial: Trial, record: Record) -> Outcome:
     }
 
 
-def score_echo(trial: Trial, record: Record) -> Outcome:
+def score_echo(trial: Trial, record: CallRecord) -> Outcome:
     """The answer comes back to the microphone: the assistant must not stop for itself."""
     spoken = [answer for answer in record.answers if answer.audible is not None]
     if not spoken:
@@ -204,7 +204,7 @@ def score_echo(trial: Trial, record: Record) -> Outcome:
     }
 
 
-def score_endpoint(trial: Trial, record: Record) -> Outcome:
+def score_endpoint(trial: Trial, record: CallRecord) -> Outcome:
     """Where a turn was committed: at a pause inside it (a false cut-off), or after its end."""
     _, placed = _cue_of(record, "query")
     commits = [happening.now for happening in record.events("input_audio_buffer.committed")]
@@ -217,7 +217,7 @@ def score_endpoint(trial: Trial, record: Record) -> Outcome:
     }
 
 
-_RULES: dict[str, Callable[[Trial, Record], Outcome]] = {
+_RULES: dict[str, Callable[[Trial, CallRecord], Outcome]] = {
     "turn": score_turn,
     "pause": score_pause,
     "interruption": score_interruption,
@@ -234,7 +234,7 @@ _RULES: dict[str, Callable[[Trial, Record], Outcome]] = {
 # ------------------------------------------------------------------------------------- parts
 
 
-def ducked_seconds(record: Record, window: Span) -> float:
+def ducked_seconds(record: CallRecord, window: Span) -> float:
     """How long the answer was at reduced gain inside a window, by the server's own word."""
     total, since = 0.0, None
     for happening in record.events("antiphon.duck"):
@@ -249,7 +249,7 @@ def ducked_seconds(record: Record, window: Span) -> float:
     return total
 
 
-def reasons(record: Record) -> dict[str, int]:
+def reasons(record: CallRecord) -> dict[str, int]:
     """How many segments ended for which reason."""
     counts: dict[str, int] = {}
     for happening in record.events("antiphon.decision"):
@@ -258,13 +258,13 @@ def reasons(record: Record) -> dict[str, int]:
     return counts
 
 
-def _cue_of(record: Record, label: str) -> tuple[str, Placed]:
+def _cue_of(record: CallRecord, label: str) -> tuple[str, Placed]:
     return next((cue.label, placed) for cue, placed in record.cues if cue.label == label)
 
 
-def _turn_of(record: Record, label: str) -> Turn:
+def _turn_of(record: CallRecord, label: str) -> MeasuredTurn:
     found = [turn for turn in turns(record) if turn.label == label]
     if found:
         return found[0]
     # The cue waited for an answer that never came.
-    return Turn(label, "", 0.0, 0.0, over_answer=False, stopped=False, answered=False)
+    return MeasuredTurn(label, "", 0.0, 0.0, over_answer=False, stopped=False, answered=False)

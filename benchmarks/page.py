@@ -1,4 +1,4 @@
-"""The measuring room: `python -m benchmarks.page` writes our figures into README.md from results/.
+"""`python -m benchmarks.page` writes our figures into README.md from results/.
 
 No figure gets there by hand: what was not measured is not there. README.md has the goals, results/
 README.md each figure of each scene.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.goals import cell, read_goals
-from benchmarks.passages import capacity, duplex, public_row, setting, soak, swap
+from benchmarks.markdown import capacity, duplex, public_row, setting, soak, swap
 from benchmarks.scene import read_scenes
 
 FOLDER = Path(__file__).parent

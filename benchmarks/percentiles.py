@@ -1,4 +1,4 @@
-"""The measuring room: shares, percentiles and their bootstrap intervals."""
+"""Shares, percentiles and their bootstrap intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measuring room: a whole evening: scenes one after the other, through one server."""
+"""A whole evening: scenes one after the other, through one server."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.scene import Trial
+from benchmarks.scene_runner import measure, settle
 from benchmarks.service import service
-from benchmarks.tally import measure, settle
 
 Plan = tuple[str, list[Trial] | str]  # a scene's name, its trials or why there are none
 

@@ -1,4 +1,4 @@
-"""The measuring room: pictures of distributions and curves (matplotlib, without a display)."""
+"""Pictures of distributions and curves (matplotlib, without a display)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measuring room: the folder layout of the public Full-Duplex-Bench, read and scored.
+"""The folder layout of the public Full-Duplex-Bench, read and scored.
 
 One folder for each sample with input.wav and one annotation: pause.json, turn_taking.json,
 interrupt.json (version 1.0) or metadata.json (1.5); its samples for backchannels have none and are
@@ -18,8 +18,8 @@ import soundfile
 from benchmarks.outcomes import all_words, score_listening
 from benchmarks.scene import Trial
 from benchmarks.takeover import Word, after, take_over
-from server.call.record import Record
-from server.call.script import Cue, Script
+from server.call.record import CallRecord
+from server.call.script import CallScript, Cue
 from server.call.timeline import RATE, load_clip
 from server.call.voiced import Span
 
@@ -34,7 +34,7 @@ _WHOLE = Span(0.0, float("inf"))
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class BenchmarkSample:
     """One sample; `span`: the annotated pause, gap, or interruption, in seconds."""
 
     folder: Path
@@ -46,7 +46,7 @@ class Sample:
         return f"{self.folder.parent.name}/{self.folder.name}"
 
 
-def read_samples(root: Path) -> list[Sample]:
+def read_samples(root: Path) -> list[BenchmarkSample]:
     """All samples below a folder. Raises ValueError if there is none or one cannot be read."""
     folders = [sound.parent for sound in sorted(root.rglob("input.wav"))]
     found = [sample for folder in folders if (sample := _sample(folder)) is not None]
@@ -55,13 +55,13 @@ def read_samples(root: Path) -> list[Sample]:
     return found
 
 
-def _sample(folder: Path) -> Sample | None:
+def _sample(folder: Path) -> BenchmarkSample | None:
     for name, task in _TASKS.items():
         annotation = folder / name
         if annotation.is_file():
-            return Sample(folder, task, _span(annotation))
+            return BenchmarkSample(folder, task, _span(annotation))
     is_bare = folder.parent.name == _BACKCHANNEL
-    return Sample(folder, "backchannel", _WHOLE) if is_bare else None
+    return BenchmarkSample(folder, "backchannel", _WHOLE) if is_bare else None
 
 
 def _span(path: Path) -> Span:
@@ -80,10 +80,10 @@ def read_words(path: Path) -> list[Word]:
     return [Word(text, start, start if end is None else end) for text, start, end in spans]
 
 
-def public_trial(sample: Sample, number: int) -> Trial:
+def public_trial(sample: BenchmarkSample, number: int) -> Trial:
     """The sample as a call: its input from the first second to the last, and no longer."""
     clip = load_clip(sample.folder / "input.wav")
-    script = Script(cues=(Cue(clip, at=0.0),), length=clip.seconds)
+    script = CallScript(cues=(Cue(clip, at=0.0),), length=clip.seconds)
     facts = {"sample": sample}
     return Trial("full-duplex-bench", number, script, sample.task, group=sample.task, facts=facts)
 
@@ -100,9 +100,9 @@ def score_words(task: str, span: Span, words: list[Word]) -> dict[str, Any]:
     return {"takeover": taken.taken, "takeover_latency": latency, "group": task}
 
 
-def score_public(trial: Trial, record: Record) -> dict[str, Any]:
+def score_public(trial: Trial, record: CallRecord) -> dict[str, Any]:
     """Score one played sample."""
-    sample: Sample = trial.facts["sample"]
+    sample: BenchmarkSample = trial.facts["sample"]
     if sample.task == "backchannel":
         figures = score_listening(trial, record)
         return {key: figures[key] for key in ("takeover", "backchannels_per_second")} | {
@@ -111,7 +111,7 @@ def score_public(trial: Trial, record: Record) -> dict[str, Any]:
     return score_words(sample.task, sample.span, all_words(record))
 
 
-def write_output(sample: Sample, record: Record, folder: Path) -> None:
+def write_output(sample: BenchmarkSample, record: CallRecord, folder: Path) -> None:
     """output.wav, on the clock of input.wav, and output.json with word times."""
     target = folder / sample.name
     target.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The measuring room: from the outcomes of trials to figures, as JSON and as a table."""
+"""From the outcomes of trials to figures, as JSON and as a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measuring room: is a disturbed answer the undisturbed one, sample by sample?
+"""Is a disturbed answer the undisturbed one, sample by sample?
 
 Outside a duck both must be bit-equal; inside it the disturbed one must be the other at the ducking
 gain, within one step of the 16-bit wire.
@@ -15,10 +15,10 @@ import numpy.typing as npt
 from audio.frame import SPEAK_RATE, Samples, to_samples
 from audio.gain import Ducker
 from audio.pcm import FULL_SCALE, quantise
-from benchmarks.driver import Line, together
+from benchmarks.driver import CallerLine, together
 from benchmarks.scene import Trial
 from server.call.caller import Caller, call
-from server.call.record import Answer, Record
+from server.call.record import CallRecord, RecordedAnswer
 
 Steps = npt.NDArray[np.int32]  # [n], 16-bit values
 
@@ -123,15 +123,15 @@ def _distance(reference: Steps, heard: Steps, down: int, up: int, part: slice) -
 class Resumes:
     """Collects disturbed answers, then calls again without the disturbance and compares."""
 
-    found: list[tuple[Trial, Answer]] = field(default_factory=list)
+    found: list[tuple[Trial, RecordedAnswer]] = field(default_factory=list)
     references: dict[str, Samples] = field(default_factory=dict)
 
-    async def take(self, trial: Trial, record: Record, caller: Caller) -> None:
+    async def take(self, trial: Trial, record: CallRecord, caller: Caller) -> None:
         spoken = [answer for answer in record.answers if answer.audible is not None]
         if spoken:
             self.found.append((trial, spoken[0]))
 
-    async def judge(self, line: Line) -> list[dict[str, Any]]:
+    async def judge(self, line: CallerLine) -> list[dict[str, Any]]:
         """One outcome for each disturbed answer."""
         trials = {trial.question: trial for trial, _ in self.found}
         calls = [self._reference(line, trial) for trial in trials.values()]
@@ -154,7 +154,7 @@ class Resumes:
             )
         return outcomes
 
-    async def _reference(self, line: Line, trial: Trial) -> Samples:
+    async def _reference(self, line: CallerLine, trial: Trial) -> Samples:
         same = [a for other, a in self.found if other.question == trial.question]
         longest = max(len(answer.received) for answer in same) / SPEAK_RATE
         alone = trial.alone(longest + _BEFORE_THE_ANSWER)

@@ -1,4 +1,4 @@
-"""The measuring room: what a scene is, read from a small file, and the trials built from it."""
+"""What a scene is, read from a small file, and the trials built from it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from benchmarks.material import (
     stretched,
     voices,
 )
-from server.call.script import Cue, Echo, Manners, Script, Stall
-from server.call.timeline import Clip, load_clip
+from server.call.script import CallScript, ClientBehaviour, Cue, Echo, Stall
+from server.call.timeline import TimelineClip, load_clip
 from server.call.voiced import Span
 
 SCENES = Path(__file__).parent / "scenes"
@@ -33,7 +33,7 @@ _SENTENCES = Path(__file__).parent / "sentences.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class SceneSound:
     """One sound of a scene. Lists are drawn from, in turn, trial by trial.
 
     `clips`: names in tests/data/audio; `labels` (and `tags`): recordings of a manifest; `texts`:
@@ -59,7 +59,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class BenchmarkScene:
     """A scene as its file describes it. `score` names the rule, `trials` the default number.
 
     `typed`: a list in sentences.toml with which the call begins, in writing: where the first
@@ -71,7 +71,7 @@ class Scene:
     about: str
     score: str
     trials: int
-    sounds: tuple[Sound, ...]
+    sounds: tuple[SceneSound, ...]
     typed: str = ""
     length: float | None = None
     linger: float | None = None
@@ -80,7 +80,7 @@ class Scene:
     echo_gain: tuple[float, ...] = ()
     echo_delay: tuple[float, float] = (0.05, 0.4)
     stall: Stall | None = None
-    manners: tuple[str, ...] = ("plain",)
+    behaviour: tuple[str, ...] = ("plain",)
     sessions: tuple[dict[str, Any], ...] = ({},)
 
 
@@ -91,7 +91,7 @@ class Trial:
 
     scene: str
     number: int
-    script: Script
+    script: CallScript
     score: str
     pause: Span | None = None
     group: str = ""
@@ -102,25 +102,27 @@ class Trial:
         """What the call begins with; the same question gets the same answer."""
         return self.script.typed or self.script.cues[0].clip.name
 
-    def alone(self, limit: float) -> Script:
+    def alone(self, limit: float) -> CallScript:
         """The question with nothing on top of its answer, hung up on after `limit` seconds."""
         cues = () if self.script.typed else self.script.cues[:1]
         return replace(self.script, cues=cues, length=None, linger=None, limit=limit)
 
 
-def read_scene(path: Path) -> Scene:
+def read_scene(path: Path) -> BenchmarkScene:
     """Raises ValueError naming the file and what is wrong in it."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-        sounds = tuple(Sound(**_frozen(sound)) for sound in data.pop("sound", []))
+        sounds = tuple(SceneSound(**_frozen(sound)) for sound in data.pop("sound", []))
         stall = Stall(**data.pop("stall")) if "stall" in data else None
         sessions = tuple(data.pop("sessions", [{}]))
-        return Scene(name=path.stem, sounds=sounds, stall=stall, sessions=sessions, **_frozen(data))
+        return BenchmarkScene(
+            name=path.stem, sounds=sounds, stall=stall, sessions=sessions, **_frozen(data)
+        )
     except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
         raise ValueError(f"{path.name}: {error}") from error
 
 
-def read_scenes(folder: Path = SCENES) -> list[Scene]:
+def read_scenes(folder: Path = SCENES) -> list[BenchmarkScene]:
     """All scenes of a folder, by name."""
     return [read_scene(path) for path in sorted(folder.glob("*.toml"))]
 
@@ -132,7 +134,7 @@ def sentences(name: str) -> list[str]:
 
 
 def build(
-    scene: Scene, material: Material, *, seed: int = 0, limit: int | None = None
+    scene: BenchmarkScene, material: Material, *, seed: int = 0, limit: int | None = None
 ) -> list[Trial]:
     """The scene's trials, the same for the same seed. Raises MissingMaterial."""
     random = Random(f"{scene.name} {seed}")
@@ -141,7 +143,7 @@ def build(
     typed = sentences(scene.typed) if scene.typed else []
     random.shuffle(typed)
     trials: list[Trial] = []
-    drawn: list[Clip] = []
+    drawn: list[TimelineClip] = []
     for number in range(count):
         if number % len(scene.sessions) == 0:
             drawn = [next(clips) for clips in choices]
@@ -150,9 +152,9 @@ def build(
 
 
 def _trial(
-    scene: Scene,
+    scene: BenchmarkScene,
     number: int,
-    drawn: list[Clip],
+    drawn: list[TimelineClip],
     typed: str | None,
     material: Material,
     random: Random,
@@ -166,9 +168,9 @@ def _trial(
             group = f"{wanted} s"
         after = None if sound.after is None else random.uniform(*sound.after)
         cues.append(Cue(clip, sound.at, after, sound.role, sound.answer))
-    manner = _turn(scene.manners, number) or "plain"
+    manner = _turn(scene.behaviour, number) or "plain"
     session = _turn(scene.sessions, number) or {}
-    script = Script(
+    script = CallScript(
         cues=tuple(cues),
         typed=typed,
         length=scene.length,
@@ -177,13 +179,13 @@ def _trial(
         settle=scene.settle,
         echo=_echo(scene, number, random),
         stall=scene.stall,
-        manners=_manners(manner, session.get("session", {})),
+        behaviour=_behaviour(manner, session.get("session", {})),
     )
-    group = group or str(session.get("name", "")) or (manner if len(scene.manners) > 1 else "")
+    group = group or str(session.get("name", "")) or (manner if len(scene.behaviour) > 1 else "")
     return Trial(scene.name, number, script, scene.score, pause, group)
 
 
-def _clips(sound: Sound, material: Material, random: Random) -> Iterator[Clip]:
+def _clips(sound: SceneSound, material: Material, random: Random) -> Iterator[TimelineClip]:
     """Clips for a sound without end, in an order of their own."""
     if sound.texts:
         pairs = list(itertools.product(sentences(sound.texts), voices(timed=bool(sound.pauses))))
@@ -204,7 +206,9 @@ def _clips(sound: Sound, material: Material, random: Random) -> Iterator[Clip]:
     return itertools.chain.from_iterable(zip(itertools.cycle(committed), recorded, strict=False))
 
 
-def _treated(clip: Clip, sound: Sound, number: int, material: Material) -> Clip:
+def _treated(
+    clip: TimelineClip, sound: SceneSound, number: int, material: Material
+) -> TimelineClip:
     if sound.seconds is not None:
         clip = cropped(clip, sound.seconds)
     response = material.room() if sound.room else None
@@ -214,7 +218,7 @@ def _treated(clip: Clip, sound: Sound, number: int, material: Material) -> Clip:
     return clip if level is None else replace(clip, samples=at_level(clip.samples, level))
 
 
-def _paused(clip: Clip, wanted: float) -> tuple[Clip, Span]:
+def _paused(clip: TimelineClip, wanted: float) -> tuple[TimelineClip, Span]:
     """The clip with its longest gap stretched, or broken off where its text has a bar."""
     if clip.breaks:
         return broken_off(clip, clip.breaks[0], wanted)
@@ -223,13 +227,13 @@ def _paused(clip: Clip, wanted: float) -> tuple[Clip, Span]:
     return stretched(clip, gap, wanted)
 
 
-def _echo(scene: Scene, number: int, random: Random) -> Echo | None:
+def _echo(scene: BenchmarkScene, number: int, random: Random) -> Echo | None:
     gain = _turn(scene.echo_gain, number)
     return None if gain is None else Echo(gain, random.uniform(*scene.echo_delay))
 
 
-def _manners(name: str, session: dict[str, Any]) -> Manners:
-    return Manners(
+def _behaviour(name: str, session: dict[str, Any]) -> ClientBehaviour:
+    return ClientBehaviour(
         truncates=name == "truncates",
         acknowledges=name == "acknowledges",
         explains=True,

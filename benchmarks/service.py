@@ -1,4 +1,4 @@
-"""The measuring room: a server of our own for the length of a measurement, in its own process."""
+"""A server of our own for the length of a measurement, in its own process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.driver import Line
+from benchmarks.driver import CallerLine
 
 _READY_WITHIN = 60.0  # seconds
 
@@ -24,14 +24,14 @@ def service(
     *arguments: str,
     log: Path | None = None,
     command: Sequence[str] = ("server", "serve"),
-) -> Iterator[Line]:
+) -> Iterator[CallerLine]:
     """The server at `url`, or a fresh one on a free port (then stopped at the end).
 
     `command`: the module that serves, and its first arguments. Raises RuntimeError if it does not
     get ready.
     """
     if url is not None:
-        yield Line(url, os.environ.get("ANTIPHON_KEY"))
+        yield CallerLine(url, os.environ.get("ANTIPHON_KEY"))
         return
     port = free_port()
     whole = [sys.executable, "-m", *command, "--port", str(port), *arguments]
@@ -39,7 +39,7 @@ def service(
     process = subprocess.Popen(whole, stdout=output, stderr=subprocess.STDOUT)
     try:
         wait_until_ready(f"http://127.0.0.1:{port}/readyz", process)
-        yield Line(f"ws://127.0.0.1:{port}/v1/realtime", process=process.pid)
+        yield CallerLine(f"ws://127.0.0.1:{port}/v1/realtime", process=process.pid)
     finally:
         process.terminate()
         process.wait(timeout=20)

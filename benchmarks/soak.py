@@ -1,4 +1,4 @@
-"""The measuring room: `python -m benchmarks.soak`: one long conversation; does anything grow?"""
+"""`python -m benchmarks.soak`: one long conversation; does anything grow?"""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.driver import Line
+from benchmarks.driver import CallerLine
 from benchmarks.duplex import RESULTS
-from benchmarks.ledger import Ledger
 from benchmarks.machine import header
 from benchmarks.material import MissingMaterial, spoken, voices
-from benchmarks.memory import Memory
+from benchmarks.memory import MemorySampler
 from benchmarks.plots import plot_curve
 from benchmarks.scene import sentences
 from benchmarks.service import service
+from benchmarks.soak_log import SoakLog
 from server.call.caller import Caller
-from server.call.conversation import Call, CallFailed
-from server.call.script import Cue, Manners, Script
+from server.call.conversation import CallFailed, CallMachine
+from server.call.script import CallScript, ClientBehaviour, Cue
 
 _SECONDS_A_TURN = 4.0  # no conversation has shorter ones; so many cues are made ready
 _INTERRUPTED = 4  # every so many questions one is interrupted
@@ -40,11 +40,11 @@ _WORTH = 2.0  # seconds that a further call must be able to last
 _STALLED = "antiphon_stalled_turns_total"
 _WATCHED = (_STALLED, "antiphon_ill_instances_total", "antiphon_swaps_total")
 
-Writer = Callable[[float, Ledger, Memory], dict[str, Any]]
-Talk = Callable[[float, int], Script]  # seconds, which call it is
+Writer = Callable[[float, SoakLog, MemorySampler], dict[str, Any]]
+Talk = Callable[[float, int], CallScript]  # seconds, which call it is
 
 
-def talk(seconds: float, seed: int = 0) -> Script:
+def talk(seconds: float, seed: int = 0) -> CallScript:
     """Questions without end, some of them interrupted. Raises MissingMaterial."""
     speakers = voices()
     if not speakers:
@@ -57,8 +57,8 @@ def talk(seconds: float, seed: int = 0) -> Script:
         if number % _INTERRUPTED == _INTERRUPTED - 1:
             clip = spoken(random.choice(more), random.choice(speakers))
             cues.append(Cue(clip, after_answer=0.8, label="interruption"))
-    manners = Manners(explains=True)
-    return Script(tuple(cues), limit=seconds, settle=0.5, patience=6.0, manners=manners)
+    behaviour = ClientBehaviour(explains=True)
+    return CallScript(tuple(cues), limit=seconds, settle=0.5, patience=6.0, behaviour=behaviour)
 
 
 @dataclass(slots=True)
@@ -66,17 +66,17 @@ class Soak:
     """A conversation of so many seconds that survives a broken line: what is known is kept, and a
     new call is made in the time that is left. `write` gets the figures as they stand."""
 
-    line: Line
+    line: CallerLine
     seconds: float
     write: Writer
     progress: Callable[[float], None] = lambda _: None
     talk: Talk = talk
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: SoakLog = field(default_factory=SoakLog)
     _began: float = 0.0
 
     async def run(self) -> dict[str, Any]:
         """Talk to the end, whatever breaks; the last report."""
-        memory = Memory(self.line.process)
+        memory = MemorySampler(self.line.process)
         script = self.talk(self.seconds, 0)
         self._began = time.monotonic()
         memory.sample(0.0)
@@ -95,7 +95,7 @@ class Soak:
     def _now(self) -> float:
         return time.monotonic() - self._began
 
-    async def _call(self, script: Script) -> bool:
+    async def _call(self, script: CallScript) -> bool:
         """Make one call; whether it lasted as long as it should."""
         try:
             line = self.line
@@ -103,7 +103,7 @@ class Soak:
                 began = self._now
                 self.ledger.begin(caller.call, began)
 
-                def look(_: Call, now: float) -> None:
+                def look(_: CallMachine, now: float) -> None:
                     self.progress(began + now)
 
                 await caller.run(look)
@@ -124,12 +124,12 @@ class Soak:
                 if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                     return
 
-    async def _sample(self, memory: Memory) -> None:
+    async def _sample(self, memory: MemorySampler) -> None:
         while True:
             await asyncio.sleep(_SAMPLED)
             memory.sample(self._now)
 
-    async def _keep(self, memory: Memory) -> None:
+    async def _keep(self, memory: MemorySampler) -> None:
         """Write what is known, beside the conversation, whose frames must leave in time."""
         while True:
             await asyncio.sleep(_KEPT)
@@ -149,13 +149,13 @@ async def _meanwhile(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def beside(line: Line, path: str) -> str:
+def beside(line: CallerLine, path: str) -> str:
     """The address of another page of the same server."""
     parts = urlsplit(line.url)
     return f"{'https' if parts.scheme == 'wss' else 'http'}://{parts.netloc}/{path}"
 
 
-def read_metrics(line: Line) -> dict[str, float]:
+def read_metrics(line: CallerLine) -> dict[str, float]:
     """The server's own counters of what must not happen; empty where it has none."""
     try:
         text = httpx.get(beside(line, "metrics"), timeout=5.0).text
@@ -165,12 +165,12 @@ def read_metrics(line: Line) -> dict[str, float]:
     return {name: float(value) for name, value in pairs}
 
 
-def writer(line: Line, seconds: float, path: Path) -> Writer:
+def writer(line: CallerLine, seconds: float, path: Path) -> Writer:
     """Writes reports to `path`, each in place of the one before and never half."""
     top = header(minutes=seconds / 60)
     before = read_metrics(line)
 
-    def write(now: float, ledger: Ledger, memory: Memory) -> dict[str, Any]:
+    def write(now: float, ledger: SoakLog, memory: MemorySampler) -> dict[str, Any]:
         counters = read_metrics(line)
         metrics = {name: value - before.get(name, 0.0) for name, value in counters.items()}
         report = top | {"complete": now >= seconds} | ledger.report(now, memory.samples)

@@ -1,4 +1,4 @@
-"""The measuring room: `python -m benchmarks.swap`: two barge-ins while the old generator is stuck.
+"""`python -m benchmarks.swap`: two barge-ins while the old generator is stuck.
 
 The same calls are made to a server whose instances obey and to one whose instances ignore a
 cancelled answer for five seconds; stop and response must not differ.
@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.driver import Line
+from benchmarks.driver import CallerLine
 from benchmarks.duplex import RESULTS
 from benchmarks.machine import header
 from benchmarks.material import MissingMaterial, spoken, voices
@@ -26,14 +26,14 @@ from benchmarks.percentiles import distribution, rate
 from benchmarks.scene import sentences
 from benchmarks.service import service
 from server.call.caller import call
-from server.call.latency import Turn, turns
-from server.call.script import Cue, Manners, Script
+from server.call.latency import MeasuredTurn, turns
+from server.call.script import CallScript, ClientBehaviour, Cue
 
 _STUCK = 5.0  # seconds
 _AFTER = 1.2  # seconds into an answer at which the next question comes
 
 
-def script(random: Random) -> Script:
+def script(random: Random) -> CallScript:
     """A question with a long answer, and two more over it and over the next."""
     speakers = voices()
     if not speakers:
@@ -46,12 +46,12 @@ def script(random: Random) -> Script:
         Cue(second, after_answer=_AFTER, label="first"),
         Cue(third, after_answer=_AFTER, label="second"),
     )
-    return Script(cues, patience=6.0, limit=14.0, manners=Manners(explains=True))
+    return CallScript(cues, patience=6.0, limit=14.0, behaviour=ClientBehaviour(explains=True))
 
 
-async def measure(line: Line, trials: int, progress: Progress, title: str) -> dict[str, Any]:
+async def measure(line: CallerLine, trials: int, progress: Progress, title: str) -> dict[str, Any]:
     """Figures of one server, for each of the two barge-ins."""
-    found: list[Turn] = []
+    found: list[MeasuredTurn] = []
     task = progress.add_task(title, total=trials)
     for number in range(trials):
         await until_ready(line)
@@ -61,7 +61,7 @@ async def measure(line: Line, trials: int, progress: Progress, title: str) -> di
     return {name: figures([t for t in found if t.label == name]) for name in ("first", "second")}
 
 
-async def until_ready(line: Line) -> None:
+async def until_ready(line: CallerLine) -> None:
     """Wait until the last call's stuck instances are back in rotation. Raises TimeoutError."""
     place = urlsplit(line.url).netloc
     async with asyncio.timeout(4 * _STUCK), httpx.AsyncClient() as client:
@@ -69,7 +69,7 @@ async def until_ready(line: Line) -> None:
             await asyncio.sleep(0.1)
 
 
-def figures(found: list[Turn]) -> dict[str, Any]:
+def figures(found: list[MeasuredTurn]) -> dict[str, Any]:
     """Of one barge-in over many calls."""
     over = [turn for turn in found if turn.over_answer]
     return {
@@ -89,7 +89,7 @@ def main(
     console, found = Console(), {}
     with Progress(console=console) as progress:
         for name, seconds in (("obedient", 0.0), ("stuck", _STUCK)):
-            command = ("benchmarks.stubborn", "--seconds", str(seconds))
+            command = ("benchmarks.unresponsive_engine", "--seconds", str(seconds))
             with service(None, command=command) as line:
                 found[name] = asyncio.run(measure(line, trials, progress, name))
     out.mkdir(parents=True, exist_ok=True)

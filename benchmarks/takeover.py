@@ -1,4 +1,4 @@
-"""The measuring room: Full-Duplex-Bench's own definitions of taking the floor.
+"""Full-Duplex-Bench's own definitions of taking the floor.
 
 Source: arXiv 2503.04721 and the scorer published with it (version 1.0). Words come from word times
 where there are any; a recording without them counts as one word for each third of a second.

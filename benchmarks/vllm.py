@@ -47,7 +47,7 @@ OPENING = Conversation((Instructions("be brief"),))
 
 
 @dataclass(slots=True)
-class Times:
+class VllmTimes:
     """Seconds, from the caller's side of models.base."""
 
     verdict: list[float] = field(default_factory=list)  # from the end of the chunk that it judges
@@ -65,7 +65,7 @@ def sound(seed: int) -> Samples:
     return (0.1 * random.standard_normal(round(SECONDS * 16_000))).astype(np.float32)
 
 
-async def converse(pair: Pair, number: int, times: Times) -> None:
+async def converse(pair: Pair, number: int, times: VllmTimes) -> None:
     """An answer runs on one instance while the other hears a question at playing speed; at its end
     the answer is broken off."""
     generator, monitor = (
@@ -91,7 +91,7 @@ async def converse(pair: Pair, number: int, times: Times) -> None:
     await monitor.close()
 
 
-async def _answer(stream: Any, heard: asyncio.Event, times: Times) -> None:
+async def _answer(stream: Any, heard: asyncio.Event, times: VllmTimes) -> None:
     """Again and again until the question was heard; the last is broken off."""
     mark = await stream.mark()
     options = AnswerOptions(speak=False, max_tokens=TOKENS, temperature=1.0, seed=1)
@@ -115,7 +115,7 @@ async def _answer(stream: Any, heard: asyncio.Event, times: Times) -> None:
 
 
 async def measured(pair: Pair, conversations: int, rounds: int) -> dict[str, Any]:
-    times = Times()
+    times = VllmTimes()
     for _ in range(rounds):
         await asyncio.gather(*(converse(pair, at, times) for at in range(conversations)))
     return {"conversations": conversations, **times.described()}

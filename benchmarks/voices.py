@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.machine import header
-from models.engines.speech_room import SpeechLine, SpeechRoom
+from models.engines.speech_batcher import SpeechBatcher, SpeechSlot
 from models.vita.blocks import initialise
 from models.vita.config import SpeechDecoderConfig
 from models.vita.speech_decoder import SpeechDecoder
@@ -51,9 +51,9 @@ def _random(device: str) -> SpeechDecoder:
     return decoder.to(device, dtype)
 
 
-def rate(rooms: list[SpeechRoom], codes: int) -> float:
+def rate(rooms: list[SpeechBatcher], codes: int) -> float:
     """Codes per second of all voices, one voice in each of `rooms`, which may be the same."""
-    lines = [SpeechLine(room) for room in rooms]
+    lines = [SpeechSlot(room) for room in rooms]
     like = rooms[0].decoder.norm.weight
     for line in lines:
         line.begin(torch.randn(TEXT, line.decoder.config.width).to(like))
@@ -69,8 +69,8 @@ def rate(rooms: list[SpeechRoom], codes: int) -> float:
 @torch.inference_mode()
 def measure(decoder: SpeechDecoder, voices: int, codes: int, rounds: int) -> dict[str, Any]:
     """Turn by turn, so that a busy machine is busy for both."""
-    shared = SpeechRoom(decoder, TEXT, codes)
-    own = [SpeechRoom(decoder, TEXT, codes) for _ in range(voices)]
+    shared = SpeechBatcher(decoder, TEXT, codes)
+    own = [SpeechBatcher(decoder, TEXT, codes) for _ in range(voices)]
     kinds = {"together": [shared] * voices, "singly": own}
     for rooms in kinds.values():
         rate(rooms, 4)  # first touches

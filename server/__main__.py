@@ -1,4 +1,4 @@
-"""server: the command line. A command is imported when it is asked for, and not before."""
+"""The command line. A command is imported when it is asked for, and not before."""
 
 from __future__ import annotations
 

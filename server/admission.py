@@ -1,4 +1,4 @@
-"""server: how many sessions this machine takes; it says no before the upgrade, with a reason."""
+"""How many sessions this machine takes; it says no before the upgrade, with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""server: the application: its routes, its lifespan, and the one place where engines are chosen."""
+"""The application: its routes, its lifespan, and the one place where engines are chosen."""
 
 from __future__ import annotations
 

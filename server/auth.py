@@ -1,4 +1,4 @@
-"""server: who may come in: keys, short-lived keys, and the page's own origin.
+"""Who may come in: keys, short-lived keys, and the page's own origin.
 
 Keys are kept and compared as digests, in constant time, and appear in no log.
 """
@@ -24,7 +24,7 @@ _MOST_SECRETS = 10_000  # short-lived keys that are valid at the same time
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class Grant:
     """A client may come in; `session` is baked into its short-lived key."""
 
     session: SessionConfig | None = None
@@ -52,14 +52,14 @@ class Keyring:
     def is_open(self) -> bool:
         return not self._digests
 
-    def admit(self, key: str | None) -> Pass | None:
+    def admit(self, key: str | None) -> Grant | None:
         """None: not with this key."""
         digest = _digest(key or "")
         secret = self._secrets.get(digest)
         if secret is not None and secret.expires_at > self._clock():
-            return Pass(secret.session, is_ephemeral=True)
+            return Grant(secret.session, is_ephemeral=True)
         if self.is_open or self._is_known(digest):
-            return Pass()
+            return Grant()
         return None
 
     def _is_known(self, digest: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""server: everything an operator can set, in one frozen object, checked once.
+"""Everything an operator can set, in one frozen object, checked once.
 
 Flags rule over the environment (ANTIPHON_*, sections by two underscores: ANTIPHON_LIMITS__IDLE),
 that over the TOML file, that over the defaults.

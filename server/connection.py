@@ -1,4 +1,4 @@
-"""server: one WebSocket: a reader, a writer, the conversation and a watch, in one TaskGroup."""
+"""One WebSocket: a reader, a writer, the conversation and a watch, in one TaskGroup."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from models.base import HEAR_RATE, Samples, Tool
 from server.config import Limits
 from server.metrics import Metrics
 from server.outbox import Outbox, OutboxFull
-from server.realtime.decode import Configured, Decoder, Heard, Step
+from server.realtime.decode import AudioReceived, Configured, Decoder, Step
 from server.realtime.encode import Encoder
 from server.realtime.refusal import Refusal
-from server.transport import SCOPE_KEY, Expel
+from server.transport import SCOPE_KEY, ForceClose
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ _OVERRUN = Refusal(
 _PIECE = HEAR_RATE // 2  # samples handed over at a time, so that an overrun loses no more
 
 
-class Talk(Protocol):
+class ConversationBackend(Protocol):
     """The conversation behind the wire (duplex.orchestrator.Orchestrator)."""
 
     async def run(self) -> None: ...
@@ -54,7 +54,7 @@ class Talk(Protocol):
     def backlog(self) -> float: ...
 
 
-class Over(Exception):
+class ConnectionClosing(Exception):
     """The connection ends. `is_gone`: the client has left already."""
 
     def __init__(self, code: int, reason: str = "", *, is_gone: bool = False) -> None:
@@ -95,19 +95,19 @@ class Connection:
 
     # ------------------------------------------------------------------------------ running
 
-    async def run(self, talk: Talk) -> int:
+    async def run(self, talk: ConversationBackend) -> int:
         """Serve until either side ends it; give the close code."""
         self._put(self._encoder.session_event("session.created"))
-        over = Over(NORMAL)
+        over = ConnectionClosing(NORMAL)
         try:
             async with asyncio.TaskGroup() as group:
                 for work in (talk.run(), self._read(talk), self._write(), self._watch()):
                     group.create_task(work)
-        except* Over as ends:
+        except* ConnectionClosing as ends:
             over = _first(ends)
         except* Exception:
             logger.exception("a session broke")
-            over = Over(BROKEN, "internal error")
+            over = ConnectionClosing(BROKEN, "internal error")
             self._tell(Refusal("The server failed; this session is lost.", code="server_error"))
         await self._close(over)
         return over.code
@@ -123,11 +123,11 @@ class Connection:
 
     # ------------------------------------------------------------------------------ the reader
 
-    async def _read(self, talk: Talk) -> None:
+    async def _read(self, talk: ConversationBackend) -> None:
         while True:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
-                raise Over(message.get("code") or NORMAL, is_gone=True)
+                raise ConnectionClosing(message.get("code") or NORMAL, is_gone=True)
             self._last_message = self._clock()
             await self._wait_for_allowance()
             text = message.get("text")
@@ -143,7 +143,7 @@ class Connection:
             self._metrics.throttled.inc(wait)
             await asyncio.sleep(wait)
 
-    async def _take(self, text: str, talk: Talk) -> None:
+    async def _take(self, text: str, talk: ConversationBackend) -> None:
         try:
             if len(text) < _LARGE_MESSAGE:
                 steps = self._decoder.decode(text)
@@ -155,9 +155,9 @@ class Connection:
         for step in steps:
             await self._obey(step, talk)
 
-    async def _obey(self, step: Step, talk: Talk) -> None:
+    async def _obey(self, step: Step, talk: ConversationBackend) -> None:
         match step:
-            case Heard(samples=samples):
+            case AudioReceived(samples=samples):
                 await self._hear(samples, talk)
             case Configured(session=session):
                 self._encoder.session = session
@@ -167,13 +167,13 @@ class Connection:
             case _:
                 await self._hand_over(lambda: talk.handle(step), talk)
 
-    async def _hear(self, samples: Samples, talk: Talk) -> None:
+    async def _hear(self, samples: Samples, talk: ConversationBackend) -> None:
         self._metrics.heard_audio.inc(len(samples) / HEAR_RATE)
         for piece in _pieces(samples):
             if not await self._hand_over(partial(talk.hear, piece), talk):
                 self._metrics.dropped_audio.inc(len(piece) / HEAR_RATE)
 
-    async def _hand_over(self, give: Callable[[], None], talk: Talk) -> bool:
+    async def _hand_over(self, give: Callable[[], None], talk: ConversationBackend) -> bool:
         """A client that sends faster than can be heard is read no faster than that; only where
         nothing moves at all is something dropped, and said so."""
         until = self._clock() + _OVERRUN_PATIENCE
@@ -197,7 +197,7 @@ class Connection:
         try:
             await self._websocket.send_text(payload.decode())
         except (WebSocketDisconnect, RuntimeError):
-            raise Over(NORMAL, is_gone=True) from None
+            raise ConnectionClosing(NORMAL, is_gone=True) from None
 
     def _tell(self, refusal: Refusal) -> None:
         self._metrics.errors.labels(refusal.code or "none").inc()
@@ -208,7 +208,7 @@ class Connection:
         try:
             self.outbox.put(orjson.dumps(event), sound_of)
         except OutboxFull:
-            self._expel("the client does not read")
+            self._force_close("the client does not read")
 
     # ------------------------------------------------------------------------------- the watch
 
@@ -219,20 +219,20 @@ class Connection:
             now = self._clock()
             if now >= self._bounds.ends_at:
                 self._tell(Refusal("The session has reached its end.", code="session_expired"))
-                raise Over(GOING_AWAY, "session expired")
+                raise ConnectionClosing(GOING_AWAY, "session expired")
             if now - self._last_message > limits.idle:
                 self._tell(Refusal("Nothing was sent for too long.", code="session_idle"))
-                raise Over(NORMAL, "idle")
+                raise ConnectionClosing(NORMAL, "idle")
             if self.outbox.age > limits.unread_seconds:
-                self._expel("the client does not read")
+                self._force_close("the client does not read")
 
-    def _expel(self, reason: str) -> None:
+    def _force_close(self, reason: str) -> None:
         """The reader sees the end of it as a disconnect."""
-        expel: Expel | None = self._websocket.scope.get(SCOPE_KEY)
-        if expel is not None:
-            expel(POLICY, reason)
+        force_close: ForceClose | None = self._websocket.scope.get(SCOPE_KEY)
+        if force_close is not None:
+            force_close(POLICY, reason)
 
-    async def _close(self, over: Over) -> None:
+    async def _close(self, over: ConnectionClosing) -> None:
         if over.is_gone:
             return
         try:
@@ -240,8 +240,8 @@ class Connection:
                 while (payload := self.outbox.get_nowait()) is not None:
                     await self._send(payload)
                 await self._websocket.close(over.code, over.reason)
-        except (TimeoutError, Over, RuntimeError, WebSocketDisconnect):
-            self._expel(over.reason or "closing")
+        except (TimeoutError, ConnectionClosing, RuntimeError, WebSocketDisconnect):
+            self._force_close(over.reason or "closing")
 
 
 class Allowance:
@@ -265,13 +265,13 @@ def _pieces(samples: Samples) -> Iterator[Samples]:
     yield from np.split(samples, range(_PIECE, len(samples), _PIECE)) if len(samples) else ()
 
 
-def _first(group: BaseExceptionGroup[Over]) -> Over:
+def _first(group: BaseExceptionGroup[ConnectionClosing]) -> ConnectionClosing:
     """Of several ends at once, the one that says that the client is gone, else the first."""
     ends = list(_leaves(group))
     return next((end for end in ends if end.is_gone), ends[0])
 
 
-def _leaves(group: BaseExceptionGroup[Over]) -> Iterator[Over]:
+def _leaves(group: BaseExceptionGroup[ConnectionClosing]) -> Iterator[ConnectionClosing]:
     for inner in group.exceptions:
         if isinstance(inner, BaseExceptionGroup):
             yield from _leaves(inner)

@@ -1,4 +1,4 @@
-"""server: `antiphon convert`: one clean folder of safetensors from any VITA folder."""
+"""`antiphon convert`: one clean folder of safetensors from any VITA folder."""
 
 from __future__ import annotations
 

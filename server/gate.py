@@ -1,4 +1,4 @@
-"""server: from a request to a conversation: who, what, whether there is room; then the upgrade."""
+"""From a request to a conversation: who, what, whether there is room; then the upgrade."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from duplex.orchestrator import Orchestrator
 from duplex.pair import Lease
 from models.base import Conversation, Instructions, Samples, UserSound
 from server.admission import Denied
-from server.auth import Pass, answered_subprotocol, is_origin_allowed, presented_key
+from server.auth import Grant, answered_subprotocol, is_origin_allowed, presented_key
 from server.connection import Bounds, Connection
 from server.meter import SessionMeter
 from server.realtime.decode import Decoder
 from server.realtime.encode import Encoder
-from server.realtime.ledger import Ledger
 from server.realtime.refusal import from_validation
 from server.realtime.session_config import SessionConfig
+from server.realtime.wire_ids import WireIds
 from server.service import Queues, Service
 from server.tracing import TraceFile
 
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 # ---------------------------------------------------------------------------------- who and what
 
 
-def admit(service: Service, headers: Headers, subprotocols: list[str]) -> Pass:
+def admit(service: Service, headers: Headers, subprotocols: list[str]) -> Grant:
     """Raises Denied."""
     if not is_origin_allowed(headers, service.settings):
         raise Denied(403, "origin", "This origin may not connect.")
@@ -70,12 +70,12 @@ async def converse(websocket: WebSocket, service: Service) -> None:
         return
     try:
         await websocket.accept(answered_subprotocol(websocket.scope.get("subprotocols", [])))
-        await Conversing(websocket, service, lease, granted.session or service.session).run()
+        await RealtimeSession(websocket, service, lease, granted.session or service.session).run()
     finally:
         lease.release()
 
 
-class Conversing:
+class RealtimeSession:
     """Puts one session's parts together."""
 
     def __init__(
@@ -87,7 +87,7 @@ class Conversing:
         self._token = secrets.token_hex(6)
         self._talk: Orchestrator | None = None
         settings = service.settings
-        ledger = Ledger(self._token, self._user_sound)
+        ledger = WireIds(self._token, self._user_sound)
         expires_at = int(time.time() + settings.limits.session)
         aliases = settings.model_aliases
         decoder = Decoder(ledger, session, settings.lead_ms / 1000, aliases)

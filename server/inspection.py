@@ -1,4 +1,4 @@
-"""server: `antiphon inspect`: what a model folder holds, without loading it."""
+"""`antiphon inspect`: what a model folder holds, without loading it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""server: one session's records become metrics (an observer of duplex.trace)."""
+"""One session's records become metrics (an observer of duplex.trace)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""server: instances and detectors that are timed as they work; nothing else changes.
+"""Instances and detectors that are timed as they work; nothing else changes.
 
 The figures are those of the caller: time in a queue of the engine counts as well.
 """

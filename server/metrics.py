@@ -1,4 +1,4 @@
-"""server: what /metrics shows. Each number is counted in one place, most of them in `meter`."""
+"""What /metrics shows. Each number is counted in one place, most of them in `meter`."""
 
 from __future__ import annotations
 

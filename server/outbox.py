@@ -1,4 +1,4 @@
-"""server: what waits to be sent to one client: bounded, and honest about its age."""
+"""What waits to be sent to one client: bounded, and honest about its age."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class OutboxFull(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class OutboxMessage:
     """One text frame. `sound_of`: the answer whose sound it carries."""
 
     payload: bytes
@@ -27,8 +27,8 @@ class Outbox:
     def __init__(self, limit: int, clock: Callable[[], float]) -> None:
         self._limit = limit
         self._clock = clock
-        self._waiting: deque[Message] = deque()
-        self._sending: Message | None = None
+        self._waiting: deque[OutboxMessage] = deque()
+        self._sending: OutboxMessage | None = None
         self._size = 0
         self._filled = asyncio.Event()
 
@@ -45,7 +45,7 @@ class Outbox:
         """Never blocks. Raises OutboxFull."""
         if self._waiting and self._size + len(payload) > self._limit:
             raise OutboxFull
-        self._waiting.append(Message(payload, self._clock(), sound_of))
+        self._waiting.append(OutboxMessage(payload, self._clock(), sound_of))
         self._size += len(payload)
         self._filled.set()
 

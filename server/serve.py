@@ -1,4 +1,4 @@
-"""server: `antiphon serve`: uvicorn with our transport; says where the page is once it is ready."""
+"""`antiphon serve`: uvicorn with our transport; says where the page is once it is ready."""
 
 from __future__ import annotations
 

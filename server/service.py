@@ -1,4 +1,4 @@
-"""server: what one running server has: settings, keys, models, seats, metrics."""
+"""What one running server has: settings, keys, models, seats, metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""server: traces on disk, written by a thread of their own: a slow disk delays no conversation."""
+"""Traces on disk, written by a thread of their own: a slow disk delays no conversation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""server: uvicorn's WebSocket protocol, with an end for clients that no longer take part.
+"""Uvicorn's WebSocket protocol, with an end for clients that no longer take part.
 
 A close frame behind a full send buffer never leaves, and closing waits for that buffer: without
 this, a client that stops reading would keep its connection for ever.
@@ -13,17 +13,17 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 SCOPE_KEY = "antiphon.expel"
 GRACE = 2.0  # seconds in which an expelled client may still read why
-Expel: TypeAlias = Callable[[int, str], None]
+ForceClose: TypeAlias = Callable[[int, str], None]
 
 
 class Transport(WebSocketsSansIOProtocol):
     """Puts `expel` into the ASGI scope."""
 
     async def run_asgi(self) -> None:
-        cast(dict[str, object], self.scope)[SCOPE_KEY] = self.expel
+        cast(dict[str, object], self.scope)[SCOPE_KEY] = self.force_close
         await super().run_asgi()
 
-    def expel(self, code: int, reason: str) -> None:
+    def force_close(self, code: int, reason: str) -> None:
         """Close with a code, behind what is buffered; after the grace, cut the connection."""
         if self.disconnected or self.close_sent:
             self.transport.abort()

@@ -1,4 +1,4 @@
-"""models.engines: one answer of a stream in single steps: a token or a code each."""
+"""One answer of a stream in single steps: a token or a code each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.engines.worker import Priority
 CODES_A_TOKEN = 4  # steps of speech for each of text, once there is sound
 
 
-class Writer(Protocol):
+class AnswerWriter(Protocol):
     """Decodes the words of one answer; `done` at its end, `call` if it was a call."""
 
     @property
@@ -23,7 +23,7 @@ class Writer(Protocol):
         ...
 
 
-class Voice(Protocol):
+class AnswerVoice(Protocol):
     """Text in as it is written, sound and word times out, a code at each step."""
 
     done: bool
@@ -48,7 +48,7 @@ class Answer:
     then both in turn, speech before text."""
 
     def __init__(
-        self, writer: Writer, voice: Voice | None, codes_a_token: int = CODES_A_TOKEN
+        self, writer: AnswerWriter, voice: AnswerVoice | None, codes_a_token: int = CODES_A_TOKEN
     ) -> None:
         self._writer, self._voice = writer, voice
         self._turns = codes_a_token + 1

@@ -1,4 +1,4 @@
-"""models.engines: the folder of an embedded model, read once; every instance shares what is here.
+"""The folder of an embedded model, read once; every instance shares what is here.
 
 config.json           BundleConfig: the VitaConfig, and what the folder adds
 tokenizer.json        of the language model
@@ -22,7 +22,7 @@ import onnxruntime
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from models.engines.language import LanguageCache
-from models.engines.onnx_ears import OnnxEars
+from models.engines.onnx_audio import OnnxAudioFrontend
 from models.engines.onnx_speech import OnnxSpeechCache
 from models.vita.config import VitaConfig
 from models.vita.nano_prompt import NanoPrompt
@@ -98,8 +98,8 @@ class Bundle:
     def speaks(self) -> bool:
         return self.voice is not None
 
-    def ears(self) -> OnnxEars:
-        return OnnxEars(self.listening, self.model)
+    def audio_frontend(self) -> OnnxAudioFrontend:
+        return OnnxAudioFrontend(self.listening, self.model)
 
     def look(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Raises ValueError where the model cannot see."""

@@ -1,4 +1,4 @@
-"""models.engines: which engine a model folder is for, from its files alone; imports no network."""
+"""Which engine a model folder is for, from its files alone; imports no network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""models.engines: the embedded engine: onnxruntime on CPU, for the bundled model.
+"""The embedded engine: onnxruntime on CPU, for the bundled model.
 
     bundle = load(folder)
     first, second = EmbeddedInstance(bundle, "first"), EmbeddedInstance(bundle, "second")
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from models.base import Synthesizer
 from models.engines.bundle import Bundle
-from models.engines.memory import Memory
+from models.engines.memory import NanoMemory
 from models.engines.nano_model import NanoModel
-from models.engines.resident import Lane, ResidentInstance
+from models.engines.resident import DeviceStream, ResidentInstance
 from models.engines.worker import Priority
 
 
@@ -24,7 +24,7 @@ def load(folder: Path) -> Bundle:
     return Bundle.read(folder)
 
 
-class EmbeddedInstance(ResidentInstance[Memory]):
+class EmbeddedInstance(ResidentInstance[NanoMemory]):
     """A models.base.Instance over a bundle that others may share."""
 
     def __init__(
@@ -34,10 +34,10 @@ class EmbeddedInstance(ResidentInstance[Memory]):
         self.bundle = bundle
 
 
-def _no_lanes() -> Lane:
+def _no_lanes() -> DeviceStream:
     """One thread and no device: work runs where it is."""
 
-    def here(_: Priority) -> AbstractContextManager[None]:
+    def on_cpu(_: Priority) -> AbstractContextManager[None]:
         return nullcontext()
 
-    return here
+    return on_cpu

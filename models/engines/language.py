@@ -1,4 +1,4 @@
-"""models.engines: decoders of embedded instances, with caches that are written in place.
+"""Decoders of embedded instances, with caches that are written in place.
 
 The attention operator writes new keys and values straight into the stream's own buffers (past and
 present are one tensor), so a step costs no copy and rewinding is setting a number back.

@@ -1,4 +1,4 @@
-"""models.engines: hearing as it comes, for nano: samples to vectors, letters, states.
+"""Hearing as it comes, for nano: samples to vectors, letters, states.
 
 Every state is a value: a step makes a new one and leaves the old one whole, so that a mark is a
 reference and a flush can be taken back.
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from audio.features import BINS, STEP, StreamingFilterBank
 from models.base import Samples
-from models.engines.networks import Ears
+from models.engines.networks import AudioFrontend
 from models.vita.config import SUBSAMPLING, VitaConfig
 
 Array = npt.NDArray[np.float32]
@@ -43,9 +43,9 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class ListeningState:
     """One segment so far. `features` [n, 80] wait for a whole chunk. Of the `received` samples
-    those of whole chunks, or after a flush all, were `judged`. `memory` is what the ears keep."""
+    those of whole chunks, or after a flush all, were `judged`. `memory` is the encoder's."""
 
     bank: StreamingFilterBank
     features: Array
@@ -55,41 +55,41 @@ class Hearing:
     judged: int = 0
 
 
-class Listener:
+class NanoListener:
     """The listening network: features of one chunk to vectors for the language model."""
 
-    def __init__(self, ears: Ears, config: VitaConfig) -> None:
+    def __init__(self, audio_frontend: AudioFrontend, config: VitaConfig) -> None:
         """Raises ValueError for an encoder that needs the whole segment."""
         audio = config.audio
         if audio.chunk is None:
             raise ValueError("this audio encoder cannot stream")
-        self._ears, self._fresh = ears, ears.start()
+        self._audio_frontend, self._fresh = audio_frontend, audio_frontend.start()
         self._take, self._advance = audio.chunk_features, audio.chunk * SUBSAMPLING
         self._letters = audio.letters == len(LETTERS)
 
-    def start(self) -> Hearing:
+    def start(self) -> ListeningState:
         """A new segment: caches and positions anew."""
-        return Hearing(StreamingFilterBank(), np.zeros((0, BINS), np.float32), self._fresh)
+        return ListeningState(StreamingFilterBank(), np.zeros((0, BINS), np.float32), self._fresh)
 
-    def take(self, hearing: Hearing, samples: Samples) -> Hearing:
+    def take(self, hearing: ListeningState, samples: Samples) -> ListeningState:
         """Take samples [n] at 16 kHz; nothing is encoded yet."""
         bank = hearing.bank.copy()
         joined = np.concatenate((hearing.features, bank.push(samples)))
         received = hearing.received + samples.size
         return replace(hearing, bank=bank, features=joined, received=received)
 
-    def ready(self, hearing: Hearing) -> bool:
+    def ready(self, hearing: ListeningState) -> bool:
         """Is there a whole chunk to encode?"""
         return len(hearing.features) >= self._take
 
-    def encode(self, hearing: Hearing) -> tuple[Hearing, Array]:
+    def encode(self, hearing: ListeningState) -> tuple[ListeningState, Array]:
         """One whole chunk: what follows, and its vectors [2, width]."""
         later, vectors = self._run(hearing, self._take)
         left = hearing.features[self._advance :]
         judged = hearing.judged + self._advance * STEP
         return replace(later, features=left, judged=judged), vectors
 
-    def flush(self, hearing: Hearing) -> tuple[Hearing, Array]:
+    def flush(self, hearing: ListeningState) -> tuple[ListeningState, Array]:
         """The partial chunk, padded: vectors [0 to 2, width]. Nothing can be heard after it: to go
         on, take the hearing from before."""
         valid = min(len(hearing.features), self._take)
@@ -98,10 +98,10 @@ class Listener:
         later, vectors = self._run(hearing, valid)
         return replace(later, features=later.features[:0], judged=later.received), vectors
 
-    def _run(self, hearing: Hearing, valid: int) -> tuple[Hearing, Array]:
+    def _run(self, hearing: ListeningState, valid: int) -> tuple[ListeningState, Array]:
         features = np.zeros((self._take, BINS), np.float32)
         features[:valid] = hearing.features[:valid]
-        vectors, letters, memory = self._ears.step(features, valid, hearing.memory)
+        vectors, letters, memory = self._audio_frontend.step(features, valid, hearing.memory)
         frames = _encoder_frames(valid)
         transcript = hearing.transcript
         if self._letters:

@@ -1,4 +1,4 @@
-"""models.engines: what one stream of nano has heard, read and said; everything here is
+"""What one stream of nano has heard, read and said; everything here is
 synchronous and runs on the instance's thread.
 
 The language cache is one line of tokens. All else is an immutable State, so a mark is a State, a
@@ -31,9 +31,9 @@ from models.base import (
     Verdict,
 )
 from models.engines.bundle import BLIND
-from models.engines.listening import Hearing, Listener
+from models.engines.listening import ListeningState, NanoListener
 from models.engines.networks import Networks
-from models.engines.places import Place, Places
+from models.engines.snapshots import Snapshot, Snapshots
 from models.vita.images import Pixels, normalise, tiles
 from models.vita.nano_prompt import CUT, END
 
@@ -42,7 +42,7 @@ PIECE = 32  # tokens read in one go, so that long texts do not hold up other str
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class NanoState:
     """Where a stream stands, beside its language cache.
 
     open      a user turn has begun and is not answered yet
@@ -57,24 +57,24 @@ class State:
     open: bool = False
     spoken: bool = False
     vectors: tuple[Array, ...] = ()
-    hearing: Hearing | None = None
+    hearing: ListeningState | None = None
     verdict: Verdict | None = None
     answering: bool = False
-    resume: tuple[State, int] | None = None
+    resume: tuple[NanoState, int] | None = None
 
 
-class Memory:
+class NanoMemory:
     """One stream's past on one instance."""
 
-    def __init__(self, networks: Networks, listener: Listener) -> None:
+    def __init__(self, networks: Networks, listener: NanoListener) -> None:
         """All that a stream ever allocates."""
         self._networks, self._listener = networks, listener
         self._prompt, self._states = networks.prompt, networks.config.model.states.ids
         self.cache = networks.token_cache()
         self.speech = networks.speech_cache()
-        self.state = State()
+        self.state = NanoState()
         self.tools: tuple[Tool, ...] = ()
-        self._places = Places[State]()
+        self._places = Snapshots[NanoState]()
 
     # ------------------------------------------------------------------------------ hearing
 
@@ -116,7 +116,7 @@ class Memory:
             self.state, length = self.state.resume
             self.cache.rewind(length)
 
-    def _read_sound(self, hearing: Hearing, vectors: Array) -> None:
+    def _read_sound(self, hearing: ListeningState, vectors: Array) -> None:
         opening = self._opening()
         opened = self.state if self.state.open else replace(self.state, vectors=())
         logits = self.cache.read(np.concatenate((self._embed(opening), vectors)))
@@ -130,7 +130,7 @@ class Memory:
             verdict=self._judge(logits, hearing),
         )
 
-    def _judge(self, logits: Array, hearing: Hearing) -> Verdict:
+    def _judge(self, logits: Array, hearing: ListeningState) -> Verdict:
         scores = logits[list(self._states)].astype(np.float64)
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
@@ -174,7 +174,7 @@ class Memory:
                 yield from self._read_answer(prompt.call(item))
             case FunctionOutput(_, output):
                 yield from self._read_ids(self._closing() + prompt.result(output))
-                self.state = State(open=True)
+                self.state = NanoState(open=True)
             case UserImage(pixels):
                 yield from self._read_image(pixels)
 
@@ -182,7 +182,7 @@ class Memory:
         """Begin an answer to the open turn, or to none: its state token, and what stands before."""
         if self.state.hearing is not None:
             self.end_segment()
-        turn = self.state if self.state.open else State()
+        turn = self.state if self.state.open else NanoState()
         ids = self._closing() + self._prompt.state(turn.spoken)
         self.state = replace(turn, open=False, answering=True)
         return ids
@@ -209,14 +209,14 @@ class Memory:
     def _read_user(self, vectors: Array) -> Iterator[None]:
         """What stands in a turn of the user, besides sound."""
         yield from self._read_vectors(np.concatenate((self._embed(self._opening()), vectors)))
-        opened = self.state if self.state.open else State()
+        opened = self.state if self.state.open else NanoState()
         self.state = replace(opened, open=True)
 
     def _read_user_sound(self, sound: UserSound) -> Iterator[None]:
         if sound.embedded is not None:
             vectors = np.asarray(sound.embedded, np.float32)
             yield from self._read_vectors(np.concatenate((self._embed(self._opening()), vectors)))
-            opened = self.state if self.state.open else State()
+            opened = self.state if self.state.open else NanoState()
             kept = (*opened.vectors, vectors)
             self.state = replace(opened, open=True, spoken=True, vectors=kept)
         elif sound.samples is not None:
@@ -257,7 +257,7 @@ class Memory:
     def mark(self) -> Mark:
         resume, length = self.state.resume, self.cache.length
         rows = () if resume is None else self.cache.rows(resume[1])
-        return self._places.keep(Place(self.state, length, rows))
+        return self._places.keep(Snapshot(self.state, length, rows))
 
     def rewind(self, mark: Mark) -> None:
         """Raises ValueError for a mark of another stream, or one that was rewound over."""

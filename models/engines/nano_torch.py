@@ -1,4 +1,4 @@
-"""models.engines: nano's networks in torch, on a CPU or a CUDA device."""
+"""Nano's networks in torch, on a CPU or a CUDA device."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch import Tensor
 
 from models.base import Synthesizer
 from models.engines.bundle import BLIND, CONFIG, TOKENIZER, BundleConfig
-from models.engines.lanes import Lanes
+from models.engines.cuda_streams import CudaStreams
+from models.engines.kv_cache import KvCache
 from models.engines.nano_model import NanoModel
 from models.engines.networks import Array
-from models.engines.speech_room import SpeechLine, SpeechRooms
-from models.engines.torch_line import TokenLine
+from models.engines.speech_batcher import SpeechBatchers, SpeechSlot
 from models.vita.adapter import AudioCache, AudioTower
 from models.vita.language_model import LanguageModel
 from models.vita.nano_codec import FeatureDecoder
@@ -25,7 +25,7 @@ from models.vita.nano_network import LISTENING, read_nano
 from models.vita.nano_prompt import NanoPrompt
 from models.vita.speech_decoder import SpeechDecoder
 from models.vita.tensor_files import CheckpointRefused
-from models.vita.vision import Eyes
+from models.vita.vision import VisionEncoder
 
 _MODELS = Path(__file__).resolve().parents[1]
 _BUNDLED, _KEPT = _MODELS / "nano", _MODELS / "training" / "stages"
@@ -40,10 +40,10 @@ class TorchNetworks:
     table: Array
     tower: AudioTower
     language: LanguageModel
-    eyes: Eyes | None = None
+    eyes: VisionEncoder | None = None
     speech: SpeechDecoder | None = None
     codec: FeatureDecoder | None = None
-    rooms: SpeechRooms = field(default_factory=SpeechRooms)
+    rooms: SpeechBatchers = field(default_factory=SpeechBatchers)
 
     @property
     def device(self) -> torch.device:
@@ -60,8 +60,8 @@ class TorchNetworks:
         held = {tensor.data_ptr(): tensor.nbytes for state in states for tensor in state}
         return sum(held.values())
 
-    def ears(self) -> TorchEars:
-        return TorchEars(self.tower)
+    def audio_frontend(self) -> TorchAudioFrontend:
+        return TorchAudioFrontend(self.tower)
 
     @torch.inference_mode()
     def look(self, pixels: Array) -> Array:
@@ -70,8 +70,8 @@ class TorchNetworks:
             raise ValueError(BLIND)
         return _array(self.eyes(torch.from_numpy(pixels).to(self.device))[0])
 
-    def token_cache(self) -> TorchTokenCache:
-        return TorchTokenCache(TokenLine(self.language, self.config.capacity))
+    def token_cache(self) -> TorchLanguageCache:
+        return TorchLanguageCache(KvCache(self.language, self.config.capacity))
 
     def speech_cache(self) -> TorchSpeechCache | None:
         if self.speech is None:
@@ -86,7 +86,7 @@ class TorchNetworks:
         return _array(self.codec(torch.from_numpy(codes).to(self.device)))
 
 
-class TorchEars:
+class TorchAudioFrontend:
     """models.engines.networks.Ears over an audio tower."""
 
     def __init__(self, tower: AudioTower) -> None:
@@ -107,10 +107,10 @@ class TorchEars:
         return _array(vectors[0]), _array(spelt[0]), later
 
 
-class TorchTokenCache:
+class TorchLanguageCache:
     """models.engines.networks.TokenCache over a line of tokens."""
 
-    def __init__(self, line: TokenLine) -> None:
+    def __init__(self, line: KvCache) -> None:
         self._line = line
         self._like = line.buffers.layers[0][0]
         self.capacity = line.capacity
@@ -132,7 +132,7 @@ class TorchTokenCache:
 class TorchSpeechCache:
     """models.engines.networks.SpeechCache over a speech decoder that has letters of its own."""
 
-    def __init__(self, line: SpeechLine) -> None:
+    def __init__(self, line: SpeechSlot) -> None:
         self._line = line
 
     @property
@@ -162,7 +162,7 @@ class TorchNano(NanoModel):
     """Nano for instances of the pytorch engine, which may share it."""
 
     def __init__(self, networks: TorchNetworks, synthesizer: Synthesizer | None = None) -> None:
-        super().__init__(networks, synthesizer, lambda: Lanes(networks.device).lane)
+        super().__init__(networks, synthesizer, lambda: CudaStreams(networks.device).device_stream)
         self.networks = networks
 
     @property

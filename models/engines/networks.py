@@ -1,4 +1,4 @@
-"""models.engines: what nano's bookkeeping computes with: onnxruntime or torch, numpy between.
+"""What nano's bookkeeping computes with: onnxruntime or torch, numpy between.
 
 A stream's past, its writer and its voice are the same whatever runs the networks.
 """
@@ -17,7 +17,7 @@ from models.vita.nano_prompt import NanoPrompt
 Array: TypeAlias = npt.NDArray[np.float32]
 
 
-class Ears(Protocol):
+class AudioFrontend(Protocol):
     """The listening network. What it remembers is a value: a step makes a new one."""
 
     def start(self) -> Any:
@@ -94,7 +94,7 @@ class Networks(Protocol):
         """Is there a voice?"""
         ...
 
-    def ears(self) -> Ears: ...
+    def audio_frontend(self) -> AudioFrontend: ...
 
     def look(self, pixels: Array) -> Array:
         """A picture [1, 3, side, side], normalised -> vectors [n, width]. Raises ValueError where

@@ -1,4 +1,4 @@
-"""models.engines: the speech decoder of embedded instances."""
+"""The speech decoder of embedded instances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""models.engines: the pytorch engine: VITA-1.5 and VITA-1.0 folders and nano, on CPU or CUDA.
+"""The pytorch engine: VITA-1.5 and VITA-1.0 folders and nano, on CPU or CUDA.
 
     weights = load(folder, "cuda")
     first, second = PytorchInstance(weights, "first"), PytorchInstance(weights, "second")

@@ -1,4 +1,4 @@
-"""models.engines: an instance in this process: a thread with its queue, over shared weights.
+"""An instance in this process: a thread with its queue, over shared weights.
 
 What every such engine has in common: one thread, urgent work first, streams that are counted, one
 call at a time. What is computed is the model's: its memories hear and read, its answers are steps.
@@ -26,12 +26,12 @@ from models.base import (
     Synthesizer,
     Verdict,
 )
-from models.engines.guard import CallGuard
+from models.engines.exclusive_access import ExclusiveAccess
 from models.engines.worker import Priority, Steps, Worker
 from models.synthesizers.recitation import spoken
 
 Result = TypeVar("Result")
-Lane: TypeAlias = Callable[[Priority], AbstractContextManager[None]]
+DeviceStream: TypeAlias = Callable[[Priority], AbstractContextManager[None]]
 STREAMS = 64  # open at once on one instance: what bounds its queue
 _WARM_SECONDS = 0.4
 
@@ -71,7 +71,7 @@ class Model(Protocol[Memory]):
         """What speaks for a model without a voice."""
         ...
 
-    def lane(self) -> Lane:
+    def device_stream(self) -> DeviceStream:
         """Where one instance's work of each priority runs."""
         ...
 
@@ -88,7 +88,7 @@ class ResidentInstance(Generic[Memory]):
     def __init__(self, model: Model[Memory], name: str) -> None:
         self.name, self.model = name, model
         self.worker = Worker(name)
-        self.lane = model.lane()
+        self.device_stream = model.device_stream()
         self._streams: set[ResidentStream[Memory]] = set()
 
     def capacity(self) -> int:
@@ -136,16 +136,16 @@ class ResidentInstance(Generic[Memory]):
         self._streams.discard(stream)
 
     def _in_lane(self, work: Callable[[], Result], priority: Priority) -> Result:
-        with self.lane(priority):
+        with self.device_stream(priority):
             return work()
 
 
 class ResidentStream(Generic[Memory]):
-    """A models.base.Stream: manners and awaiting; what it remembers is its memory."""
+    """A `models.base.Stream` of an instance in this process; work runs on its thread."""
 
     def __init__(self, instance: ResidentInstance[Memory], memory: Memory) -> None:
         self._instance, self.memory = instance, memory
-        self._guard = CallGuard()
+        self._guard = ExclusiveAccess()
 
     async def hear(self, chunk: Samples, *, last: bool = False) -> Verdict:
         with self._guard.call("hear"):
@@ -174,7 +174,9 @@ class ResidentStream(Generic[Memory]):
     async def answer(self, options: AnswerOptions) -> AsyncGenerator[AnswerPart, None]:
         with self._guard.call("answer"):
             instance = self._instance
-            steps = _InLane(instance.lane, instance.model.answer(self.memory, options))
+            steps = _OnDeviceStream(
+                instance.device_stream, instance.model.answer(self.memory, options)
+            )
             async with (
                 aclosing(instance.worker.iterate(steps)) as written,
                 aclosing(self._voiced(written, options)) as parts,
@@ -208,11 +210,11 @@ class ResidentStream(Generic[Memory]):
         return await self._instance.run(work, Priority.HEARING)
 
 
-class _InLane:
+class _OnDeviceStream:
     """An answer's steps, each in the lane of its priority."""
 
-    def __init__(self, lane: Lane, steps: Steps[AnswerPart]) -> None:
-        self._lane, self._steps = lane, steps
+    def __init__(self, device_stream: DeviceStream, steps: Steps[AnswerPart]) -> None:
+        self._device_stream, self._steps = device_stream, steps
 
     @property
     def done(self) -> bool:
@@ -223,5 +225,5 @@ class _InLane:
         return self._steps.priority
 
     def step(self) -> list[AnswerPart]:
-        with self._lane(self._steps.priority):
+        with self._device_stream(self._steps.priority):
             return self._steps.step()

@@ -1,4 +1,4 @@
-"""models.engines: what a scripted instance is told to do (see scripted.py)."""
+"""What a scripted instance is told to do (see scripted.py)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNDECIDED = Verdict(query=0.25, noise=0.25, text=0.25, unfinished=0.25)
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class ScriptedSegment:
     """A segment as far as it was judged: its number on this stream and its sound, [n] at 16 kHz.
 
     Numbers count every segment that the stream ever began; a rewind does not give one back, but
@@ -32,12 +32,12 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class ScriptedMemory:
     """All that a scripted stream knows at one moment; a mark is one of these."""
 
     items: tuple[Item, ...] = ()
-    turn: tuple[Segment, ...] = ()  # whole segments of the user's latest turn
-    segment: Segment | None = None
+    turn: tuple[ScriptedSegment, ...] = ()  # whole segments of the user's latest turn
+    segment: ScriptedSegment | None = None
     judged: int = 0  # samples of the segment that the last verdict covered
     answered: bool = False  # `turn` is history already
 
@@ -74,13 +74,13 @@ class ScriptedAnswer:
         return sound
 
 
-VerdictRule: TypeAlias = Callable[[Segment], Verdict]
-AnswerRule: TypeAlias = Callable[[Memory], ScriptedAnswer]
+VerdictRule: TypeAlias = Callable[[ScriptedSegment], Verdict]
+AnswerRule: TypeAlias = Callable[[ScriptedMemory], ScriptedAnswer]
 TimedVerdicts: TypeAlias = Sequence[tuple[float, Verdict]]
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class EngineScript:
     """What an instance does.
 
     verdict       rule for the segment so far (see `timed` for tables)
@@ -105,7 +105,7 @@ def timed(*segments: TimedVerdicts) -> VerdictRule:
     """Verdicts by segment number and seconds heard: the last row reached rules, the last table
     serves all later segments; before the first row the verdict is undecided."""
 
-    def rule(segment: Segment) -> Verdict:
+    def rule(segment: ScriptedSegment) -> Verdict:
         table = segments[min(segment.number, len(segments) - 1)]
         heard = segment.samples.size / 16_000
         reached = [verdict for seconds, verdict in table if seconds <= heard + 1e-9]

@@ -1,4 +1,4 @@
-"""models.engines: the scripted engine: deterministic, slow, stuck or failing on command; for tests.
+"""The scripted engine: deterministic, slow, stuck or failing on command; for tests.
 
 Time passes only through the injected `sleep`, so that a virtual-time loop can drive it.
 """
@@ -31,8 +31,14 @@ from models.base import (
     UserSound,
     Verdict,
 )
-from models.engines.guard import CallGuard, StreamClosed
-from models.engines.script import UNDECIDED, Memory, Script, ScriptedAnswer, Segment
+from models.engines.exclusive_access import ExclusiveAccess, StreamClosed
+from models.engines.script import (
+    UNDECIDED,
+    EngineScript,
+    ScriptedAnswer,
+    ScriptedMemory,
+    ScriptedSegment,
+)
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 TOKEN_SAMPLES = HEAR_CHUNK // 2  # one token for every 80 ms heard
@@ -57,10 +63,14 @@ class ScriptedInstance:
     """A models.base.Instance under a Script. `script` may be replaced at any time."""
 
     def __init__(
-        self, script: Script | None = None, *, name: str = "scripted", sleep: Sleep = asyncio.sleep
+        self,
+        script: EngineScript | None = None,
+        *,
+        name: str = "scripted",
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.name = name
-        self.script = script or Script()
+        self.script = script or EngineScript()
         self.sleep = sleep
         self.streams: list[ScriptedStream] = []
         self.broken: str | None = None
@@ -99,7 +109,7 @@ class ScriptedInstance:
         if self.closed or self.broken is not None:
             raise InstanceFailed(self.broken or "instance is closed")
 
-    def next_answer(self, memory: Memory) -> ScriptedAnswer:
+    def next_answer(self, memory: ScriptedMemory) -> ScriptedAnswer:
         answers = self.script.answers
         if callable(answers):
             return answers(memory)
@@ -112,9 +122,9 @@ class ScriptedStream:
     def __init__(self, instance: ScriptedInstance, conversation: Conversation) -> None:
         self.instance = instance
         self.record = StreamRecord(conversation)
-        self.memory = Memory(items=conversation.items)
-        self._guard = CallGuard()
-        self._marks: dict[int, Memory] = {}
+        self.memory = ScriptedMemory(items=conversation.items)
+        self._guard = ExclusiveAccess()
+        self._marks: dict[int, ScriptedMemory] = {}
         self._marked = 0
         self._segments = 0
 
@@ -193,12 +203,12 @@ class ScriptedStream:
             self.instance.count(name)
             yield
 
-    def _memory_with(self, chunk: Samples, last: bool) -> Memory:
+    def _memory_with(self, chunk: Samples, last: bool) -> ScriptedMemory:
         memory = self.memory
         if memory.answered:
             memory = replace(memory, turn=(), answered=False)
         if memory.segment is None:
-            segment = Segment(self._segments, chunk.astype(np.float32))
+            segment = ScriptedSegment(self._segments, chunk.astype(np.float32))
             self._segments += 1
         else:
             joined = np.concatenate([memory.segment.samples, chunk.astype(np.float32)])
@@ -223,7 +233,7 @@ class ScriptedStream:
             await _ignore_cancellation(self.instance.sleep, self.instance.script.stuck)
             raise
 
-    def _check_room(self, memory: Memory) -> None:
+    def _check_room(self, memory: ScriptedMemory) -> None:
         if _tokens(memory) > self.instance.capacity():
             raise OutOfRoom(f"{_tokens(memory)} tokens of {self.instance.capacity()}")
 
@@ -232,7 +242,7 @@ class ScriptedStream:
         items, turn = self.memory.items, _whole_turn(self.memory)
         if turn and not self.memory.answered:
             items = (*items, UserSound(samples=_turn_samples(self.memory)))
-        self.memory = Memory(items=(*items, AssistantText("")), turn=turn, answered=True)
+        self.memory = ScriptedMemory(items=(*items, AssistantText("")), turn=turn, answered=True)
 
     async def _speak(
         self, answer: ScriptedAnswer, options: AnswerOptions
@@ -288,15 +298,15 @@ async def _ignore_cancellation(sleep: Sleep, seconds: float) -> None:
             continue
 
 
-def _whole_turn(memory: Memory) -> tuple[Segment, ...]:
+def _whole_turn(memory: ScriptedMemory) -> tuple[ScriptedSegment, ...]:
     return memory.turn if memory.segment is None else (*memory.turn, memory.segment)
 
 
-def _turn_samples(memory: Memory) -> Samples:
+def _turn_samples(memory: ScriptedMemory) -> Samples:
     return np.concatenate([np.zeros(0, np.float32), *(s.samples for s in _whole_turn(memory))])
 
 
-def _tokens(memory: Memory) -> int:
+def _tokens(memory: ScriptedMemory) -> int:
     """Room that a memory takes: a token for every 80 ms of sound and for four letters of text."""
     heard = 0 if memory.answered else sum(_sound_tokens(s.samples) for s in memory.turn)
     heard += memory.judged // TOKEN_SAMPLES

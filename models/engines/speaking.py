@@ -1,4 +1,4 @@
-"""models.engines: the voice of one answer of nano, a code at a time."""
+"""The voice of one answer of nano, a code at a time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.base import AnswerChunk, SpokenWord
+from models.engines.leading_silence import LeadingSilenceTrimmer
 from models.engines.networks import Networks, SpeechCache
-from models.engines.soft_head import SoftHead
 from models.vita.chunker import Chunker, SpokenChunk
 from models.vita.code_stream import CodeStream
 from models.vita.letters import spell
-from models.vita.recital import START, Choice, Recital
+from models.vita.spoken_chunk import START, CodeChoice, SpokenChunkDecoder
 
 PAUSES = " ,.?!"
 FIRST_CODES = 6  # 150 ms: how much is known before the first sound leaves
@@ -22,11 +22,11 @@ SLOWER = 0.75  # of the speed that is asked for, where the model itself wants to
 
 
 @dataclass(slots=True)
-class _Running:
+class _RunningChunk:
     """One spoken chunk being made. `before`: codes of the answer before it; `given`: words of it
     that were reported; `spans`: first and last code of each word that was said."""
 
-    recital: Recital
+    recital: SpokenChunkDecoder
     stream: CodeStream
     before: int
     code: int = START
@@ -57,7 +57,7 @@ class _Running:
         return words[::-1]
 
 
-class Voice:
+class NanoVoice:
     """Text in as it is written, sound and word times out. `step` makes one code, or begins one
     spoken chunk."""
 
@@ -66,12 +66,12 @@ class Voice:
     ) -> None:
         """`speed`: of the words; the pitch stays. Raises ValueError if it is not positive."""
         self._networks, self._cache, self._speed = networks, cache, speed
-        self._choice = Choice() if seed is None else Choice(seed=seed)
+        self._choice = CodeChoice() if seed is None else CodeChoice(seed=seed)
         self._chunker = Chunker()
         self._waiting: deque[SpokenChunk] = deque()
         self._stream = CodeStream(networks.acoustics, speed=speed)
-        self._head = SoftHead()
-        self._running: _Running | None = None
+        self._head = LeadingSilenceTrimmer()
+        self._running: _RunningChunk | None = None
         self._pending: list[int] = []
         self._words: list[SpokenWord] = []
         self._codes = 0  # of the answer
@@ -110,10 +110,12 @@ class Voice:
         if not spelling.letters:
             return
         self._cache.begin(spelling.ids)
-        self._running = _Running(Recital(spelling, self._choice), self._stream, self._codes)
+        self._running = _RunningChunk(
+            SpokenChunkDecoder(spelling, self._choice), self._stream, self._codes
+        )
         self._cache.expect(START, urgent=not self.sounding)
 
-    def _speak(self, running: _Running) -> list[AnswerChunk]:
+    def _speak(self, running: _RunningChunk) -> list[AnswerChunk]:
         code = self._next_code(running)
         self._words += running.finished(over=code is None)
         if code is None:
@@ -124,7 +126,7 @@ class Voice:
         enough = NEXT_CODES if self.sounding else FIRST_CODES
         return self._sound(flush=False) if len(self._pending) >= enough else []
 
-    def _next_code(self, running: _Running) -> int | None:
+    def _next_code(self, running: _RunningChunk) -> int | None:
         if self._cache.full:
             return None
         code = running.recital.take(*self._cache.advance(running.code))

@@ -1,4 +1,4 @@
-"""models.engines: what one stream of a VITA checkpoint has heard, read and said.
+"""What one stream of a VITA checkpoint has heard, read and said.
 
 VITA's encoder looks at a whole segment, and its state token stands behind the turn's closing. So a
 verdict is: encode the segment anew, read it and the closing behind the cached prefix, look at the
@@ -31,10 +31,10 @@ from models.base import (
     UserText,
     Verdict,
 )
-from models.engines.places import Place, Places
-from models.engines.speech_room import SpeechRooms
-from models.engines.torch_line import TokenLine
-from models.engines.vita_segment import VERDICT_EVERY, Segment
+from models.engines.kv_cache import KvCache
+from models.engines.snapshots import Snapshot, Snapshots
+from models.engines.speech_batcher import SpeechBatchers
+from models.engines.vita_segment import VERDICT_EVERY, WholeSegment
 from models.engines.vita_speaking import TEXT_VECTORS
 from models.vita.images import MOST_TILES, normalise, tiles
 from models.vita.network import Vita
@@ -55,7 +55,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class VitaState:
     """Where a stream stands, beside its line of tokens.
 
     open      a user turn has begun and is not answered yet
@@ -67,7 +67,7 @@ class State:
     open: bool = False
     spoken: bool = False
     vectors: tuple[Tensor, ...] = ()
-    segment: Segment | None = None
+    segment: WholeSegment | None = None
     verdict: Verdict | None = None
     answering: bool = False
     closed: int | None = None
@@ -77,16 +77,18 @@ class State:
 class VitaMemory:
     """One stream's past on one instance; synchronous."""
 
-    def __init__(self, model: Vita, prompt: VitaPrompt, capacity: int, rooms: SpeechRooms) -> None:
+    def __init__(
+        self, model: Vita, prompt: VitaPrompt, capacity: int, rooms: SpeechBatchers
+    ) -> None:
         """All that a stream ever allocates for itself; its voice has a row of a room."""
         self._model, self._prompt = model, prompt
-        self.line = TokenLine(model.language, capacity)
+        self.line = KvCache(model.language, capacity)
         self.speech = None
         if model.speech is not None:
             self.speech = rooms.line(model.speech, TEXT_VECTORS, model.speech.config.max_codes)
-        self.state = State()
+        self.state = VitaState()
         self.tools: tuple[Tool, ...] = ()
-        self._places = Places[State]()
+        self._places = Snapshots[VitaState]()
 
     # ------------------------------------------------------------------------------ hearing
 
@@ -130,13 +132,13 @@ class VitaMemory:
         joined: npt.NDArray[np.float32] = torch.cat(parts).float().cpu().numpy()
         return joined
 
-    def _begin_segment(self) -> Segment:
+    def _begin_segment(self) -> WholeSegment:
         self._open_turn()
-        segment = Segment.begun(self.line.length)
+        segment = WholeSegment.begun(self.line.length)
         self.state = replace(self.state, spoken=True, segment=segment)
         return segment
 
-    def _shortened(self, segment: Segment) -> Segment:
+    def _shortened(self, segment: WholeSegment) -> WholeSegment:
         """A long segment is cut where it is quietest: what came before stays as it is."""
         parts = segment.parted()
         if parts is None:
@@ -150,7 +152,7 @@ class VitaMemory:
         self.state = replace(self.state, segment=segment, vectors=kept, closed=None)
         return segment
 
-    def _judge(self, segment: Segment, *, settle: bool) -> Segment:
+    def _judge(self, segment: WholeSegment, *, settle: bool) -> WholeSegment:
         closing = self._embed(self._prompt.closing())
         vectors = self._model.hear(self._tensor(segment.features))
         self.line.require(len(vectors) + len(closing), segment.start)
@@ -263,7 +265,7 @@ class VitaMemory:
             return
         ending = self._prompt.ending() if self.state.answering else []
         self.line.read(self._embed([*ending, *self._prompt.user()]))
-        self.state = State(open=True)
+        self.state = VitaState(open=True)
 
     def _reopen(self) -> None:
         if self.state.closed is not None:
@@ -328,7 +330,7 @@ class VitaMemory:
         state, length = self.state, self.line.length
         floor = length if state.closed is None else state.closed
         floor = floor if state.segment is None else min(floor, state.segment.start)
-        return self._places.keep(Place(state, length, self.line.rows(floor)))
+        return self._places.keep(Snapshot(state, length, self.line.rows(floor)))
 
     def rewind(self, mark: Mark) -> None:
         """Raises ValueError for a mark of another stream, or one that was rewound over."""

@@ -1,4 +1,4 @@
-"""models.engines: a VITA checkpoint as instances use it."""
+"""A VITA checkpoint as instances use it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 
 from models.base import AnswerOptions, Synthesizer
 from models.engines.answering import Answer
-from models.engines.lanes import Lanes
-from models.engines.resident import Lane
-from models.engines.speech_room import SpeechRooms
+from models.engines.cuda_streams import CudaStreams
+from models.engines.resident import DeviceStream
+from models.engines.speech_batcher import SpeechBatchers
 from models.engines.vita_memory import VitaMemory
 from models.engines.vita_segment import VERDICT_EVERY
 from models.engines.vita_speaking import VitaVoice
@@ -33,7 +33,7 @@ class VitaWeights:
     capacity: int
     licence: str
     voice_of_another: Synthesizer | None = None  # for a checkpoint without a speech decoder
-    rooms: SpeechRooms = field(default_factory=SpeechRooms)
+    rooms: SpeechBatchers = field(default_factory=SpeechBatchers)
 
     @staticmethod
     def of(
@@ -67,8 +67,8 @@ class VitaWeights:
     def synthesizer(self) -> Synthesizer | None:
         return self.voice_of_another if self.model.speech is None else None
 
-    def lane(self) -> Lane:
-        return Lanes(self.device).lane
+    def device_stream(self) -> DeviceStream:
+        return CudaStreams(self.device).device_stream
 
     def remember(self) -> VitaMemory:
         return VitaMemory(self.model, self.prompt, self.capacity, self.rooms)

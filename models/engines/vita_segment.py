@@ -1,4 +1,4 @@
-"""models.engines: a stretch of sound for an encoder that takes it as a whole."""
+"""A stretch of sound for an encoder that takes it as a whole."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUIET = 10  # feature frames over which loudness is averaged where it is cut
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class WholeSegment:
     """Sound of one segment, or the rest of one that was cut. It stands in the line from `start`
     on; `settled` is the last verdict at a whole step, to which a flush is taken back when hearing
     goes on."""
@@ -33,10 +33,10 @@ class Segment:
     settled: Verdict | None = None
 
     @staticmethod
-    def begun(start: int) -> Segment:
-        return Segment(StreamingFilterBank(), np.zeros((0, BINS), np.float32), start)
+    def begun(start: int) -> WholeSegment:
+        return WholeSegment(StreamingFilterBank(), np.zeros((0, BINS), np.float32), start)
 
-    def grown(self, samples: Samples) -> Segment:
+    def grown(self, samples: Samples) -> WholeSegment:
         """With more samples [n] at 16 kHz."""
         bank = self.bank.copy()
         features = np.concatenate((self.features, bank.push(samples)))

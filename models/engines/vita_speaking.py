@@ -1,4 +1,4 @@
-"""models.engines: the voice of one answer of a VITA checkpoint, a code at a time."""
+"""The voice of one answer of a VITA checkpoint, a code at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.base import AnswerChunk, Samples
-from models.engines.speech_room import SpeechLine
+from models.engines.speech_batcher import SpeechSlot
 from models.synthesizers.recitation import estimated_words
 from models.vita.chunker import Chunker
 from models.vita.codec import Codec, CodecStream
@@ -32,7 +32,7 @@ def next_code(logits: Tensor, top_k: int, random: np.random.Generator) -> int:
 
 
 @dataclass(slots=True)
-class _Running:
+class _RunningVitaChunk:
     text: str
     most: int
     code: int
@@ -45,7 +45,7 @@ class VitaVoice:
     spoken chunk. Where a chunk ends is exact; words inside it are in proportion."""
 
     def __init__(
-        self, model: Vita, prompt: VitaPrompt, line: SpeechLine, codec: Codec, seed: int | None
+        self, model: Vita, prompt: VitaPrompt, line: SpeechSlot, codec: Codec, seed: int | None
     ) -> None:
         self._model, self._prompt, self._line = model, prompt, line
         self._config = line.decoder.config
@@ -53,7 +53,7 @@ class VitaVoice:
         self._chunker = Chunker()
         self._waiting: deque[str] = deque()
         self._codes = CodecStream(codec, FIRST_CODES)
-        self._running: _Running | None = None
+        self._running: _RunningVitaChunk | None = None
         self._samples = 0  # of the answer so far
         self._left_out = 0
         self._written = False
@@ -90,11 +90,11 @@ class VitaVoice:
             return []
         self._line.begin(vectors)
         most = min(self._config.max_codes, SPARE_CODES + CODES_PER_VECTOR * len(vectors))
-        self._running = _Running(text, most, self._config.start, self._samples)
+        self._running = _RunningVitaChunk(text, most, self._config.start, self._samples)
         self._line.expect(self._config.start, urgent=not self.sounding)
         return []
 
-    def _speak(self, running: _Running) -> list[AnswerChunk]:
+    def _speak(self, running: _RunningVitaChunk) -> list[AnswerChunk]:
         logits, _ = self._line.advance(running.code)
         running.code = next_code(logits, self._config.top_k, self._random)
         running.made += 1
@@ -107,7 +107,7 @@ class VitaVoice:
         samples = self._taken(piece)
         return [AnswerChunk(samples=samples)] if len(samples) else []
 
-    def _finish(self, running: _Running) -> list[AnswerChunk]:
+    def _finish(self, running: _RunningVitaChunk) -> list[AnswerChunk]:
         samples = self._taken(self._codes.flush())
         words = estimated_words(running.text, running.begun, self._samples)
         self._running = None

@@ -1,4 +1,4 @@
-"""models.engines: the words of one answer of a VITA checkpoint, a token at a time."""
+"""The words of one answer of a VITA checkpoint, a token at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""models.engines: from an answer's tokens to its text, or to the function call that it is. Pure."""
+"""From an answer's tokens to its text, or to the function call that it is. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""models.engines: an instance's own thread; urgent work goes before the steps of running answers.
+"""An instance's own thread; urgent work goes before the steps of running answers.
 
 Nothing here blocks the event loop: work goes in through a heap, results come back by
 `call_soon_threadsafe`. The heap is bounded by the streams, each of which has one call at a time.

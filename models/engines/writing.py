@@ -1,4 +1,4 @@
-"""models.engines: the words of one answer of nano, a token at a time."""
+"""The words of one answer of nano, a token at a time."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from models.base import AnswerOptions, FunctionCall
-from models.engines.memory import PIECE, Memory
+from models.engines.memory import PIECE, NanoMemory
 from models.engines.networks import Networks
 from models.engines.wording import NanoWording
 
 Array = npt.NDArray[np.float32]
 
 
-class Writer:
+class NanoWriter:
     """Decodes one answer. `step` reads one token (the first: a piece of what opens the answer) and
     gives what it adds to the text; `done` once the answer has ended, `call` if it was a call,
     `ids` the tokens of either. `slow_down` is called if the answer begins with the wish for it."""
@@ -23,7 +23,7 @@ class Writer:
     def __init__(
         self,
         networks: Networks,
-        memory: Memory,
+        memory: NanoMemory,
         options: AnswerOptions,
         slow_down: Callable[[], None] | None = None,
     ) -> None:

@@ -1,1 +1,1 @@
-"""models.synthesizers: speech for checkpoints that have no speech decoder."""
+"""Speech for checkpoints that have no speech decoder."""

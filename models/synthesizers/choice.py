@@ -1,4 +1,4 @@
-"""models.synthesizers: which one a setting means."""
+"""Which one a setting means."""
 
 from __future__ import annotations
 

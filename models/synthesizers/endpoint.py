@@ -1,4 +1,4 @@
-"""models.synthesizers: any server with OpenAI's /v1/audio/speech."""
+"""Any server with OpenAI's /v1/audio/speech."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""models.synthesizers: espeak-ng on this machine, as a process for each sentence."""
+"""Espeak-ng on this machine, as a process for each sentence."""
 
 from __future__ import annotations
 

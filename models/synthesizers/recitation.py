@@ -1,4 +1,4 @@
-"""models.synthesizers: how an answer's text is spoken with one, chunk by chunk."""
+"""How an answer's text is spoken with one, chunk by chunk."""
 
 from __future__ import annotations
 

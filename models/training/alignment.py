@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.training.augmentation import Strength
 from models.training.clips import ClipStore
-from models.training.hearing import Ear, Heard, stack
+from models.training.hearing import Ear, ListeningResult, stack
 from models.training.listener import Listener, letter_ids
 from models.training.running import Losses, Runner, Stage, drawn_seed
 
@@ -40,7 +40,7 @@ class PhoneTeacher(nn.Module):
         self._numbers = {name: min(place, PHONES - 1) for place, name in enumerate(ordered)}
         self.head = nn.Linear(width, PHONES)
 
-    def targets(self, heard: Heard, count: int) -> Tensor:
+    def targets(self, heard: ListeningResult, count: int) -> Tensor:
         """Phoneme number at each encoder frame [count]; -100 where it is not known."""
         targets = np.full(count, -100, dtype=np.int64)
         for (start, name), (stop, _) in zip(heard.phones, heard.phones[1:], strict=False):
@@ -48,7 +48,7 @@ class PhoneTeacher(nn.Module):
             targets[frames] = self._numbers.get(name, PHONES - 1)
         return torch.from_numpy(targets)
 
-    def loss(self, heard: Sequence[Heard], frames: Tensor) -> Tensor | None:
+    def loss(self, heard: Sequence[ListeningResult], frames: Tensor) -> Tensor | None:
         """Cross-entropy over encoder frames [b, t, w]; None if no phoneme is known in them."""
         wanted = torch.stack([self.targets(one, frames.shape[1]) for one in heard])
         known = (wanted >= 0).to(frames.device)
@@ -70,7 +70,7 @@ def spelling_loss(scores: Tensor, counts: Tensor, texts: Sequence[str]) -> Tenso
     return loss.sum() / max(1, int(sizes.sum()))
 
 
-class Spelling:
+class AlignedSpelling:
     """Draws batches for this stage and gives their losses."""
 
     def __init__(self, listener: Listener, ear: Ear, device: str) -> None:
@@ -133,5 +133,5 @@ def align(
 ) -> None:
     """Train the encoder and its letters; writes `<stage name>.pt` into the folder."""
     ear = Ear(stores, Strength(), drawn_seed(folder, stage.name, 1, resume))
-    spelling = Spelling(listener, ear, stage.device)
+    spelling = AlignedSpelling(listener, ear, stage.device)
     Runner(stage, listener, folder, spelling.phones).run(spelling.losses, resume)

@@ -1,4 +1,4 @@
-"""models.training: does the exported model answer and judge as the trained one does?"""
+"""Does the exported model answer and judge as the trained one does?"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from audio.features import BINS, STEP, Features, FilterBank
 from audio.frame import Samples
 from models.training.pinyin import spelled
-from models.training.synthesis import Spoken
+from models.training.synthesis import SynthesizedSpeech
 
 FRAME_SECONDS = 0.01
 UNWRITTEN = ("order", "speech", "noise", "echo")  # kinds of clips without a transcript
@@ -70,7 +70,9 @@ class ClipWriter:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "features.f16").write_bytes(b"")
 
-    def add(self, spoken: Spoken, text: str, kind: str, speaker: str, **more: str) -> int:
+    def add(
+        self, spoken: SynthesizedSpeech, text: str, kind: str, speaker: str, **more: str
+    ) -> int:
         """Store a recording; gives its number. Raises ValueError if it is too short."""
         features = self._bank(spoken.samples)
         if len(features) < 8:
@@ -89,7 +91,7 @@ class ClipWriter:
         return len(self.clips) - 1
 
     def add_samples(self, samples: Samples, text: str, kind: str, speaker: str, **more: str) -> int:
-        return self.add(Spoken(samples), text, kind, speaker, **more)
+        return self.add(SynthesizedSpeech(samples), text, kind, speaker, **more)
 
     def close(self, **more: Any) -> None:
         """Write the index, and `more` beside it."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.training.codec_losses import LossCurve, feature_loss, rate_at
-from models.training.codec_training import Sound
+from models.training.codec_training import CodecSound
 from models.training.speech_samples import load_codec
 from models.vita.code_stream import EDGE, LEFT, RIGHT
 from models.vita.nano_codec import NanoCodec
@@ -47,7 +47,7 @@ class CodecJoining:
         self.options, self.first = options, first.requires_grad_(False)
         self.second = copy.deepcopy(first)
         self.second.decoder = first.decoder
-        self.sounds = tuple(Sound(folder) for folder in voices)
+        self.sounds = tuple(CodecSound(folder) for folder in voices)
         self.second.encoder.requires_grad_(True)
         first.decoder.requires_grad_(True)
         first.decoder.embedding.weight.requires_grad_(False)

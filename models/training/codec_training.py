@@ -36,7 +36,7 @@ class CodecOptions:
     save_every: int = 500
 
 
-class Sound:
+class CodecSound:
     """All training features in one row; crops of it, normalised."""
 
     def __init__(self, folder: Path) -> None:
@@ -65,7 +65,7 @@ class CodecTraining:
     def __init__(self, data: Path, out: Path, options: CodecOptions) -> None:
         torch.manual_seed(options.seed)
         self.options, self.out = options, out
-        self.sound = Sound(data)
+        self.sound = CodecSound(data)
         self.codec = NanoCodec()
         self.sound.measure(self.codec)
         parameters = [p for p in self.codec.parameters() if p.requires_grad]

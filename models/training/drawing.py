@@ -1,4 +1,4 @@
-"""models.training: pictures of scenes, each with its own places, sizes, background, font, flaws."""
+"""Pictures of scenes, each with its own places, sizes, background, font, flaws."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from models.training.skills.scene import Scene
+from models.training.skills.scene import PictureScene
 
 Pixels = npt.NDArray[np.uint8]  # [height, width, 3], RGB
 Colour = tuple[int, int, int]
@@ -42,7 +42,7 @@ class Drawing:
     centres: tuple[Point, ...]
 
 
-def draw(scene: Scene) -> Drawing:
+def draw(scene: PictureScene) -> Drawing:
     """The picture of a scene, 72 to 150 pixels high; the same scene is always the same picture."""
     random = Random(scene.seed * 31 + scene.count)
     height = random.randrange(72, 150)
@@ -86,7 +86,7 @@ def _background(random: Random, width: int, height: int, paint: Colour) -> Image
 # ------------------------------------------------------------------------------------ shapes
 
 
-def _draw_shapes(random: Random, mask: Image.Image, scene: Scene) -> list[Point]:
+def _draw_shapes(random: Random, mask: Image.Image, scene: PictureScene) -> list[Point]:
     """Gives the centres."""
     pen, places = ImageDraw.Draw(mask), _places(random, mask.size, scene.count)
     for (x, y), radius in places:
@@ -151,7 +151,7 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf" / f"{name}.ttf", size)
 
 
-def _draw_digit(random: Random, mask: Image.Image, scene: Scene) -> list[Point]:
+def _draw_digit(random: Random, mask: Image.Image, scene: PictureScene) -> list[Point]:
     """Upright or a little turned, in any of the fonts; gives its middle."""
     digit = str(scene.digit)
     size = round(min(mask.size) * random.uniform(0.6, 1.1) / 4) * 4

@@ -1,4 +1,4 @@
-"""models.training: trained modules to the folder that embedded instances read (8-bit weights)."""
+"""Trained modules to the folder that embedded instances read (8-bit weights)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from models.vita.config import FEATURES
 from models.vita.language_model import LanguageModel
 from models.vita.nano_codec import FeatureDecoder
 from models.vita.speech_decoder import SpeechDecoder
-from models.vita.vision import Eyes
+from models.vita.vision import VisionEncoder
 
 logger = logging.getLogger(__name__)
 OPSET = 21
@@ -52,7 +52,7 @@ class Parts:
     tokenizer: str  # the text of tokenizer.json
     speech: SpeechDecoder | None = None
     codec: FeatureDecoder | None = None
-    eyes: Eyes | None = None
+    eyes: VisionEncoder | None = None
 
 
 def export(parts: Parts, folder: Path, *, bits: int = BITS) -> Path:
@@ -126,7 +126,7 @@ def _export_language(parts: Parts, path: Path) -> None:
     _write(graph, example, inputs, outputs, shapes, path)
 
 
-def _export_eyes(eyes: Eyes, path: Path) -> None:
+def _export_eyes(eyes: VisionEncoder, path: Path) -> None:
     side = eyes.vision.config.image
     _write(eyes, (torch.zeros(1, 3, side, side),), ["pixels"], ["vectors"], None, path)
 

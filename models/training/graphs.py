@@ -1,4 +1,4 @@
-"""models.training: the networks in the form that onnxruntime runs best, made from trained modules.
+"""The networks in the form that onnxruntime runs best, made from trained modules.
 
 Decoders get one attention operator that keeps keys and values in the caller's buffers, rotary
 positions inside it, and one product each for query-key-value and for gate-up.

@@ -1,4 +1,4 @@
-"""models.training: what a training run left behind, put together as one model."""
+"""What a training run left behind, put together as one model."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ OPEN_WORDS = frozenset(  # after these a question goes on
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ListeningResult:
     """A clip as nano hears it: features [frames, 80], voice from `onset` to `end` in frames,
     and phonemes as (first frame, name)."""
 
@@ -59,7 +59,7 @@ class Ear:
             if clip.kind in kinds and clip.split == "train"
         ]
 
-    def hear(self, store: int, number: int, *, whole: bool = True) -> Heard:
+    def hear(self, store: int, number: int, *, whole: bool = True) -> ListeningResult:
         """One clip, augmented, with random silence before and behind; if not whole, its voice is
         broken off somewhere in the middle."""
         random = self.random
@@ -92,7 +92,7 @@ class Ear:
             else tuple(lead + round((f - shift) / speed) for f in clip.words)
         )
         ends = word_ends(clip.text, starts, end) if whole else ()
-        return Heard(features, onset, end, clip, phones, ends, whole)
+        return ListeningResult(features, onset, end, clip, phones, ends, whole)
 
     def _trail(self) -> int:
         """Frames of quiet behind a clip: short as in a talk, seldom as long as in a recording."""
@@ -160,7 +160,7 @@ def word_ends(text: str, starts: Sequence[int], end: int) -> tuple[int, ...]:
     return (*starts[1:count], end)
 
 
-def stack(heard: Sequence[Heard], device: str) -> tuple[Tensor, Tensor]:
+def stack(heard: Sequence[ListeningResult], device: str) -> tuple[Tensor, Tensor]:
     """Right-padded features [b, t, 80] in bfloat16 and lengths [b]."""
     lengths = [len(one.features) for one in heard]
     batch = np.zeros((len(heard), max(lengths), BINS), dtype=np.float32)

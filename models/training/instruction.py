@@ -18,20 +18,20 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.training.alignment import PhoneTeacher, spelling_loss
-from models.training.hearing import Heard, stack
+from models.training.hearing import ListeningResult, stack
 from models.training.listener import Listener
 from models.training.reading import WordTeacher
 from models.training.running import Losses
 from models.training.sequences import NOTHING, Sequence, Sound, answer_weights
 from models.training.sight import pixels_of
 from models.training.simulation import Simulated
-from models.training.skills.scene import Scene
+from models.training.skills.scene import PictureScene
 
 POOL = 192  # sequences that are sorted by length before they are cut into batches
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
+class MaterialShares:
     """What a batch is made of, and how much its losses count."""
 
     tokens: int = 1_400  # places in a batch, padding included
@@ -63,12 +63,12 @@ class Tuning:
         listener: Listener,
         source: Callable[[], Sequence],
         device: str,
-        shares: Shares | None = None,
+        shares: MaterialShares | None = None,
         phones: PhoneTeacher | None = None,
     ) -> None:
         self.listener, self.device, self.phones = listener, device, phones
         self.reader = WordTeacher(listener.language)
-        self.shares = shares or Shares()
+        self.shares = shares or MaterialShares()
         self._batches = batches(source, self.shares.tokens, seed=3)
 
     def losses(self) -> Losses:
@@ -125,7 +125,7 @@ class Tuning:
         columns = torch.tensor([list(range(at, at + config.tokens)) for _, at in places])
         return embedded.index_put((rows.to(self.device), columns.to(self.device)), vectors)
 
-    def look(self, scenes: Many[Scene]) -> Tensor:
+    def look(self, scenes: Many[PictureScene]) -> Tensor:
         """Pictures as vectors [n, tokens, width]."""
         eyes = self.listener.eyes
         assert eyes is not None
@@ -143,7 +143,7 @@ class Tuning:
         parts: list[Tensor] = []
         rows: list[Tensor] = []
         columns: list[Tensor] = []
-        for kind in (Simulated, Heard):
+        for kind in (Simulated, ListeningResult):
             chosen = [entry for entry in found if isinstance(entry[2], kind)]
             if not chosen:
                 continue
@@ -165,7 +165,7 @@ class Tuning:
             letters, lengths = _stack_letters(simulated, self.device)
             vectors = self.listener.vectors_of_letters(letters, lengths)
             return vectors, (lengths + 1) // 2
-        heard = [sound for sound in sounds if isinstance(sound, Heard)]
+        heard = [sound for sound in sounds if isinstance(sound, ListeningResult)]
         frames, scores, counts = self.listener.frames(*stack(heard, self.device))
         spelled = [i for i, one in enumerate(heard) if one.clip.spelling and one.whole]
         if spelled and self.shares.letters:

@@ -1,4 +1,4 @@
-"""models.training: a run's stages as half-precision files, so that training can go on elsewhere.
+"""A run's stages as half-precision files, so that training can go on elsewhere.
 
 A stage's checkpoint is a torch file in the run's folder; what is kept of it is one safetensors file
 without optimiser state, small enough for a repository.

@@ -22,7 +22,7 @@ from models.vita.config import (
 )
 from models.vita.language_model import LanguageModel
 from models.vita.spelled_tower import SpelledTower
-from models.vita.vision import Eyes
+from models.vita.vision import VisionEncoder
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz'"  # letter ids are places here plus one; 0 is the blank
 LETTERS = len(ALPHABET) + 1
@@ -63,7 +63,7 @@ class Listener(nn.Module):
         self.tower = SpelledTower(config.audio, config.adapter, config.language.width)
         self.language = LanguageModel(config.language)
         self.language.initialise()
-        self.eyes = Eyes(config.vision, config.language.width) if config.vision else None
+        self.eyes = VisionEncoder(config.vision, config.language.width) if config.vision else None
         transformer = self.tower.encoder.enc[1]
         assert isinstance(transformer, EncoderTransformer)
         with torch.no_grad():  # the encoder multiplies by the root of its width: start at one

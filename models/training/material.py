@@ -15,11 +15,11 @@ from models.training.clips import Clip, ClipStore
 from models.training.hearing import Ear
 from models.training.pictured import PicturedMaterial
 from models.training.pinyin import is_chinese, parted, words_of
-from models.training.preceding import OVER_ANSWER, QUESTION, TALK, Preceding, Shares
+from models.training.preceding import OVER_ANSWER, QUESTION, TALK, Preceding, PrecedingShares
 from models.training.sequences import Sequence, Sound, Writer
 from models.training.simulation import Simulated, simulate
 from models.training.skills import coffee
-from models.training.skills.exchange import Call, Exchange
+from models.training.skills.exchange import Exchange, ToolCall
 from models.training.skills.mandarin.negatives import BACKCHANNELS as CHINESE_BACKCHANNELS
 from models.training.skills.negatives import BACKCHANNELS as ENGLISH_BACKCHANNELS
 from models.training.skills.registry import CHINESE, dialogue, drill, not_meant
@@ -41,7 +41,7 @@ def restored(entry: dict[str, Any]) -> Exchange:
     """An exchange as it was written into a corpus."""
     known = {name: value for name, value in entry.items() if name in _FIELDS}
     if known.get("call"):
-        known["call"] = Call(**known["call"])
+        known["call"] = ToolCall(**known["call"])
     return Exchange(**known)
 
 
@@ -212,7 +212,7 @@ class SpokenMaterial:
             return self._refusing(self._random.choice(self._backchannels), OVER_ANSWER)
         return self._refusing(self._random.choice(self._talk if kind < 0.7 else self._sounds))
 
-    def _refusing(self, place: tuple[int, int], shares: Shares = TALK) -> Sequence:
+    def _refusing(self, place: tuple[int, int], shares: PrecedingShares = TALK) -> Sequence:
         sequence = self._writer.opening(())
         self._preceding.write(sequence, shares)
         self._writer.refuse(sequence, self._ear.hear(*place))

@@ -1,4 +1,4 @@
-"""models.training: what the commands share: their options, folders and checkpoints."""
+"""What the commands share: their options, folders and checkpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""models.training: does an exported folder do what the trained modules do?
+"""Does an exported folder do what the trained modules do?
 
 The torch modules are the reference: greedy answers to typed and spoken questions, the scores of
 the state tokens, and the codes of spoken sentences are compared one by one.
@@ -16,17 +16,17 @@ from torch import Tensor
 from audio.features import FilterBank
 from models.base import AnswerOptions, Samples, UserImage, UserText
 from models.engines.bundle import Bundle
-from models.engines.listening import Listener
-from models.engines.memory import Memory
-from models.engines.writing import Writer
+from models.engines.listening import NanoListener
+from models.engines.memory import NanoMemory
+from models.engines.writing import NanoWriter
 from models.training.export import Parts
 from models.vita.cache import growing
 from models.vita.images import Pixels, normalise, tiles
 from models.vita.letters import Spelling, spell
 from models.vita.nano_prompt import END, SLOW, SPECIAL
-from models.vita.recital import BOS, PADDING, START, Choice, Recital
-from models.vita.recital import END as END_OF_SPEECH
 from models.vita.speech_decoder import SpeechDecoder
+from models.vita.spoken_chunk import BOS, PADDING, START, CodeChoice, SpokenChunkDecoder
+from models.vita.spoken_chunk import END as END_OF_SPEECH
 
 ASKED = "what do you see"
 
@@ -132,12 +132,12 @@ def _sound_vectors(parts: Parts, clip: Samples) -> Tensor:
     return vectors
 
 
-def _memory(bundle: Bundle) -> Memory:
-    return Memory(bundle, Listener(bundle.ears(), bundle.model))
+def _memory(bundle: Bundle) -> NanoMemory:
+    return NanoMemory(bundle, NanoListener(bundle.audio_frontend(), bundle.model))
 
 
-def _written(bundle: Bundle, memory: Memory, max_tokens: int) -> list[int]:
-    writer = Writer(bundle, memory, AnswerOptions(max_tokens=max_tokens))
+def _written(bundle: Bundle, memory: NanoMemory, max_tokens: int) -> list[int]:
+    writer = NanoWriter(bundle, memory, AnswerOptions(max_tokens=max_tokens))
     while not writer.done:
         writer.step()
     return writer.ids
@@ -179,7 +179,7 @@ def _codes_equal(parts: Parts, bundle: Bundle, text: str) -> tuple[int, int]:
 def _reference_codes(speech: SpeechDecoder, spelling: Spelling) -> list[int]:
     ids = torch.tensor([spelling.ids])
     _, flat = speech.prefill(speech.embed_text(ids))
-    recital, code, layers = Recital(spelling, Choice(top_k=1)), START, growing(flat)
+    recital, code, layers = SpokenChunkDecoder(spelling, CodeChoice(top_k=1)), START, growing(flat)
     while True:
         place = torch.tensor([1 + ids.shape[1] + len(recital.codes)])
         logits, weights = speech.step(torch.tensor([[code]]), place, layers)

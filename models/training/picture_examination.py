@@ -1,4 +1,4 @@
-"""models.training: questions about pictures that training never drew, typed and spoken."""
+"""Questions about pictures that training never drew, typed and spoken."""
 
 from __future__ import annotations
 

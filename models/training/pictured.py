@@ -1,4 +1,4 @@
-"""models.training: conversations about pictures, and such as pictures must not disturb."""
+"""Conversations about pictures, and such as pictures must not disturb."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.training.skills.exchange import Exchange
 from models.training.skills.negatives import not_meant
 from models.training.skills.registry import CHINESE
 from models.training.skills.registry import exchange as single_exchange
-from models.training.skills.scene import Scene
+from models.training.skills.scene import PictureScene
 
 SHARE = 0.08  # of all conversations
 _FRAMES = (1, 1, 1, 1, 1, 2, 3, 5)  # pictures shown before a question: of a camera, several
@@ -78,7 +78,7 @@ class PicturedMaterial:
         exchange = images.picture(self._random, chinese=self._random.random() < self._chinese)
         return exchange, self._say(exchange.question)
 
-    def _frames(self, last: Scene) -> tuple[Scene, ...]:
+    def _frames(self, last: PictureScene) -> tuple[PictureScene, ...]:
         """Pictures of which only the last counts: the same thing moving, or other things."""
         random, count = self._random, self._random.choice(_FRAMES)
         moved = [replace(last, seed=random.choice(images.TRAIN_SEEDS)) for _ in range(count - 1)]

@@ -18,16 +18,16 @@ from models.training.skills.registry import exchange as english_exchange
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
+class PrecedingShares:
     """How often an exchange stands before; otherwise the conversation begins with the sound."""
 
     whole: float = 0.0
     cut: float = 0.0
 
 
-OVER_ANSWER = Shares(whole=0.1, cut=0.65)  # backchannels and stop words
-TALK = Shares(whole=0.15, cut=0.35)  # what is not meant for the assistant, and sounds
-QUESTION = Shares(cut=0.3)
+OVER_ANSWER = PrecedingShares(whole=0.1, cut=0.65)  # backchannels and stop words
+TALK = PrecedingShares(whole=0.15, cut=0.35)  # what is not meant for the assistant, and sounds
+QUESTION = PrecedingShares(cut=0.3)
 _LONG = 0.6  # share of cut answers that are stories or explanations
 
 
@@ -47,7 +47,9 @@ class Preceding:
     ) -> None:
         self._writer, self._random, self._say, self._chinese = writer, random, say, chinese
 
-    def write(self, sequence: Sequence, shares: Shares, chinese: bool | None = None) -> None:
+    def write(
+        self, sequence: Sequence, shares: PrecedingShares, chinese: bool | None = None
+    ) -> None:
         """Perhaps one exchange; `chinese` None: in either language."""
         kind = self._random.random()
         if kind >= shares.whole + shares.cut:

@@ -1,4 +1,4 @@
-"""models.training: the whole recipe, from nothing to the folder that is served."""
+"""The whole recipe, from nothing to the folder that is served."""
 
 from __future__ import annotations
 

@@ -7,15 +7,15 @@ from random import Random
 from typing import TypeAlias
 
 from models.base import FunctionCall
-from models.training.hearing import Heard
+from models.training.hearing import ListeningResult
 from models.training.listener import EYES
 from models.training.pinyin import is_chinese, piece_texts
 from models.training.simulation import Simulated
 from models.training.skills.exchange import Exchange
-from models.training.skills.scene import Scene
+from models.training.skills.scene import PictureScene
 from models.vita.nano_prompt import NOISE, QUERY, TEXT, UNFINISHED, NanoPrompt
 
-Sound: TypeAlias = Heard | Simulated
+Sound: TypeAlias = ListeningResult | Simulated
 NOTHING = -100  # no prediction is asked for here
 SETTLED = 10  # feature frames after the last voice from which on a query must be seen as finished
 
@@ -93,7 +93,7 @@ class Sequence:
     words: list[int] = field(default_factory=list)
     sounds: list[Sound] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
-    pictures: list[Scene] = field(default_factory=list)
+    pictures: list[PictureScene] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -120,7 +120,7 @@ class Sequence:
         self.states += states
         self.words += words
 
-    def see(self, picture: Scene, vectors: int) -> None:
+    def see(self, picture: PictureScene, vectors: int) -> None:
         self.pictures.append(picture)
         self.shown.append(len(self.ids))
         self.read([0] * vectors)
@@ -161,7 +161,7 @@ class Writer:
                 sequence, exchange, FunctionCall(exchange.call.name, exchange.call.arguments)
             )
 
-    def show(self, sequence: Sequence, scenes: tuple[Scene, ...]) -> None:
+    def show(self, sequence: Sequence, scenes: tuple[PictureScene, ...]) -> None:
         """Pictures inside an open turn."""
         for scene in scenes:
             sequence.read(self.prompt.image())
@@ -173,7 +173,9 @@ class Writer:
         sequence.predict(self.prompt.state(False))
         sequence.predict(self.prompt.answer(exchange.report))
 
-    def refuse(self, sequence: Sequence, sound: Sound, scenes: tuple[Scene, ...] = ()) -> None:
+    def refuse(
+        self, sequence: Sequence, sound: Sound, scenes: tuple[PictureScene, ...] = ()
+    ) -> None:
         """Sound that is not meant for the assistant."""
         sequence.read(self.prompt.user())
         self.show(sequence, scenes)

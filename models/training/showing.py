@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.training.instruction import Shares, Tuning
+from models.training.instruction import MaterialShares, Tuning
 from models.training.listener import Listener
 from models.training.running import Runner, Stage
 from models.training.sequences import NOTHING, Sequence, Writer
 from models.training.sight import pixels_of
 from models.training.simulation import Simulated, simulate
 from models.training.skills import images
-from models.training.skills.scene import Scene
+from models.training.skills.scene import PictureScene
 from models.vita.nano_prompt import NanoPrompt
 
 TOKENS = 600  # places in a batch
@@ -41,7 +41,7 @@ class Gallery:
         self._places = {scene: place for place, scene in enumerate(self.scenes)}
         self._seen = self._look(listener)
 
-    def seen(self, scenes: Many[Scene]) -> Tensor:
+    def seen(self, scenes: Many[PictureScene]) -> Tensor:
         return self._seen[[self._places[scene] for scene in scenes]]
 
     @torch.no_grad()
@@ -84,10 +84,10 @@ class Showing(Tuning):
 
     def __init__(self, listener: Listener, gallery: Gallery, prompt: NanoPrompt, seed: int) -> None:
         material = GalleryMaterial(gallery, prompt, seed)
-        super().__init__(listener, material, "cpu", Shares(tokens=TOKENS))
+        super().__init__(listener, material, "cpu", MaterialShares(tokens=TOKENS))
         self._gallery = gallery
 
-    def look(self, scenes: Many[Scene]) -> Tensor:
+    def look(self, scenes: Many[PictureScene]) -> Tensor:
         assert self.listener.eyes is not None
         vectors: Tensor = self.listener.eyes.projector(self._gallery.seen(scenes))
         return vectors

@@ -26,9 +26,9 @@ from models.training.listener import Listener
 from models.training.running import Losses, Runner, Stage
 from models.training.sequences import NOTHING
 from models.training.skills.images import scene
-from models.training.skills.scene import COLOURS, MOST, SHAPES, Scene
+from models.training.skills.scene import COLOURS, MOST, SHAPES, PictureScene
 from models.vita.images import normalise, tiles
-from models.vita.vision import Eyes
+from models.vita.vision import VisionEncoder
 
 Tile = npt.NDArray[np.uint8]  # [side, side, 3]
 Patches = npt.NDArray[np.int64]  # [grid, grid]
@@ -37,13 +37,13 @@ FILLED = 60  # of 255: how much of a patch an object fills to give it its name
 KEPT = 0.8  # share of a picture's vectors that the heads may read
 
 
-def pixels_of(scenes: Iterable[Scene], side: int) -> Tensor:
+def pixels_of(scenes: Iterable[PictureScene], side: int) -> Tensor:
     """Pictures of scenes as the tower takes them, [n, 3, side, side]."""
     drawn = [tiles(draw(seen).pixels, 1, side)[0] for seen in scenes]
     return torch.from_numpy(normalise(np.stack(drawn)))
 
 
-def labels(seen: Scene) -> list[int]:
+def labels(seen: PictureScene) -> list[int]:
     """What each head should say, in the order of SIZES; NOTHING where the question is idle."""
     colour = COLOURS.index(seen.colour)
     if seen.shape:
@@ -67,7 +67,7 @@ class Page:
         return Page(self.tile[:, ::-1], self.labels, self.parts[:, ::-1], self.middles[:, ::-1])
 
 
-def page_of(seen: Scene, side: int, grid: int) -> Page:
+def page_of(seen: PictureScene, side: int, grid: int) -> Page:
     """A picture of training with all its labels."""
     drawing = draw(seen)
     name = SHAPES.index(seen.shape) if seen.shape else len(SHAPES) + seen.digit
@@ -97,7 +97,7 @@ class Album:
         self._pages = [*self._pages, *new][-self.kept :]
         return [*new, *(page.mirrored(self.random) for page in old)]
 
-    def _scene(self) -> Scene:
+    def _scene(self) -> PictureScene:
         """Single shapes are large and the hardest to name: more of them."""
         seen = scene(self.random)
         return replace(seen, count=1) if self.random.random() < 0.25 else seen
@@ -128,7 +128,7 @@ class Heads(nn.Module):
 class Looking:
     """Losses of one batch of pictures after another."""
 
-    def __init__(self, eyes: Eyes, album: Album, device: str) -> None:
+    def __init__(self, eyes: VisionEncoder, album: Album, device: str) -> None:
         self.eyes, self.album, self.device = eyes, album, device
         config = eyes.vision.config
         last = eyes.projector[-1]

@@ -23,7 +23,7 @@ _SHARD = 200  # texts
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class SpokenUtterance:
     """One reading as features [m, FEATURES]; `words` [n, 2] are starts and ends in seconds."""
 
     text: str
@@ -31,7 +31,7 @@ class Spoken:
     words: npt.NDArray[np.float32]
 
 
-Reader: TypeAlias = Callable[[Sequence[str]], Iterator[Spoken]]
+Reader: TypeAlias = Callable[[Sequence[str]], Iterator[SpokenUtterance]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,11 @@ def planned_texts(answers: Sequence[str], plan: ReadingPlan) -> tuple[list[str],
     return train, held_out
 
 
-def english(texts: Sequence[str]) -> Iterator[Spoken]:
+def english(texts: Sequence[str]) -> Iterator[SpokenUtterance]:
     """The English teacher's readings, analysed."""
     for reading in read_aloud(texts):
         features = analyse(reading.samples).astype(np.float16)
-        yield Spoken(reading.text, features, np.array(reading.words, np.float32))
+        yield SpokenUtterance(reading.text, features, np.array(reading.words, np.float32))
 
 
 def record(texts: Sequence[str], folder: Path, reader: Reader = english) -> None:
@@ -79,7 +79,7 @@ def record(texts: Sequence[str], folder: Path, reader: Reader = english) -> None
             _write(path, list(reader(texts[start : start + _SHARD])))
 
 
-def _write(path: Path, spoken: Sequence[Spoken]) -> None:
+def _write(path: Path, spoken: Sequence[SpokenUtterance]) -> None:
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         np.savez(
@@ -93,7 +93,7 @@ def _write(path: Path, spoken: Sequence[Spoken]) -> None:
     partial.replace(path)
 
 
-def recorded(folder: Path) -> Iterator[Spoken]:
+def recorded(folder: Path) -> Iterator[SpokenUtterance]:
     """All readings under a folder, shard by shard."""
     for path in sorted(folder.glob("*.npz")):
         shard = np.load(path)
@@ -101,4 +101,4 @@ def recorded(folder: Path) -> Iterator[Spoken]:
         words = np.split(shard["words"], np.cumsum(shard["counts"])[:-1])
         for text, part, spans in zip(shard["texts"], features, words, strict=True):
             assert part.shape[1] == FEATURES
-            yield Spoken(str(text), part, spans)
+            yield SpokenUtterance(str(text), part, spans)

@@ -18,8 +18,8 @@ from models.vita.chunker import chunks_of
 from models.vita.code_stream import CodeStream
 from models.vita.letters import spell
 from models.vita.nano_codec import NanoCodec
-from models.vita.recital import START, Choice, Recital
 from models.vita.speech_decoder import SpeechDecoder
+from models.vita.spoken_chunk import START, CodeChoice, SpokenChunkDecoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class Recited:
 class TorchVoice:
     """Text to sound with the torch modules: the reference for every engine."""
 
-    def __init__(self, decoder: SpeechDecoder, codec: NanoCodec, choice: Choice | None = None):
+    def __init__(self, decoder: SpeechDecoder, codec: NanoCodec, choice: CodeChoice | None = None):
         self._decoder, self._codec = decoder.eval(), codec.eval()
-        self._choice = choice or Choice()
+        self._choice = choice or CodeChoice()
 
     @torch.no_grad()
     def say(self, text: str) -> Recited:
@@ -45,7 +45,7 @@ class TorchVoice:
         words: list[SpokenWord] = []
         finished = True
         for chunk in chunks_of(text):
-            recital = Recital(spell(chunk.text, chunk.inside), self._choice)
+            recital = SpokenChunkDecoder(spell(chunk.text, chunk.inside), self._choice)
             if not recital.spelling.letters:
                 continue
             self._recite(recital)
@@ -56,7 +56,7 @@ class TorchVoice:
         samples = np.concatenate((stream.feed(codes), stream.flush()))
         return Recited(samples, tuple(words), tuple(codes), finished)
 
-    def _recite(self, recital: Recital) -> None:
+    def _recite(self, recital: SpokenChunkDecoder) -> None:
         ids = torch.tensor([recital.spelling.ids])
         _, cache = self._decoder.prefill(self._decoder.embed_text(ids))
         code: int | None = START

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from models.base import SPEAK_RATE
 from models.training.codec_features import analyse
-from models.training.speech_data import Spoken
+from models.training.speech_data import SpokenUtterance
 from models.training.speech_samples import SPOKEN_WORD
 from models.training.speech_teacher import Reading
 from models.training.synthesis import espeak
@@ -128,14 +128,14 @@ def _statistics(features: Features) -> tuple[Features, Features]:
 class MandarinTeacher:
     """Chinese texts as features that lie where those of the English voice lie."""
 
-    def __init__(self, english: Iterable[Spoken], texts: Sequence[str]) -> None:
+    def __init__(self, english: Iterable[SpokenUtterance], texts: Sequence[str]) -> None:
         """`texts` are those that the voice is measured on, the first few of them."""
         other = np.concatenate([spoken.features for spoken in english]).astype(np.float32)
         own = [analyse(part.samples, PITCHES) for part in read_mandarin(texts[:_MEASURED])]
         self.likeness = Likeness.between(np.concatenate(own), other)
 
-    def read(self, texts: Sequence[str]) -> Iterator[Spoken]:
+    def read(self, texts: Sequence[str]) -> Iterator[SpokenUtterance]:
         for reading in read_mandarin(texts):
             features = self.likeness.move(analyse(reading.samples, PITCHES))
             words = np.array(reading.words, np.float32)
-            yield Spoken(reading.text, features.astype(np.float16), words)
+            yield SpokenUtterance(reading.text, features.astype(np.float16), words)

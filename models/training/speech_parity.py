@@ -1,4 +1,4 @@
-"""models.training: does the exported voice choose the codes that the trained one chooses?"""
+"""Does the exported voice choose the codes that the trained one chooses?"""
 
 from __future__ import annotations
 

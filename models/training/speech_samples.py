@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.training.speech_data import Spoken
+from models.training.speech_data import SpokenUtterance
 from models.vita.chunker import Cuts, chunks_of
 from models.vita.letters import Spelling, spell
 from models.vita.nano_codec import NanoCodec
@@ -26,7 +26,7 @@ _PAUSE = 0.05  # a gap from here on is a pause, which belongs to the word before
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class SpeechSample:
     """One spoken chunk: letter ids [t], codes [c], and for each code its letter [c]."""
 
     spelling: Spelling
@@ -47,13 +47,15 @@ def load_codec(path: Path) -> NanoCodec:
 
 
 @torch.no_grad()
-def codes_of(spoken: Spoken, codec: NanoCodec) -> npt.NDArray[np.int64]:
+def codes_of(spoken: SpokenUtterance, codec: NanoCodec) -> npt.NDArray[np.int64]:
     """[n], one for each 25 ms of the reading."""
     features = torch.from_numpy(spoken.features.astype(np.float32))[None]
     return np.asarray(codec.encode(features)[0].numpy(), np.int64)
 
 
-def samples_of(spoken: Spoken, codes: npt.NDArray[np.int64], cuts: Cuts | None) -> list[Sample]:
+def samples_of(
+    spoken: SpokenUtterance, codes: npt.NDArray[np.int64], cuts: Cuts | None
+) -> list[SpeechSample]:
     """A reading as chunks, cut out of the running speech: no pause and no final fall where the
     text goes on, so that the chunks joined sound like the reading."""
     spellings = [spell(chunk.text, chunk.inside) for chunk in chunks_of(spoken.text, cuts)]
@@ -68,16 +70,16 @@ def samples_of(spoken: Spoken, codes: npt.NDArray[np.int64], cuts: Cuts | None) 
         letter = _letters_spoken(spelling.letters, spans, start, end)
         ids = np.array(spelling.ids, np.int64)
         if end > start:
-            samples.append(Sample(spelling, ids, codes[start:end], letter))
+            samples.append(SpeechSample(spelling, ids, codes[start:end], letter))
         start = max(start, end)
     return samples
 
 
-def _first_code(spoken: Spoken) -> int:
+def _first_code(spoken: SpokenUtterance) -> int:
     return max(0, int((spoken.words[0, 0] - _LEAD) / CODE))
 
 
-def _cut(spoken: Spoken, word: int, count: int) -> int:
+def _cut(spoken: SpokenUtterance, word: int, count: int) -> int:
     """The code at which the chunk before word number `word` ends."""
     end = float(spoken.words[word - 1, 1])
     if word >= len(spoken.words):
@@ -114,11 +116,13 @@ def random_cuts(choose: random.Random) -> Cuts:
     return Cuts(choose.randint(2, 9), choose.randint(20, 60), choose.randint(50, 110))
 
 
-def batches(samples: Iterable[Sample], tokens: int, choose: random.Random) -> list[list[Sample]]:
+def batches(
+    samples: Iterable[SpeechSample], tokens: int, choose: random.Random
+) -> list[list[SpeechSample]]:
     """Samples of like size together, at most `tokens` letters and codes a batch, padding
     included; in random order."""
     ordered = sorted(samples, key=lambda sample: sample.size + choose.random() * 8)
-    groups: list[list[Sample]] = [[]]
+    groups: list[list[SpeechSample]] = [[]]
     for sample in ordered:
         if groups[-1] and (len(groups[-1]) + 1) * sample.size > tokens:
             groups.append([])

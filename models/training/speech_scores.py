@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from models.base import SPEAK_RATE
-from models.training.speech_data import Spoken, recorded
+from models.training.speech_data import SpokenUtterance, recorded
 from models.training.speech_evaluation import (
     Recited,
     TorchVoice,
@@ -19,12 +19,12 @@ from models.training.speech_evaluation import (
     spoken_words,
     word_errors,
 )
-from models.training.speech_samples import Sample, codes_of, load_codec, samples_of
+from models.training.speech_samples import SpeechSample, codes_of, load_codec, samples_of
 from models.training.speech_teacher import Reading, read_aloud
 from models.training.speech_training import NANO_SPEECH, batch_of, load_speech
 from models.vita.nano_codec import NanoCodec
-from models.vita.recital import Recital
 from models.vita.speech_decoder import SpeechDecoder
+from models.vita.spoken_chunk import SpokenChunkDecoder
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def score(held_out: Path, codec_file: Path, speech_file: Path, most: int = 80) -
 
 @torch.no_grad()
 def teacher_forced_boundary(
-    readings: Sequence[Spoken], codec: NanoCodec, decoder: SpeechDecoder
+    readings: Sequence[SpokenUtterance], codec: NanoCodec, decoder: SpeechDecoder
 ) -> float:
     """Median milliseconds between the ends of words by the aligner and by the teacher."""
     distances: list[float] = []
@@ -92,11 +92,11 @@ def teacher_forced_boundary(
     return float(np.median(distances)) * 1000
 
 
-def _boundary_distances(sample: Sample, decoder: SpeechDecoder) -> list[float]:
+def _boundary_distances(sample: SpeechSample, decoder: SpeechDecoder) -> list[float]:
     batch = batch_of([sample], NANO_SPEECH.end)
     text = decoder.embed_text(batch.letters)
     _, weights = decoder(text, batch.lengths, batch.codes, return_alignment=True)
-    follower, truth = Recital(sample.spelling), Recital(sample.spelling)
+    follower, truth = SpokenChunkDecoder(sample.spelling), SpokenChunkDecoder(sample.spelling)
     edge = np.zeros(1, np.float32)
     likely = np.zeros(NANO_SPEECH.codes + 4, np.float32)
     for row, place in zip(weights[0].numpy(), sample.spoken, strict=False):

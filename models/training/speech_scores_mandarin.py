@@ -14,7 +14,7 @@ from audio.features import FilterBank
 from models.base import HEAR_RATE, SPEAK_RATE, Samples
 from models.training.listener import ALPHABET, Listener
 from models.training.pinyin import spelled
-from models.training.speech_data import Spoken, recorded
+from models.training.speech_data import SpokenUtterance, recorded
 from models.training.speech_evaluation import TorchVoice, word_errors
 from models.training.speech_mandarin import read_mandarin
 from models.training.speech_samples import codes_of, load_codec
@@ -89,7 +89,7 @@ def score_mandarin(
 
 
 @torch.no_grad()
-def decoded(spoken: Spoken, codec: NanoCodec) -> Samples:
+def decoded(spoken: SpokenUtterance, codec: NanoCodec) -> Samples:
     """A reading through the codec and the vocoder."""
     stream = CodeStream(lambda codes: codec.decoder(torch.from_numpy(codes)).numpy())
     return np.concatenate((stream.feed(codes_of(spoken, codec).tolist()), stream.flush()))

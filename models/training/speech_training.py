@@ -18,9 +18,9 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.training.codec_losses import LossCurve, rate_at
-from models.training.speech_data import Spoken, recorded
+from models.training.speech_data import SpokenUtterance, recorded
 from models.training.speech_samples import (
-    Sample,
+    SpeechSample,
     batches,
     codes_of,
     load_codec,
@@ -77,7 +77,7 @@ class VoiceData:
     readings: Path
     codec: Path
 
-    def coded(self) -> list[tuple[Spoken, Codes]]:
+    def coded(self) -> list[tuple[SpokenUtterance, Codes]]:
         codec = load_codec(self.codec)
         return [(part, codes_of(part, codec)) for part in recorded(self.readings)]
 
@@ -94,7 +94,7 @@ class Batch:
     spoken: Tensor
 
 
-def batch_of(samples: Sequence[Sample], end: int) -> Batch:
+def batch_of(samples: Sequence[SpeechSample], end: int) -> Batch:
     text = max(len(sample.letters) for sample in samples)
     count = max(len(sample.codes) for sample in samples)
     letters = np.zeros((len(samples), text), np.int64)
@@ -165,16 +165,16 @@ class SpeechTraining:
                     logger.info("step %d: %s", self.step, told)
                     self.save()
 
-    def _endless(self) -> Iterator[list[Sample]]:
+    def _endless(self) -> Iterator[list[SpeechSample]]:
         """Batches, epoch after epoch; half of the readings are cut where answers are cut."""
         while True:
-            samples: list[Sample] = []
+            samples: list[SpeechSample] = []
             for spoken, codes in self.readings:
                 cuts = None if self.choose.random() < 0.5 else random_cuts(self.choose)
                 samples += samples_of(spoken, codes, cuts)
             yield from batches(samples, self.options.tokens, self.choose)
 
-    def advance(self, samples: Sequence[Sample]) -> dict[str, float]:
+    def advance(self, samples: Sequence[SpeechSample]) -> dict[str, float]:
         """One step; gives its losses."""
         options = self.options
         for group in self.optimiser.param_groups:

@@ -30,7 +30,7 @@ _WORDS_A_MINUTE = 165
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class SynthesizedSpeech:
     """Sound at 16 kHz if nothing else was asked for; starts of words and of phonemes in seconds
     (espeak-ng only)."""
 
@@ -43,7 +43,7 @@ class _Identity(ctypes.Union):
     _fields_ = (("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8))
 
 
-class _Event(ctypes.Structure):
+class _WordEvent(ctypes.Structure):
     _fields_ = (
         ("type", ctypes.c_int), ("unique", ctypes.c_uint), ("text_position", ctypes.c_int),
         ("length", ctypes.c_int), ("audio_position", ctypes.c_int), ("sample", ctypes.c_int),
@@ -52,7 +52,7 @@ class _Event(ctypes.Structure):
 
 
 _Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_WordEvent)
 )
 
 
@@ -87,7 +87,7 @@ class Espeak:
             index += 1
         return 0
 
-    def speak(self, text: str, voice: Voice, rate: int = HEAR_RATE) -> Spoken:
+    def speak(self, text: str, voice: Voice, rate: int = HEAR_RATE) -> SynthesizedSpeech:
         """At `rate` hertz. Raises RuntimeError if there is no such voice or nothing was said."""
         if self._library.espeak_SetVoiceByName(f"{voice.accent}+{voice.name}".encode()) != 0:
             raise RuntimeError(f"espeak-ng has no voice {voice.accent}+{voice.name}")
@@ -100,7 +100,9 @@ class Espeak:
         if not self._pieces:
             raise RuntimeError(f"espeak-ng said nothing for {text!r}")
         samples = soxr.resample(np.concatenate(self._pieces), self.rate, rate)
-        return Spoken(samples.astype(np.float32), tuple(self._words), tuple(self._phones))
+        return SynthesizedSpeech(
+            samples.astype(np.float32), tuple(self._words), tuple(self._phones)
+        )
 
 
 @cache
@@ -115,24 +117,24 @@ def _read(path: Path) -> Samples:
     return np.asarray(samples, dtype=np.float32)
 
 
-def _flite(text: str, voice: Voice, path: Path) -> Spoken:
+def _flite(text: str, voice: Voice, path: Path) -> SynthesizedSpeech:
     settings = ["--setf", f"duration_stretch={1 / voice.speed:.2f}"]
     if voice.pitch != 0.5:
         middle = 110 if voice.name.startswith("kal") else 170
         settings += ["--setf", f"int_f0_target_mean={middle * 2 ** (voice.pitch - 0.5):.0f}"]
     command = ["flite", "-voice", voice.name, *settings, "-t", text, str(path)]
     subprocess.run(command, check=True, capture_output=True)
-    return Spoken(_read(path))
+    return SynthesizedSpeech(_read(path))
 
 
-def _festival(text: str, voice: Voice, path: Path) -> Spoken:
+def _festival(text: str, voice: Voice, path: Path) -> SynthesizedSpeech:
     script = f"(voice_{voice.name}) (Parameter.set 'Duration_Stretch {1 / voice.speed:.2f})"
     command = ["text2wave", "-eval", script, "-o", str(path)]
     subprocess.run(command, input=text.encode(), check=True, capture_output=True)
-    return Spoken(_read(path))
+    return SynthesizedSpeech(_read(path))
 
 
-def _rhvoice(text: str, voice: Voice, path: Path) -> Spoken:
+def _rhvoice(text: str, voice: Voice, path: Path) -> SynthesizedSpeech:
     settings = [
         "-r",
         f"{100 * voice.speed:.0f}",
@@ -141,7 +143,7 @@ def _rhvoice(text: str, voice: Voice, path: Path) -> Spoken:
     ]
     command = ["RHVoice-test", "-p", voice.name, *settings, "-o", str(path)]
     subprocess.run(command, input=text.encode(), check=True, capture_output=True)
-    return Spoken(_read(path))
+    return SynthesizedSpeech(_read(path))
 
 
 @cache
@@ -149,17 +151,17 @@ def _pico_engine(language: str) -> Any:
     return importlib.import_module("ttspico").TtsEngine(language)
 
 
-def _pico(text: str, voice: Voice) -> Spoken:
+def _pico(text: str, voice: Voice) -> SynthesizedSpeech:
     engine = _pico_engine(voice.name)
     engine.rate, engine.pitch = int(100 * voice.speed), int(100 * 2 ** (0.8 * voice.pitch - 0.4))
     samples = np.frombuffer(engine.speak(text) or b"", np.int16).astype(np.float32)
-    return Spoken(samples / np.float32(32768))
+    return SynthesizedSpeech(samples / np.float32(32768))
 
 
 _PROGRAMS = {"flite": _flite, "festival": _festival, "rhvoice": _rhvoice}
 
 
-def speak(text: str, voice: Voice) -> Spoken:
+def speak(text: str, voice: Voice) -> SynthesizedSpeech:
     """The text in this voice. Raises RuntimeError, ImportError, FileNotFoundError or
     CalledProcessError if that fails."""
     if voice.engine == "espeak":

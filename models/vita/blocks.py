@@ -33,7 +33,7 @@ class BlockConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class AttentionContext:
     """What all blocks of one pass share: rotary tables [b or 1, n, 1, head], additive mask."""
 
     cosines: Tensor
@@ -85,7 +85,7 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(config.width, config.width, bias=False)
 
     def forward(
-        self, x: Tensor, around: Surroundings, cache: LayerCache | None, aligner: int | None
+        self, x: Tensor, around: AttentionContext, cache: LayerCache | None, aligner: int | None
     ) -> tuple[Tensor, Tensor | None]:
         """x [b, n, w] -> [b, n, w], and the weights [b, n, keys] of head `aligner` if asked."""
         queries, keys, values = self._project(x, around)
@@ -101,13 +101,15 @@ class Attention(nn.Module):
         weights = None if aligner is None else self._weights(queries, keys, around, aligner)
         return self.o_proj(out.transpose(1, 2).flatten(2)), weights
 
-    def _project(self, x: Tensor, around: Surroundings) -> tuple[Tensor, Tensor, Tensor]:
+    def _project(self, x: Tensor, around: AttentionContext) -> tuple[Tensor, Tensor, Tensor]:
         shape = (*x.shape[:2], -1, self.config.head_width)
         queries = rotate(self.q_proj(x).view(shape), around.cosines, around.sines)
         keys = rotate(self.k_proj(x).view(shape), around.cosines, around.sines)
         return queries, keys, self.v_proj(x).view(shape)
 
-    def _weights(self, queries: Tensor, keys: Tensor, around: Surroundings, head: int) -> Tensor:
+    def _weights(
+        self, queries: Tensor, keys: Tensor, around: AttentionContext, head: int
+    ) -> Tensor:
         """Fused attention keeps its weights to itself; one head is cheap to do again."""
         scores = queries[:, head] @ keys[:, head].transpose(1, 2)
         scores = scores * self.config.head_width**-0.5
@@ -150,7 +152,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: Tensor,
-        around: Surroundings,
+        around: AttentionContext,
         cache: LayerCache | None = None,
         aligner: int | None = None,
     ) -> tuple[Tensor, Tensor | None]:
@@ -167,7 +169,7 @@ class Block(nn.Module):
 def run_blocks(
     blocks: nn.ModuleList,
     x: Tensor,
-    around: Surroundings,
+    around: AttentionContext,
     cache: Sequence[LayerCache] | None = None,
     aligner: tuple[int, int] | None = None,
 ) -> tuple[Tensor, Tensor | None]:

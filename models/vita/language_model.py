@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from models.vita.blocks import (
+    AttentionContext,
     Block,
     BlockConfig,
     RmsNorm,
-    Surroundings,
     additive,
     initialise,
     rotary_tables,
@@ -59,7 +59,7 @@ class Body(nn.Module):
         config = self.config
         head, dtype = config.width // config.heads, embeddings.dtype
         tables = rotary_tables(positions, head, config.rotary_base, dtype)
-        around = Surroundings(*tables, mask, causal=mask is None and cache is None)
+        around = AttentionContext(*tables, mask, causal=mask is None and cache is None)
         hidden, _ = run_blocks(self.layers, embeddings, around, cache)
         out: Tensor = self.norm(hidden)
         return out

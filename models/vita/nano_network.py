@@ -13,7 +13,7 @@ from models.vita.nano_codec import FeatureDecoder
 from models.vita.speech_decoder import SpeechDecoder
 from models.vita.spelled_tower import SpelledTower
 from models.vita.tensor_files import CheckpointRefused, Source, compare, tensors_in
-from models.vita.vision import Eyes
+from models.vita.vision import VisionEncoder
 
 LISTENING, SPEECH, CODEC = "listening.safetensors", "speech.safetensors", "codec.safetensors"
 # where each part of a file's keys goes; "" is left out: only training needs it
@@ -33,7 +33,7 @@ class NanoNetwork(nn.Module):
         tower = SpelledTower if spelled else AudioTower
         self.tower = tower(config.audio, config.adapter, config.language.width)
         self.language = LanguageModel(config.language)
-        self.eyes = Eyes(config.vision, config.language.width) if config.vision else None
+        self.eyes = VisionEncoder(config.vision, config.language.width) if config.vision else None
         self.speech = SpeechDecoder(config.speech) if config.speech else None
         self.codec = FeatureDecoder() if config.speech else None
 

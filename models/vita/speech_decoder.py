@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from models.vita.blocks import (
+    AttentionContext,
     Block,
     BlockConfig,
     RmsNorm,
-    Surroundings,
     additive,
     initialise,
     rotary_tables,
@@ -76,10 +76,12 @@ class SpeechDecoder(nn.Module):
         """Language-model vectors [b, n, k * w] -> [b, n * k, w], first part first."""
         return vectors.reshape(vectors.shape[0], -1, self.config.width)
 
-    def _around(self, positions: Tensor, mask: Tensor | None, dtype: torch.dtype) -> Surroundings:
+    def _around(
+        self, positions: Tensor, mask: Tensor | None, dtype: torch.dtype
+    ) -> AttentionContext:
         head = self.config.width // self.config.heads
         tables = rotary_tables(positions, head, self.config.rotary_base, dtype)
-        return Surroundings(*tables, mask, causal=False)
+        return AttentionContext(*tables, mask, causal=False)
 
     def prepare(self, text: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The pre-network: [b, t, w] -> [b, t, w]; lengths [b] of a right-padded batch."""

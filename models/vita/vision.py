@@ -172,7 +172,7 @@ class Projector(nn.Sequential):
         )
 
 
-class Eyes(nn.Module):
+class VisionEncoder(nn.Module):
     """Tower and projector of a model that learns from nothing: normalised pixels
     [n, 3, side, side] -> [n, tokens, language width]."""
 

@@ -13,11 +13,11 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from server.call.conversation import Call, CallFailed, Message, ServerBusy
-from server.call.record import Record
-from server.call.script import Script
+from server.call.conversation import CallFailed, CallMachine, Message, ServerBusy
+from server.call.record import CallRecord
+from server.call.script import CallScript
 
-Progress = Callable[[Call, float], None]
+Progress = Callable[[CallMachine, float], None]
 
 _ANSWER_TIMEOUT = 10.0  # seconds for the reply to a request
 _RETRY_AFTER = 5.0  # seconds, where a busy server names none
@@ -31,9 +31,9 @@ class Caller:
     """
 
     def __init__(
-        self, url: str, script: Script, *, key: str | None = None, model: str = "nano"
+        self, url: str, script: CallScript, *, key: str | None = None, model: str = "nano"
     ) -> None:
-        self.call = Call(script)
+        self.call = CallMachine(script)
         self._url = with_model(url, model)
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._connection: ClientConnection | None = None
@@ -68,7 +68,7 @@ class Caller:
                 pass  # what is under way would hold up the server's goodbye
         await closing
 
-    async def run(self, progress: Progress | None = None) -> Record:
+    async def run(self, progress: Progress | None = None) -> CallRecord:
         """Play the script to its end, at playing speed."""
         loop = asyncio.get_running_loop()
         self._begun = loop.time()
@@ -140,13 +140,13 @@ class Caller:
 
 async def call(
     url: str,
-    script: Script,
+    script: CallScript,
     *,
     key: str | None = None,
     model: str = "nano",
     progress: Progress | None = None,
-    after: Callable[[Caller, Record], Awaitable[None]] | None = None,
-) -> Record:
+    after: Callable[[Caller, CallRecord], Awaitable[None]] | None = None,
+) -> CallRecord:
     """Make one call; `after` may ask the server more before the line is closed."""
     async with Caller(url, script, key=key, model=model) as caller:
         record = await caller.run(progress)

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from server.call.caller import Caller
-from server.call.conversation import Call, CallFailed
-from server.call.record import Record
+from server.call.conversation import CallFailed, CallMachine
+from server.call.record import CallRecord
 from server.call.report import summary, table, warnings
-from server.call.script import Cue, Manners, Script
+from server.call.script import CallScript, ClientBehaviour, Cue
 from server.call.timeline import RATE, load_clip
 
 URL = "ws://127.0.0.1:8080/v1/realtime"
@@ -73,26 +73,26 @@ def parse_interruption(text: str) -> Cue:
 
 def _script(
     question: Path | None, interrupt: list[str], microphone: bool, explain: bool, patience: float
-) -> Script:
-    manners = Manners(explains=explain)
+) -> CallScript:
+    behaviour = ClientBehaviour(explains=explain)
     if microphone:
-        return Script(length=float("inf"), manners=manners)
+        return CallScript(length=float("inf"), behaviour=behaviour)
     if question is None:
         raise ValueError("a sound file is wanted, or --microphone")
     cues = (Cue(load_clip(question), at=0.5), *map(parse_interruption, interrupt))
-    return Script(cues=cues, patience=patience, manners=manners)
+    return CallScript(cues=cues, patience=patience, behaviour=behaviour)
 
 
 async def _call(
-    url: str, script: Script, key: str | None, model: str, microphone: bool, console: Console
-) -> Record:
+    url: str, script: CallScript, key: str | None, model: str, microphone: bool, console: Console
+) -> CallRecord:
     async with Caller(url, script, key=key, model=model) as caller:
         if microphone:
             return await _talk(caller, console)
         with _bar(console) as bar:
             task = bar.add_task("calling", total=None)
 
-            def show(call: Call, now: float) -> None:
+            def show(call: CallMachine, now: float) -> None:
                 ends = [placed.end for placed in call.timeline.placed]
                 speaking = now < max(ends, default=0.0)
                 words = "asking" if speaking else "listening"
@@ -101,14 +101,14 @@ async def _call(
             return await caller.run(show)
 
 
-async def _talk(caller: Caller, console: Console) -> Record:
+async def _talk(caller: Caller, console: Console) -> CallRecord:
     from server.call.microphone import devices
 
     console.print("Speak. Control-C ends the call.")
     shown = 0
     with devices() as link:
 
-        def exchange(call: Call, now: float) -> None:
+        def exchange(call: CallMachine, now: float) -> None:
             nonlocal shown
             link.exchange(call, now)
             for happening in call.happenings[shown:]:
@@ -124,7 +124,7 @@ def _bar(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True)
 
 
-def _show(record: Record, as_json: bool, errors: Console) -> None:
+def _show(record: CallRecord, as_json: bool, errors: Console) -> None:
     if as_json:
         Console().print_json(json.dumps(summary(record)))
     else:

@@ -10,8 +10,8 @@ import numpy as np
 
 from audio.frame import EMPTY, Samples
 from audio.pcm import Pcm16Reader, encode_pcm16
-from server.call.record import Happening, Lateness, Record, collect_answers
-from server.call.script import Cue, Script
+from server.call.record import CallRecord, Happening, Lateness, collect_answers
+from server.call.script import CallScript, Cue
 from server.call.speaker import Speaker
 from server.call.timeline import FRAME, FRAME_SECONDS, RATE, Placed, Timeline
 from server.call.voiced import audible_bounds
@@ -36,12 +36,12 @@ class ServerBusy(CallFailed):
         self.retry_after = retry_after
 
 
-class Call:
+class CallMachine:
     """One caller. `now` is seconds since the first sample of the microphone; a frame leaves when
     it is full, as with a real microphone. The shell calls `tick` at `deadline` and `receive` for
     each server event, and sends what they return."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: CallScript) -> None:
         self.script = script
         self.timeline = Timeline(script.seed)
         self.speaker = Speaker()
@@ -70,12 +70,12 @@ class Call:
     def opening(self) -> Message:
         """The session.update with which the call begins."""
         session: Message = {"type": "realtime", "output_modalities": ["audio"], "audio": _AUDIO}
-        manners = self.script.manners
-        if manners.explains:
+        behaviour = self.script.behaviour
+        if behaviour.explains:
             session["antiphon"] = {"events": list(_EXPLANATIONS)}
-        if manners.acknowledges:
+        if behaviour.acknowledges:
             session.setdefault("antiphon", {})["playback_ack"] = True
-        return {"type": "session.update", "session": _joined(session, manners.session)}
+        return {"type": "session.update", "session": _joined(session, behaviour.session)}
 
     @property
     def deadline(self) -> float:
@@ -96,7 +96,7 @@ class Call:
         while self.deadline <= now + _CLOCK_SKEW:
             self._keep_time(now - self.deadline)
             messages.append(self._append())
-        if self.script.manners.acknowledges:
+        if self.script.behaviour.acknowledges:
             messages += self._acknowledge(now)
         return messages
 
@@ -141,7 +141,7 @@ class Call:
             self._running.add(str(event["response"]["id"]))
         elif kind == "response.done":
             self._running.discard(str(event["response"]["id"]))
-        elif kind == "input_audio_buffer.speech_started" and self.script.manners.flushes:
+        elif kind == "input_audio_buffer.speech_started" and self.script.behaviour.flushes:
             return self._flush(now)
         return []
 
@@ -161,7 +161,7 @@ class Call:
         item_id = self.speaker.flush(now)
         said = [placed.voiced.end for _, placed in self._placed]
         self._last_sound = max(now, *said) if said else now
-        if item_id is None or not self.script.manners.truncates:
+        if item_id is None or not self.script.behaviour.truncates:
             return []
         played = round(self.speaker.played(item_id, now) * 1000 / RATE)
         return [
@@ -234,19 +234,19 @@ class Call:
             return end + self.script.patience
         return max(end, self._answered_since) + linger
 
-    def record(self, now: float) -> Record:
+    def record(self, now: float) -> CallRecord:
         """All that happened, once the call is over."""
         frames = self._frames * FRAME
         user = np.concatenate(self._sent) if self._sent else EMPTY
         return replace(self.account(now), user=user, assistant=self.speaker.read(0, frames))
 
-    def account(self, now: float, since: float = -1.0) -> Record:
+    def account(self, now: float, since: float = -1.0) -> CallRecord:
         """What has happened after second `since`, without the sound of either side: cheap enough
         to be asked for in the middle of a call."""
         happenings = [one for one in self.happenings if one.now > since]
         played = [piece for piece in self.speaker.pieces if piece.end > since * RATE]
         arrived = [piece for piece in self.speaker.arrived if piece.arrived > since]
-        return Record(
+        return CallRecord(
             cues=tuple(one for one in self._placed if one[1].voiced.start > since),
             answers=collect_answers(happenings, played, arrived),
             happenings=tuple(happenings),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server.call.record import Answer, Record
+from server.call.record import CallRecord, RecordedAnswer
 from server.call.script import Cue
 from server.call.timeline import Placed
 
@@ -18,7 +18,7 @@ _DECIDED_WITHIN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class MeasuredTurn:
     """One cue and what came of it; latencies in seconds, None where they do not apply.
 
     `response`: last voiced sample to first audible sample of the answer (negative: it was
@@ -42,12 +42,12 @@ class Turn:
     decisions: tuple[str, ...] = ()
 
 
-def turns(record: Record) -> tuple[Turn, ...]:
+def turns(record: CallRecord) -> tuple[MeasuredTurn, ...]:
     """One turn for each cue of a call, in the order of the script."""
     return tuple(_turn(cue, placed, record) for cue, placed in record.cues)
 
 
-def interrupted(placed: Placed, answers: tuple[Answer, ...]) -> Answer | None:
+def interrupted(placed: Placed, answers: tuple[RecordedAnswer, ...]) -> RecordedAnswer | None:
     """The answer that was being heard when the cue's voice began."""
     onset = placed.voiced.start
     for answer in reversed(answers):
@@ -56,7 +56,7 @@ def interrupted(placed: Placed, answers: tuple[Answer, ...]) -> Answer | None:
     return None
 
 
-def replies(placed: Placed, record: Record) -> list[Answer]:
+def replies(placed: Placed, record: CallRecord) -> list[RecordedAnswer]:
     """Audible answers that began after this cue's voice did and before the next query's."""
     onset = placed.voiced.start
     later = [
@@ -72,7 +72,7 @@ def replies(placed: Placed, record: Record) -> list[Answer]:
     ]
 
 
-def _turn(cue: Cue, placed: Placed, record: Record) -> Turn:
+def _turn(cue: Cue, placed: Placed, record: CallRecord) -> MeasuredTurn:
     voiced = placed.voiced
     old = interrupted(placed, record.answers)
     found = replies(placed, record)
@@ -82,7 +82,7 @@ def _turn(cue: Cue, placed: Placed, record: Record) -> Turn:
         response = new.audible.start - voiced.end
     stopped = old is not None and old.cut
     stop = old.audible.end - voiced.start if stopped and old and old.audible else None
-    return Turn(
+    return MeasuredTurn(
         label=cue.label,
         name=placed.clip.name,
         first_voiced=voiced.start,
@@ -99,7 +99,7 @@ def _turn(cue: Cue, placed: Placed, record: Record) -> Turn:
     )
 
 
-def _duck(placed: Placed, record: Record) -> float | None:
+def _duck(placed: Placed, record: CallRecord) -> float | None:
     onset = placed.voiced.start
     for state in record.events("antiphon.duck"):
         if onset <= state.now <= placed.voiced.end + _DUCK_WITHIN and state.event.get("ducked"):
@@ -107,7 +107,7 @@ def _duck(placed: Placed, record: Record) -> float | None:
     return None
 
 
-def _decisions(placed: Placed, record: Record) -> tuple[str, ...]:
+def _decisions(placed: Placed, record: CallRecord) -> tuple[str, ...]:
     """Reasons of the segments that overlap this cue, where the server explains itself."""
     voiced = placed.voiced
     return tuple(

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from audio.frame import EMPTY, Samples
-from server.call.conversation import Call
-from server.call.timeline import FRAME, RATE, Clip
+from server.call.conversation import CallMachine
+from server.call.timeline import FRAME, RATE, TimelineClip
 
 
 class Devices:
@@ -26,7 +26,7 @@ class Devices:
         self._next = 0  # first sample of the speaker's line that was not handed out
         self._ready: Samples = EMPTY
 
-    def exchange(self, call: Call, now: float) -> None:
+    def exchange(self, call: CallMachine, now: float) -> None:
         """Put what was heard on the call's time line and take what is to be played."""
         edge = round(now * RATE)
         sound = call.speaker.read(self._next, max(0, edge + 2 * FRAME - self._next))
@@ -37,7 +37,7 @@ class Devices:
         self._next = edge + 2 * FRAME
         if len(heard):
             call.timeline.placed = [one for one in call.timeline.placed if one.end > now - 1.0]
-            call.timeline.place(Clip("microphone", heard, None), now)
+            call.timeline.place(TimelineClip("microphone", heard, None), now)
 
     def callback(self, heard: Any, played: Any, frames: int, *_: object) -> None:
         """sounddevice's callback: `heard` and `played` are [frames, 1] float32."""

@@ -28,7 +28,7 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class RecordedAnswer:
     """One response as the caller got and played it."""
 
     response_id: str
@@ -67,11 +67,11 @@ class Lateness:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Record:
+class CallRecord:
     """A finished call; all times are seconds since its first sample."""
 
     cues: tuple[tuple[Cue, Placed], ...]
-    answers: tuple[Answer, ...]
+    answers: tuple[RecordedAnswer, ...]
     happenings: tuple[Happening, ...]
     seconds: float
     lateness: Lateness
@@ -100,7 +100,7 @@ def errors(happenings: Sequence[Happening]) -> list[str]:
 
 def collect_answers(
     happenings: list[Happening], played: list[Piece], arrived: list[Piece]
-) -> tuple[Answer, ...]:
+) -> tuple[RecordedAnswer, ...]:
     """The answers of a call in the order in which they were created."""
     created = [item for item in happenings if item.type == "response.created"]
     return tuple(_answer(item, happenings, played, arrived) for item in created)
@@ -108,7 +108,7 @@ def collect_answers(
 
 def _answer(
     start: Happening, happenings: list[Happening], played: list[Piece], arrived: list[Piece]
-) -> Answer:
+) -> RecordedAnswer:
     response_id = str(start.event["response"]["id"])
     own = [item for item in happenings if item.event.get("response_id") == response_id]
     ended = [
@@ -120,7 +120,7 @@ def _answer(
     mine = [piece for piece in played if piece.response_id == response_id and len(piece.samples)]
     sent = [piece.samples for piece in arrived if piece.response_id == response_id]
     audible = audible_span(mine)
-    return Answer(
+    return RecordedAnswer(
         response_id=response_id,
         created=start.now,
         item_id=next(

@@ -6,13 +6,13 @@ from typing import Any
 
 from rich.table import Table
 
-from server.call.latency import Turn, turns
-from server.call.record import Record
+from server.call.latency import MeasuredTurn, turns
+from server.call.record import CallRecord
 
 _COLUMNS = ("response", "stop", "duck", "interruption")
 
 
-def summary(record: Record) -> dict[str, Any]:
+def summary(record: CallRecord) -> dict[str, Any]:
     """The call as plain data; latencies in milliseconds, null where one does not apply."""
     return {
         "seconds": round(record.seconds, 3),
@@ -38,7 +38,7 @@ def summary(record: Record) -> dict[str, Any]:
     }
 
 
-def turn_data(turn: Turn) -> dict[str, Any]:
+def turn_data(turn: MeasuredTurn) -> dict[str, Any]:
     """One turn as plain data."""
     return {
         "label": turn.label,
@@ -61,7 +61,7 @@ def milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 1)
 
 
-def table(record: Record) -> Table:
+def table(record: CallRecord) -> Table:
     """One row for each cue."""
     view = Table(title="latencies, in ms", title_justify="left")
     for name in ("clip", "response", "stop", "duck", "interruption", "decision", "answer"):
@@ -74,7 +74,7 @@ def table(record: Record) -> Table:
     return view
 
 
-def warnings(record: Record) -> list[str]:
+def warnings(record: CallRecord) -> list[str]:
     """What makes these figures doubtful."""
     found = []
     if record.lateness.late:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from server.call.timeline import Clip
+from server.call.timeline import TimelineClip
 
 if TYPE_CHECKING:
     from server.call.record import Happening
@@ -17,7 +17,7 @@ class Cue:
     """A clip and its moment: `at` seconds of the call, or `after_answer` seconds after the first
     audible sample of the next answer. With neither it follows the quiet after the cue before."""
 
-    clip: Clip
+    clip: TimelineClip
     at: float | None = None
     after_answer: float | None = None
     label: str = "query"
@@ -41,7 +41,7 @@ class Stall:
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class ClientBehaviour:
     """How the client behaves: does it truncate after a flush, acknowledge what it has played,
     and ask for explanations? `session` is merged into its session.update."""
 
@@ -53,7 +53,7 @@ class Manners:
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class CallScript:
     """All seconds. `typed`: a question with which the call begins, in writing. `length`: hang up
     then; None: when the last answer is finished. `linger`: hang up so long after the last cue (or,
     where it is answered, after the answer's first audible sample), whoever is speaking then.
@@ -70,6 +70,6 @@ class Script:
     limit: float = 180.0
     echo: Echo | None = None
     stall: Stall | None = None
-    manners: Manners = Manners()
+    behaviour: ClientBehaviour = ClientBehaviour()
     enough: Callable[[Sequence[Happening], float], bool] | None = None
     seed: int = 0

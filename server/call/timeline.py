@@ -21,7 +21,7 @@ _ROOM_LEVEL = 10 ** (-72 / 20)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clip:
+class TimelineClip:
     """A recording, [n] at 24 kHz, and where it is voiced (seconds; None: silent throughout).
 
     `breaks`: moments between two words, in seconds, where somebody might stop to think.
@@ -37,7 +37,7 @@ class Clip:
         return len(self.samples) / RATE
 
     @classmethod
-    def of(cls, name: str, samples: Samples, rate: int = RATE) -> Clip:
+    def of(cls, name: str, samples: Samples, rate: int = RATE) -> TimelineClip:
         """A clip of samples [n] at any rate; its voiced bounds are found by energy."""
         return cls(name, resample(samples, rate, RATE), bounds(samples, rate))
 
@@ -46,7 +46,7 @@ class Clip:
 class Placed:
     """A clip on the time line; `at` is the sample where it begins."""
 
-    clip: Clip
+    clip: TimelineClip
     at: int
 
     @property
@@ -72,7 +72,7 @@ class Timeline:
         self._room: Samples = (noise * _ROOM_LEVEL).astype(np.float32)
         self.placed: list[Placed] = []
 
-    def place(self, clip: Clip, at: float) -> Placed:
+    def place(self, clip: TimelineClip, at: float) -> Placed:
         """Put a clip down at `at` seconds."""
         placed = Placed(clip, round(at * RATE))
         self.placed.append(placed)
@@ -95,7 +95,7 @@ def add(target: Samples, target_start: int, source: Samples, source_start: int) 
         target[first - target_start : last - target_start] += piece
 
 
-def load_clip(path: Path) -> Clip:
+def load_clip(path: Path) -> TimelineClip:
     """Any file that libsndfile reads, at any rate, mixed down to one channel.
 
     Raises OSError if there is no such file, ValueError if it holds no sound.
@@ -108,4 +108,4 @@ def load_clip(path: Path) -> Clip:
         raise ValueError(f"{path}: {error.error_string}") from error
     if not len(samples):
         raise ValueError(f"{path}: no samples")
-    return Clip.of(path.name, samples.mean(axis=1).astype(np.float32), rate)
+    return TimelineClip.of(path.name, samples.mean(axis=1).astype(np.float32), rate)

@@ -1,1 +1,1 @@
-"""The evaluation room: recordings with known content against the model and the whole system."""
+"""Recordings with known content against the model and the whole system."""

@@ -1,4 +1,4 @@
-"""The evaluation room: the command line `antiphon eval`."""
+"""The command line `antiphon eval`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.table import Table
 from models.base import InstanceFailed
 from server.app import load_engine
 from server.config import ConfigurationError, ServerSettings, load_settings
-from server.evaluation.manifest import Recording, read_manifest
+from server.evaluation.manifest import LabelledRecording, read_manifest
 from server.evaluation.model import hear_all
 from server.evaluation.plot import plot
 from server.evaluation.scores import LABELS, figures, unreached
@@ -53,7 +53,9 @@ def command(
     Console().print(table(report))
 
 
-def chosen(recordings: list[Recording], split: str, limit: int | None = None) -> list[Recording]:
+def chosen(
+    recordings: list[LabelledRecording], split: str, limit: int | None = None
+) -> list[LabelledRecording]:
     """Those of the split that have a label with a rule, at most `limit` of each label.
 
     Raises ValueError if none is left.
@@ -72,7 +74,7 @@ def chosen(recordings: list[Recording], split: str, limit: int | None = None) ->
 
 
 async def evaluate(
-    settings: ServerSettings, recordings: list[Recording], console: Console, sessions: int
+    settings: ServerSettings, recordings: list[LabelledRecording], console: Console, sessions: int
 ) -> dict[str, Any]:
     """Load the models, hear all recordings, call with all of them; `sessions` 0: no calls."""
     engine = await asyncio.to_thread(load_engine, settings)
@@ -92,7 +94,7 @@ async def evaluate(
 async def _call(
     settings: ServerSettings,
     engine: Engine,
-    recordings: list[Recording],
+    recordings: list[LabelledRecording],
     progress: Progress,
     sessions: int,
 ) -> Outcome | None:

@@ -1,4 +1,4 @@
-"""The evaluation room: a manifest of recordings, one line each, paths relative to it."""
+"""A manifest of recordings, one line each, paths relative to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from audio.resample import resample
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class LabelledRecording:
     """One line: `name` is the path as written, `tag` the transcript, slots, or kind of noise."""
 
     path: Path
@@ -24,7 +24,7 @@ class Recording:
     seconds: float
 
 
-def read_manifest(path: Path) -> list[Recording]:
+def read_manifest(path: Path) -> list[LabelledRecording]:
     """The lines of a manifest: tab-separated, with a head line; path, split and label are needed.
 
     Raises OSError, and ValueError naming the line that cannot be read.
@@ -44,8 +44,8 @@ def read_manifest(path: Path) -> list[Recording]:
     return found
 
 
-def _recording(folder: Path, fields: dict[str, str]) -> Recording:
-    return Recording(
+def _recording(folder: Path, fields: dict[str, str]) -> LabelledRecording:
+    return LabelledRecording(
         folder / fields["path"],
         fields["path"],
         fields["split"],
@@ -56,7 +56,7 @@ def _recording(folder: Path, fields: dict[str, str]) -> Recording:
     )
 
 
-def read_sound(recording: Recording, rate: int) -> Samples:
+def read_sound(recording: LabelledRecording, rate: int) -> Samples:
     """The recording's samples [n], mono, at this rate. Raises OSError, ValueError."""
     if not recording.path.is_file():
         raise FileNotFoundError(f"{recording.path}: no such file")

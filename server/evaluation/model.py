@@ -1,4 +1,4 @@
-"""The evaluation room: the model alone, on whole clips, without voice activity detection."""
+"""The model alone, on whole clips, without voice activity detection."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from models.base import (
     Stream,
 )
 from server.call.voiced import bounds
-from server.evaluation.manifest import Recording, read_sound
-from server.evaluation.scores import DIGIT, QUERY, Heard
+from server.evaluation.manifest import LabelledRecording, read_sound
+from server.evaluation.scores import DIGIT, QUERY, EvaluatedClip
 
 _LONGEST = 15 * HEAR_RATE  # samples of one segment; a longer clip is heard in parts
 _ROOM = 0.3  # seconds before and after the voice, as the server's segments have
@@ -26,8 +26,8 @@ _OPTIONS = AnswerOptions(speak=False, max_tokens=64)
 
 
 async def hear_all(
-    instance: Instance, recordings: Sequence[Recording], done: Callable[[], None]
-) -> list[Heard]:
+    instance: Instance, recordings: Sequence[LabelledRecording], done: Callable[[], None]
+) -> list[EvaluatedClip]:
     """Each recording on a fresh stream. Raises InstanceFailed, OSError, ValueError."""
     heard = []
     for recording in recordings:
@@ -36,7 +36,7 @@ async def hear_all(
     return heard
 
 
-async def hear_one(instance: Instance, recording: Recording) -> Heard:
+async def hear_one(instance: Instance, recording: LabelledRecording) -> EvaluatedClip:
     """A clip counts as acted on if any verdict in the whole of it passes the query threshold.
 
     What it answers to orders and digits is asked on the clip cut to its voice, as a segment is.
@@ -50,7 +50,7 @@ async def hear_one(instance: Instance, recording: Recording) -> Heard:
         async with _fresh(instance) as stream:
             await _acts(stream, trimmed(samples))
             answer = await _answer(stream)
-    return Heard(recording, has_acted, answer)
+    return EvaluatedClip(recording, has_acted, answer)
 
 
 def trimmed(samples: Samples) -> Samples:

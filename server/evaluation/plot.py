@@ -1,4 +1,4 @@
-"""The evaluation room: the figures as a picture (needs matplotlib)."""
+"""The figures as a picture (needs matplotlib)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evaluation room: from what was heard of each recording to the figures. Pure.
+"""From what was heard of each recording to the figures. Pure.
 
 The rules for slots are the skill's own: an order counts if every slot is right and none is extra.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from models.training.scoring import SlotScore, digit_of
 from models.training.skills.coffee import parse_label, slots_of
-from server.evaluation.manifest import Recording
+from server.evaluation.manifest import LabelledRecording
 
 QUERY = frozenset({"query"})
 NOISE = frozenset({"noise", "music", "babble"})
@@ -23,18 +23,18 @@ LABELS = QUERY | NOISE | TALK | DIGIT | ECHO
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class EvaluatedClip:
     """What came of one recording. `acted`: some verdict in it would have been answered (or was);
     `answer`: the text that followed."""
 
-    recording: Recording
+    recording: LabelledRecording
     acted: bool
     answer: str = ""
 
 
-def commands(heard: Iterable[Heard], suffix: str = "") -> dict[str, Any]:
+def commands(heard: Iterable[EvaluatedClip], suffix: str = "") -> dict[str, Any]:
     """Orders: whole ones that are exactly right, and the F1 over their slots."""
-    whole: list[tuple[Heard, bool]] = []
+    whole: list[tuple[EvaluatedClip, bool]] = []
     score = SlotScore()
     for one in heard:
         wanted, given = parse_label(one.recording.tag), slots_of(one.answer)
@@ -51,13 +51,13 @@ def commands(heard: Iterable[Heard], suffix: str = "") -> dict[str, Any]:
     }
 
 
-def digits(heard: Iterable[Heard], suffix: str = "") -> dict[str, Any]:
+def digits(heard: Iterable[EvaluatedClip], suffix: str = "") -> dict[str, Any]:
     """Spoken digits: the answer names that number and no other one."""
     judged = [(one, digit_of(one.answer) == int(one.recording.tag)) for one in heard]
     return share(f"digit_accuracy{suffix}", judged)
 
 
-def acted(name: str, heard: Iterable[Heard], *, should: bool) -> dict[str, Any]:
+def acted(name: str, heard: Iterable[EvaluatedClip], *, should: bool) -> dict[str, Any]:
     """The share of recordings that were acted on; a miss is one where that was wrong."""
     kept = list(heard)
     return {
@@ -67,7 +67,7 @@ def acted(name: str, heard: Iterable[Heard], *, should: bool) -> dict[str, Any]:
     }
 
 
-def share(name: str, judged: Sequence[tuple[Heard, bool]]) -> dict[str, Any]:
+def share(name: str, judged: Sequence[tuple[EvaluatedClip, bool]]) -> dict[str, Any]:
     """The share that is right, of how many, and the names of the others with what was answered."""
     return {
         name: sum(right for _, right in judged) / len(judged) if judged else None,
@@ -80,7 +80,7 @@ def share(name: str, judged: Sequence[tuple[Heard, bool]]) -> dict[str, Any]:
     }
 
 
-def unreached(failed: Sequence[tuple[Recording, str]], called: int) -> dict[str, Any]:
+def unreached(failed: Sequence[tuple[LabelledRecording, str]], called: int) -> dict[str, Any]:
     """The share of calls that came to nothing, and why; they are in none of the other figures."""
     return {
         "calls_failed": len(failed) / called if called else None,
@@ -89,7 +89,9 @@ def unreached(failed: Sequence[tuple[Recording, str]], called: int) -> dict[str,
     }
 
 
-def figures(model: Sequence[Heard], system: Sequence[Heard] | None) -> dict[str, Any]:
+def figures(
+    model: Sequence[EvaluatedClip], system: Sequence[EvaluatedClip] | None
+) -> dict[str, Any]:
     """All figures. Those without a suffix and those in `_model` are the model's own: queries taken
     or not on the whole clip, answers on its voiced part. `_system` went the full path, with voice
     activity detection and turn-taking."""
@@ -110,9 +112,9 @@ def figures(model: Sequence[Heard], system: Sequence[Heard] | None) -> dict[str,
     return found
 
 
-def _quoted(one: Heard) -> str:
+def _quoted(one: EvaluatedClip) -> str:
     return repr(one.answer[:_LONGEST_QUOTE])
 
 
-def _of(heard: Iterable[Heard], labels: frozenset[str]) -> list[Heard]:
+def _of(heard: Iterable[EvaluatedClip], labels: frozenset[str]) -> list[EvaluatedClip]:
     return [one for one in heard if one.recording.label in labels]

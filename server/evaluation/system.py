@@ -1,4 +1,4 @@
-"""The evaluation room: the full path, a server of our own in this process and calls to it."""
+"""The full path, a server of our own in this process and calls to it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from server.app import create_app
 from server.call.caller import call
 from server.call.conversation import CallFailed, ServerBusy
-from server.call.record import Happening, Record
-from server.call.script import Cue, Manners, Script
-from server.call.timeline import RATE, Clip
+from server.call.record import CallRecord, Happening
+from server.call.script import CallScript, ClientBehaviour, Cue
+from server.call.timeline import RATE, TimelineClip
 from server.config import ServerSettings
-from server.evaluation.manifest import Recording, read_sound
-from server.evaluation.scores import DIGIT, QUERY, Heard
+from server.evaluation.manifest import LabelledRecording, read_sound
+from server.evaluation.scores import DIGIT, QUERY, EvaluatedClip
 from server.serve import new_server
 from server.service import Engine
 
@@ -32,8 +32,8 @@ _SHORTEST_PAUSE = 0.1  # seconds
 class Outcome:
     """What came of the calls. `failed`: those that never got through or broke, and why."""
 
-    heard: list[Heard] = field(default_factory=list)
-    failed: list[tuple[Recording, str]] = field(default_factory=list)
+    heard: list[EvaluatedClip] = field(default_factory=list)
+    failed: list[tuple[LabelledRecording, str]] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -54,7 +54,7 @@ async def serving(settings: ServerSettings, engine: Engine) -> AsyncIterator[str
 
 
 async def call_all(
-    url: str, recordings: Sequence[Recording], done: Callable[[], None], *, sessions: int
+    url: str, recordings: Sequence[LabelledRecording], done: Callable[[], None], *, sessions: int
 ) -> Outcome:
     """One call for each recording, so many at a time, at playing speed."""
     waiting = iter(recordings)
@@ -74,22 +74,22 @@ async def call_all(
     return outcome
 
 
-async def call_one(url: str, recording: Recording) -> Heard:
+async def call_one(url: str, recording: LabelledRecording) -> EvaluatedClip:
     """Play one recording; it was acted on if an answer was begun. Raises CallFailed, also where
     the server was too busy for all of GIVE_UP seconds."""
-    clip = Clip.of(recording.name, read_sound(recording, RATE))
+    clip = TimelineClip.of(recording.name, read_sound(recording, RATE))
     cue = Cue(clip, at=_LEAD_IN, label=recording.label)
-    script = Script(
+    script = CallScript(
         (cue,),
         patience=_PATIENCE,
         settle=0.3,
-        manners=Manners(explains=True),
+        behaviour=ClientBehaviour(explains=True),
         enough=settles(recording, _LEAD_IN + clip.seconds),
     )
     return judge(recording, await _patiently(url, script))
 
 
-async def _patiently(url: str, script: Script) -> Record:
+async def _patiently(url: str, script: CallScript) -> CallRecord:
     """Make a call; a busy server is asked again when it says so, until patience ends."""
     until = time.monotonic() + GIVE_UP
     while True:
@@ -102,7 +102,9 @@ async def _patiently(url: str, script: Script) -> Record:
             await asyncio.sleep(pause)
 
 
-def settles(recording: Recording, end: float) -> Callable[[Sequence[Happening], float], bool]:
+def settles(
+    recording: LabelledRecording, end: float
+) -> Callable[[Sequence[Happening], float], bool]:
     """Whether all is known of a recording that ends at this second of the call: its answer has
     begun, where only that is asked, or neither side has anything to say any more."""
     is_read = recording.label in QUERY | DIGIT  # the answer's words count
@@ -120,7 +122,9 @@ def _is_quiet(happenings: Sequence[Happening]) -> bool:
     return not states or (states[-1]["user"], states[-1]["assistant"]) == ("silent", "listening")
 
 
-def judge(recording: Recording, record: Record) -> Heard:
+def judge(recording: LabelledRecording, record: CallRecord) -> EvaluatedClip:
     """What a finished call says about its recording."""
     answers = record.answers
-    return Heard(recording, bool(answers), " ".join(answer.transcript for answer in answers))
+    return EvaluatedClip(
+        recording, bool(answers), " ".join(answer.transcript for answer in answers)
+    )

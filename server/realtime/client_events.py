@@ -1,4 +1,4 @@
-"""server.realtime: the client's events, as far as their outer form goes."""
+"""The client's events, as far as their outer form goes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""server.realtime: what a client sends becomes events of the core, or a refusal (pure)."""
+"""What a client sends becomes events of the core, or a refusal (pure)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from server.realtime import client_events as wire
 from server.realtime.formats import SoundReader, decode_base64
 from server.realtime.images import KEPT_IMAGES
 from server.realtime.items import ReadItem, Reference, read_input, read_item
-from server.realtime.ledger import Ledger
 from server.realtime.refusal import MISSING, Refusal, from_validation, path
 from server.realtime.requests import response_request
 from server.realtime.session_config import SessionConfig
+from server.realtime.wire_ids import WireIds
 
 MAX_APPEND = 15 * 2**20  # bytes of one append, as the protocol has it
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AudioReceived:
     """The user's sound, [n] at 16 kHz."""
 
     samples: Samples
@@ -39,7 +39,7 @@ class Configured:
     settings: Settings
 
 
-Step: TypeAlias = Heard | Configured | happened.Event
+Step: TypeAlias = AudioReceived | Configured | happened.Event
 
 
 class Decoder:
@@ -48,7 +48,7 @@ class Decoder:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: WireIds,
         session: SessionConfig,
         lead: float,
         aliases: Collection[str] = (),
@@ -72,7 +72,7 @@ class Decoder:
     def _steps(self, event: wire.ClientEvent) -> Iterator[Step]:
         match event:
             case wire.Append(audio=audio):
-                yield Heard(self._sound(audio))
+                yield AudioReceived(self._sound(audio))
             case wire.SessionUpdate(session=patch):
                 yield self._configured(patch)
             case wire.Commit(event_id=name):

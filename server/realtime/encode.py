@@ -1,4 +1,4 @@
-"""server.realtime: notices of the core become wire events, in the protocol's order (pure)."""
+"""Notices of the core become wire events, in the protocol's order (pure)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from duplex.orchestrator import Outgoing
 from duplex.outlet import AnswerSound
 from models.base import HEAR_RATE, SPEAK_RATE, AssistantText, FunctionCall, Samples, Verdict
 from server.realtime.formats import encode_whole
-from server.realtime.ledger import Ledger
 from server.realtime.refusal import Refusal
 from server.realtime.responses import ResponseWire, WireEvent
 from server.realtime.session_config import SessionConfig
+from server.realtime.wire_ids import WireIds
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Encoder:
     of an answer. The owner sets `session` whenever the configuration has changed."""
 
     def __init__(
-        self, ledger: Ledger, session: SessionConfig, recording_of: RecordingOf, expires_at: int
+        self, ledger: WireIds, session: SessionConfig, recording_of: RecordingOf, expires_at: int
     ) -> None:
         self.session = session
         self._ledger = ledger

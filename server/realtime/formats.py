@@ -1,4 +1,4 @@
-"""server.realtime: the wire's audio formats against float samples, both ways, streaming."""
+"""The wire's audio formats against float samples, both ways, streaming."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""server.realtime: an input_image's data URL, checked and decoded to pixels."""
+"""An input_image's data URL, checked and decoded to pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""server.realtime: a conversation item as the client writes it: what models read, what is shown."""
+"""A conversation item as the client writes it: what models read, what is shown."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class Content(_Lenient):
     detail: Literal["auto", "low", "high"] | None = None
 
 
-class Message(_Lenient):
+class MessageItem(_Lenient):
     type: Literal["message"]
     id: ItemId | None = None
     role: Literal["system", "user", "assistant"]
     content: list[Content] = Field(max_length=64)
 
 
-class Call(_Lenient):
+class FunctionCallItem(_Lenient):
     type: Literal["function_call"]
     id: ItemId | None = None
     call_id: str | None = Field(default=None, max_length=128)
@@ -59,7 +59,7 @@ class Call(_Lenient):
     arguments: Text
 
 
-class CallOutput(_Lenient):
+class FunctionOutputItem(_Lenient):
     type: Literal["function_call_output"]
     id: ItemId | None = None
     call_id: str = Field(max_length=128)
@@ -71,7 +71,7 @@ class Reference(_Lenient):
     id: ItemId
 
 
-NewItem: TypeAlias = Message | Call | CallOutput
+NewItem: TypeAlias = MessageItem | FunctionCallItem | FunctionOutputItem
 _ITEM: TypeAdapter[NewItem] = TypeAdapter(Annotated[NewItem, Field(discriminator="type")])
 _INPUT: TypeAdapter[NewItem | Reference] = TypeAdapter(
     Annotated[NewItem | Reference, Field(discriminator="type")]
@@ -115,21 +115,21 @@ def _as_message(value: Any) -> Any:
 
 
 def _taken_apart(item: NewItem, form: AudioFormat, param: str) -> ReadItem:
-    if isinstance(item, Message):
+    if isinstance(item, MessageItem):
         parts = tuple(_message_parts(item, form, path(param, "content")))
         return ReadItem(item.id, item.role, parts, _message_wire(item))
-    if isinstance(item, Call):
+    if isinstance(item, FunctionCallItem):
         call = FunctionCall(item.name, item.arguments, item.call_id or "")
         return ReadItem(item.id, "assistant", (call,), _completed(item))
     output = FunctionOutput(item.call_id, item.output)
     return ReadItem(item.id, "tool", (output,), _completed(item))
 
 
-def _completed(item: Call | CallOutput) -> dict[str, Any]:
+def _completed(item: FunctionCallItem | FunctionOutputItem) -> dict[str, Any]:
     return item.model_dump(exclude={"id"}, exclude_none=True) | {"status": "completed"}
 
 
-def _message_parts(message: Message, form: AudioFormat, param: str) -> Iterator[Item]:
+def _message_parts(message: MessageItem, form: AudioFormat, param: str) -> Iterator[Item]:
     for index, content in enumerate(message.content):
         where = path(param, index)
         kind = _kind(content, message.role, where)
@@ -185,7 +185,7 @@ def _words(content: Content, role: str, param: str) -> Item:
     return UserText(text) if role == "user" else AssistantText(text)
 
 
-def _message_wire(message: Message) -> dict[str, Any]:
+def _message_wire(message: MessageItem) -> dict[str, Any]:
     return {
         "type": "message",
         "role": message.role,

@@ -1,4 +1,4 @@
-"""server.realtime: a client event that cannot be done, with the protocol's own words for why."""
+"""A client event that cannot be done, with the protocol's own words for why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""server.realtime: one response.create against its session: what that answer is to be."""
+"""One response.create against its session: what that answer is to be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""server.realtime: one answer as the protocol's sequence of events.
+"""One answer as the protocol's sequence of events.
 
 Whatever comes in whatever order, the sequence holds: created, then for each item added, its parts,
 deltas, every done, and response.done last and once. An item is announced with its first content.

@@ -1,4 +1,4 @@
-"""server.realtime: one session's effective configuration: sparse changes in, full echo out."""
+"""One session's effective configuration: sparse changes in, full echo out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""server.realtime: the parts of a session object, as the client may write them."""
+"""The parts of a session object, as the client may write them."""
 
 from __future__ import annotations
 

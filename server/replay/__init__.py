@@ -1,1 +1,1 @@
-"""The replay room: a recorded session goes through the core again and explains itself."""
+"""A recorded session goes through the core again and explains itself."""

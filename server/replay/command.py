@@ -1,4 +1,4 @@
-"""The replay room: the command line `antiphon replay`."""
+"""The command line `antiphon replay`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from duplex.trace import read_trace
 from server.replay.picture import draw
 from server.replay.rerun import rerun
 from server.replay.story import swap_seconds, tell
-from server.replay.terminal import Lanes, lines, summary
+from server.replay.terminal import TimelineRows, lines, summary
 
 DIFFERENT = 3
 
@@ -35,7 +35,7 @@ def command(
     except (OSError, ValueError, ModuleNotFoundError) as error:
         errors.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from error
-    console.print(Lanes(story))
+    console.print(TimelineRows(story))
     console.print(lines(story))
     for text in summary(story, swap_seconds(records), differences):
         console.print(text)

@@ -1,4 +1,4 @@
-"""The replay room: the time line as a picture (needs matplotlib)."""
+"""The time line as a picture (needs matplotlib)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The replay room: the same events through the core of today: does it decide the same?"""
+"""The same events through the core of today: does it decide the same?"""
 
 from __future__ import annotations
 

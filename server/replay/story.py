@@ -1,4 +1,4 @@
-"""The replay room: a trace as a story, what was heard and why the session did what it did."""
+"""A trace as a story, what was heard and why the session did what it did."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LONGEST_QUOTE = 80  # letters
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StoryLine:
     """One thing that happened, for people. `side`: user, monitor, assistant or client."""
 
     now: float
@@ -51,7 +51,7 @@ class Stretch:
 class Story:
     """A whole session. `voice`: (session time, probability, echo) of each window."""
 
-    lines: list[Line] = field(default_factory=list)
+    lines: list[StoryLine] = field(default_factory=list)
     voice: list[tuple[float, float, bool]] = field(default_factory=list)
     verdicts: list[tuple[float, Verdict]] = field(default_factory=list)
     decisions: list[tuple[float, do.Decide]] = field(default_factory=list)
@@ -126,11 +126,13 @@ def _note_duck(story: Story, ducked: set[int], sent: do.SendAudio, now: float) -
     if sent.ducked and number not in ducked:
         ducked.add(number)
         story.lines.append(
-            Line(now, "assistant", f"answer {number} ducks {at}", "a voice over it, undecided yet")
+            StoryLine(
+                now, "assistant", f"answer {number} ducks {at}", "a voice over it, undecided yet"
+            )
         )
     elif not sent.ducked and number in ducked:
         ducked.discard(number)
-        story.lines.append(Line(now, "assistant", f"answer {number} is back {at}"))
+        story.lines.append(StoryLine(now, "assistant", f"answer {number} is back {at}"))
 
 
 def scores(verdict: Verdict | None) -> str:
@@ -147,60 +149,62 @@ def scores(verdict: Verdict | None) -> str:
     return f"{shown} “{verdict.words}”" if verdict.words else shown
 
 
-def _decided(decision: do.Decide, now: float) -> Line:
+def _decided(decision: do.Decide, now: float) -> StoryLine:
     span = f"{decision.start:.2f}-{decision.end:.2f} s of the user's sound"
     why = f"{WHY[decision.reason]} ({scores(decision.verdict)})"
-    return Line(
+    return StoryLine(
         now, "monitor", f"segment {decision.segment} is {decision.reason.value}: {span}", why
     )
 
 
-def _ended(end: do.ResponseEnded, now: float) -> Line:
+def _ended(end: do.ResponseEnded, now: float) -> StoryLine:
     heard = f"{end.heard_ms / 1000:.2f} s heard"
     words = end.heard if len(end.heard) <= _LONGEST_QUOTE else f"{end.heard[:_LONGEST_QUOTE]}…"
     said = f" “{words}”" if words else ""
     text = f"answer {end.response_id} {end.status.value}, {heard}{said}"
-    return Line(now, "assistant", text, end.reason or "")
+    return StoryLine(now, "assistant", text, end.reason or "")
 
 
-def _started(start: do.StartAnswer, now: float) -> Line:
+def _started(start: do.StartAnswer, now: float) -> StoryLine:
     text = f"answer {start.response_id} is begun"
     why = "held back: the pause is not confirmed yet" if start.speculative else ""
-    return Line(now, "assistant", text, why)
+    return StoryLine(now, "assistant", text, why)
 
 
-def _cancelled(cancel: do.CancelAnswer, now: float) -> Line:
+def _cancelled(cancel: do.CancelAnswer, now: float) -> StoryLine:
     why = "the user went on: it never was" if cancel.rewind else ""
-    return Line(now, "assistant", f"answer {cancel.response_id} is no longer made", why)
+    return StoryLine(now, "assistant", f"answer {cancel.response_id} is no longer made", why)
 
 
-_WRITERS: dict[type, Callable[[Any, float], Line]] = {
-    do.BeginHearing: lambda a, now: Line(now, "user", f"a voice: segment {a.segment} opens"),
-    do.FlushHearing: lambda a, now: Line(
+_WRITERS: dict[type, Callable[[Any, float], StoryLine]] = {
+    do.BeginHearing: lambda a, now: StoryLine(now, "user", f"a voice: segment {a.segment} opens"),
+    do.FlushHearing: lambda a, now: StoryLine(
         now, "user", f"a pause in segment {a.segment} at {a.until:.2f} s"
     ),
     do.StartAnswer: _started,
-    do.ConfirmAnswer: lambda a, now: Line(
+    do.ConfirmAnswer: lambda a, now: StoryLine(
         now, "assistant", f"answer {a.response_id} may sound", "the pause is confirmed"
     ),
     do.CancelAnswer: _cancelled,
-    do.MarkIll: lambda a, now: Line(
+    do.MarkIll: lambda a, now: StoryLine(
         now, "monitor", "the monitor is ill", f"no verdict on segment {a.segment} in time"
     ),
-    do.ShowSwap: lambda a, now: Line(
+    do.ShowSwap: lambda a, now: StoryLine(
         now, "monitor", "generator and monitor change places", f"for answer {a.response_id}"
     ),
     do.Decide: _decided,
     do.ResponseEnded: _ended,
-    do.Refuse: lambda a, now: Line(now, "client", f"a request is refused: {a.message}", a.code),
-    happened.HearingFailed: lambda e, now: Line(now, "monitor", "hearing failed", e.reason),
-    happened.AnswerFailed: lambda e, now: Line(
+    do.Refuse: lambda a, now: StoryLine(
+        now, "client", f"a request is refused: {a.message}", a.code
+    ),
+    happened.HearingFailed: lambda e, now: StoryLine(now, "monitor", "hearing failed", e.reason),
+    happened.AnswerFailed: lambda e, now: StoryLine(
         now, "assistant", f"answer {e.response_id} failed", e.reason
     ),
-    happened.CancelRequested: lambda e, now: Line(now, "client", "asks to cancel the answer"),
-    happened.CommitRequested: lambda e, now: Line(now, "client", "commits the buffer"),
-    happened.ItemTruncateRequested: lambda e, now: Line(
+    happened.CancelRequested: lambda e, now: StoryLine(now, "client", "asks to cancel the answer"),
+    happened.CommitRequested: lambda e, now: StoryLine(now, "client", "commits the buffer"),
+    happened.ItemTruncateRequested: lambda e, now: StoryLine(
         now, "client", f"truncates {e.item_id} at {e.audio_end_ms} ms"
     ),
-    happened.ResponseRequested: lambda e, now: Line(now, "client", "asks for an answer"),
+    happened.ResponseRequested: lambda e, now: StoryLine(now, "client", "asks for an answer"),
 }

@@ -1,4 +1,4 @@
-"""The replay room: the time line in a terminal."""
+"""The time line in a terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MARKS = {"silent": "·", "listening": "·", "paused": "▂", "preparing": "▁"
 _LEAST_STEP = 0.05  # seconds of one column
 
 
-class Lanes:
+class TimelineRows:
     """Both voices as two lanes of columns, as many rows as the terminal needs."""
 
     def __init__(self, story: Story) -> None:

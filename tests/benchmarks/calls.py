@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from audio.frame import Samples
-from server.call.record import Answer, Happening, Lateness, Record
+from server.call.record import CallRecord, Happening, Lateness, RecordedAnswer
 from server.call.script import Cue
 from server.call.speaker import Piece
-from server.call.timeline import RATE, Clip, Placed
+from server.call.timeline import RATE, Placed, TimelineClip
 from server.call.voiced import Span
 
 
@@ -19,12 +19,14 @@ def beep(seconds: float) -> Samples:
     return (0.3 * np.sin(2 * np.pi * 200 * steps)).astype(np.float32)
 
 
-def answer(name: str, start: float, end: float, *, cut: bool = False, words: int = 0) -> Answer:
+def answer(
+    name: str, start: float, end: float, *, cut: bool = False, words: int = 0
+) -> RecordedAnswer:
     """An answer that was audible from `start` to `end`; a cut one had a second more to say."""
     sound = beep(end - start)
     piece = Piece(name, f"item_{name}", round(start * RATE), 0, sound, start)
     received = np.concatenate((sound, beep(1.0))) if cut else sound
-    return Answer(
+    return RecordedAnswer(
         response_id=name,
         created=start - 0.01,
         item_id=f"item_{name}",
@@ -40,18 +42,18 @@ def answer(name: str, start: float, end: float, *, cut: bool = False, words: int
 
 def cue(label: str, start: float, end: float, *, expects: bool = True) -> tuple[Cue, Placed]:
     """A clip whose voice sounds from `start` to `end`."""
-    clip = Clip(label, beep(end - start), Span(0.0, end - start))
+    clip = TimelineClip(label, beep(end - start), Span(0.0, end - start))
     return Cue(clip, label=label, expects_answer=expects), Placed(clip, round(start * RATE))
 
 
 def record(
     cues: list[tuple[Cue, Placed]],
-    answers: list[Answer],
+    answers: list[RecordedAnswer],
     *,
     events: list[tuple[float, dict[str, Any]]] | None = None,
     seconds: float = 10.0,
-) -> Record:
-    return Record(
+) -> CallRecord:
+    return CallRecord(
         cues=tuple(cues),
         answers=tuple(answers),
         happenings=tuple(Happening(at, event) for at, event in events or []),

@@ -10,14 +10,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.driver import Line
+from benchmarks.driver import CallerLine
 from benchmarks.gate import SCENES
 from benchmarks.material import Material
 from benchmarks.results import table
-from benchmarks.scene import Scene, build, read_scenes
-from benchmarks.store import merge, read_trials
-from benchmarks.tally import measure, settle
-from models.engines.script import NOISE, QUERY, Script, ScriptedAnswer
+from benchmarks.results_io import merge, read_trials
+from benchmarks.scene import BenchmarkScene, build, read_scenes
+from benchmarks.scene_runner import measure, settle
+from models.engines.script import NOISE, QUERY, EngineScript, ScriptedAnswer
 from models.engines.scripted import ScriptedInstance
 from models.vad import SileroDetector, SileroModel
 from server.config import ServerSettings
@@ -28,25 +28,27 @@ ANSWER = ScriptedAnswer(text=" ".join(f"word{number}" for number in range(20)))
 
 
 def engine(verdict: Any) -> Engine:
-    script = Script(verdict=verdict, answers=(ANSWER,))
+    script = EngineScript(verdict=verdict, answers=(ANSWER,))
     silero = SileroModel()
     pair = (ScriptedInstance(script, name="a"), ScriptedInstance(script, name="b"))
     return Engine((pair,), lambda: SileroDetector(silero))
 
 
-def scene(name: str, **changes: Any) -> Scene:
+def scene(name: str, **changes: Any) -> BenchmarkScene:
     found = next(scene for scene in read_scenes(SCENES) if scene.name == name)
     return dataclasses.replace(found, **changes)
 
 
 async def played(
-    chosen: Scene, verdict: Any, count: int = 1, traces: Path | None = None
+    chosen: BenchmarkScene, verdict: Any, count: int = 1, traces: Path | None = None
 ) -> dict[str, Any]:
     trials = build(chosen, Material(None, "dev"), limit=count)
     settings = ServerSettings(trace_directory=traces)
     async with serving(settings, engine(verdict)) as url:
         with Progress(console=Console(quiet=True)) as progress:
-            return await measure(Line(url), trials, progress, title=chosen.name, sessions=count)
+            return await measure(
+                CallerLine(url), trials, progress, title=chosen.name, sessions=count
+            )
 
 
 async def test_an_interruption_is_played_scored_and_written(tmp_path: Path) -> None:
@@ -85,10 +87,10 @@ async def test_a_cough_leaves_every_sample_as_it_was() -> None:
 
 async def test_the_history_holds_what_was_heard_whatever_the_client_says() -> None:
     cuts = scene("heard-history")
-    manners = set(cuts.manners)
+    behaviour = set(cuts.behaviour)
     result = await played(cuts, lambda _: QUERY, count=3)
     assert result["trials"] == 3
     assert result["figures"]["was_cut"]["hits"] == 3
-    assert set(result["groups"]) == manners
+    assert set(result["groups"]) == behaviour
     for outcome in result["outcomes"]:
         assert outcome["within_one_word"] is True, outcome

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.outcomes import Outcome, ducked_seconds, reasons, score, words_of
 from benchmarks.scene import Trial
-from server.call.record import Record
-from server.call.script import Script, Stall
+from server.call.record import CallRecord
+from server.call.script import CallScript, Stall
 from server.call.voiced import Span
 from tests.benchmarks.calls import answer, cue, record
 
@@ -20,9 +20,9 @@ DUCK = [(4.1, True), (4.4, False)]
 
 
 def judged(
-    rule: str, call: Record, pause: Span | None = None, script: Script | None = None
+    rule: str, call: CallRecord, pause: Span | None = None, script: CallScript | None = None
 ) -> Outcome:
-    return score(Trial("test", 0, script or Script(), rule, pause), call)
+    return score(Trial("test", 0, script or CallScript(), rule, pause), call)
 
 
 def ducks(*changes: tuple[float, bool]) -> list[tuple[float, dict[str, Any]]]:
@@ -156,7 +156,7 @@ def test_listening(answers: list[Any], takeover: bool, backchannels: int) -> Non
 
 
 def test_a_stall_counts_from_the_moment_the_line_lives_again() -> None:
-    script = Script(stall=Stall(1.5, 2.0))
+    script = CallScript(stall=Stall(1.5, 2.0))
     decided = {"type": "antiphon.decision", "audio_start_ms": 980, "audio_end_ms": 2050}
     call = record([QUERY], [answer("a", 3.9, 5.0)], events=[(5.0, decided)])
     outcome = judged("stall", call, script=script)

@@ -23,16 +23,18 @@ from benchmarks.material import (
 )
 from benchmarks.outcomes import _RULES
 from benchmarks.scene import build, read_scene, read_scenes, sentences
-from server.call.timeline import RATE, Clip
+from server.call.timeline import RATE, TimelineClip
 from tests.benchmarks.calls import beep
 
 _JUDGED_AFTERWARDS = {"history", "resume"}
 
 
-def gapped() -> Clip:
+def gapped() -> TimelineClip:
     """Two sounds of 0.5 s with 0.2 s of faint room between them."""
     room = np.random.default_rng(0).standard_normal(round(0.2 * RATE)) * 0.0005
-    return Clip.of("gapped", np.concatenate((beep(0.5), room.astype(np.float32), beep(0.5))))
+    return TimelineClip.of(
+        "gapped", np.concatenate((beep(0.5), room.astype(np.float32), beep(0.5)))
+    )
 
 
 @pytest.fixture
@@ -97,7 +99,7 @@ def test_a_stretched_gap_is_the_room_and_nothing_else_changes() -> None:
     assert np.array_equal(longer.samples[-round(0.5 * RATE) :], clip.samples[-round(0.5 * RATE) :])
     assert pause.seconds == pytest.approx(1.0)
     assert stretched(clip, gap, 0.1) == (clip, gap)
-    assert longest_gap(Clip.of("whole", beep(1.0))) is None
+    assert longest_gap(TimelineClip.of("whole", beep(1.0))) is None
 
 
 def test_a_word_is_not_torn_where_speech_is_broken_off() -> None:
@@ -147,7 +149,7 @@ def test_levels_and_rooms() -> None:
     assert float(np.max(np.abs(at_level(sound, 20.0)))) <= 0.9
     echo = np.zeros(100, dtype=np.float32)
     echo[40] = 0.5
-    wet = in_room(Clip.of("dry", sound), echo)
+    wet = in_room(TimelineClip.of("dry", sound), echo)
     assert np.allclose(wet.samples[40:], sound[:-40], atol=0.01)
 
 

@@ -18,14 +18,14 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from benchmarks import soak
-from benchmarks.driver import Line
-from benchmarks.growth import growth
-from benchmarks.ledger import Ledger
-from benchmarks.memory import Memory, resident
+from benchmarks.driver import CallerLine
+from benchmarks.memory import MemorySampler, resident
 from benchmarks.soak import Soak, plot, writer
-from server.call.conversation import Call
-from server.call.script import Cue, Script
-from server.call.timeline import RATE, Clip
+from benchmarks.soak_log import SoakLog
+from benchmarks.trend import growth
+from server.call.conversation import CallMachine
+from server.call.script import CallScript, Cue
+from server.call.timeline import RATE, TimelineClip
 from tests.benchmarks.calls import beep
 from tests.server.test_call_caller import Answering
 
@@ -33,12 +33,12 @@ BREAKS_AFTER = 100  # appends
 
 
 def question(name: str) -> Cue:
-    return Cue(Clip.of(name, np.concatenate((beep(0.4), np.zeros(RATE // 10, np.float32)))))
+    return Cue(TimelineClip.of(name, np.concatenate((beep(0.4), np.zeros(RATE // 10, np.float32)))))
 
 
-def questions(seconds: float, seed: int) -> Script:
+def questions(seconds: float, seed: int) -> CallScript:
     cues = tuple(question(f"{seed}.{number}") for number in range(20))
-    return Script(cues, limit=seconds, settle=0.1, patience=1.0)
+    return CallScript(cues, limit=seconds, settle=0.1, patience=1.0)
 
 
 # ------------------------------------------------------------------------------------- figures
@@ -91,8 +91,8 @@ def test_memory_is_that_of_a_process_and_its_children() -> None:
 
 
 def test_turns_are_counted_once_and_only_when_they_had_their_time() -> None:
-    ledger = Ledger()
-    call = Call(Script((question("a"), question("b")), settle=0.1, patience=1.0))
+    ledger = SoakLog()
+    call = CallMachine(CallScript((question("a"), question("b")), settle=0.1, patience=1.0))
     ledger.begin(call, 100.0)
     for step in range(1, 201):
         call.tick(step * 0.02)
@@ -143,10 +143,10 @@ async def test_a_broken_line_costs_no_figure(
     monkeypatch.setattr(soak, "read_metrics", lambda _: {soak._STALLED: next(stalled)})
     path, kept = tmp_path / "soak.json", []
     async with breaking(1) as url:
-        line = Line(url, process=os.getpid())
+        line = CallerLine(url, process=os.getpid())
         write = writer(line, 6.0, path)
 
-        def counted(now: float, ledger: Ledger, memory: Memory) -> dict[str, Any]:
+        def counted(now: float, ledger: SoakLog, memory: MemorySampler) -> dict[str, Any]:
             report = write(now, ledger, memory)
             kept.append(json.loads(path.read_text()))
             return report
@@ -176,7 +176,7 @@ def test_the_plots_stand_beside_the_report(tmp_path: Path) -> None:
 
 
 async def test_no_server_ends_in_a_report_too(tmp_path: Path) -> None:
-    line = Line("ws://127.0.0.1:9/v1/realtime")
+    line = CallerLine("ws://127.0.0.1:9/v1/realtime")
     report = await Soak(line, 3.0, writer(line, 3.0, tmp_path / "soak.json"), talk=questions).run()
     assert report["calls"] == report["turns"] == 0
     assert "no server" in report["breaks"][0]["reason"]

@@ -18,7 +18,7 @@ from duplex.pair import Pair, PairPool
 from duplex.settings import Settings
 from duplex.trace import Observer, Record
 from models.base import HEAR_RATE
-from models.engines.script import Script
+from models.engines.script import EngineScript
 from models.engines.scripted import ScriptedInstance
 
 Kind = TypeVar("Kind")
@@ -88,7 +88,7 @@ class Recorder:
 
 @asynccontextmanager
 async def calling(
-    *scripts: Script, settings: Settings | None = None, observers: tuple[Observer, ...] = ()
+    *scripts: EngineScript, settings: Settings | None = None, observers: tuple[Observer, ...] = ()
 ) -> AsyncIterator[Call]:
     """One session on two scripted instances (the second script may be left out)."""
     first, second = scripts if len(scripts) == 2 else scripts * 2

@@ -26,14 +26,14 @@ from models.base import (
     UserSound,
     UserText,
 )
-from models.engines.script import NOISE, QUERY, UNFINISHED, Script, ScriptedAnswer, timed
+from models.engines.script import NOISE, QUERY, UNFINISHED, EngineScript, ScriptedAnswer, timed
 from tests.duplex.call import Call, Recorder, calling
 from tests.duplex.virtual import run_virtual
 
 TEN = "one two three four five six seven eight nine ten"
 LONG = ScriptedAnswer(" ".join([TEN] * 4))
-QUERIES = Script(verdict=lambda _: QUERY, answers=[LONG] * 9)
-SHORT = Script(verdict=lambda _: QUERY, answers=[ScriptedAnswer(TEN)] * 9)
+QUERIES = EngineScript(verdict=lambda _: QUERY, answers=[LONG] * 9)
+SHORT = EngineScript(verdict=lambda _: QUERY, answers=[ScriptedAnswer(TEN)] * 9)
 
 
 def test_a_question_is_answered_in_sound_and_the_roles_swap() -> None:
@@ -55,7 +55,7 @@ def test_a_question_is_answered_in_sound_and_the_roles_swap() -> None:
 def test_each_chunk_is_fed_with_what_its_encoding_looks_at() -> None:
     async def main() -> None:
         recorder = Recorder()
-        unfinished = Script(verdict=lambda _: UNFINISHED)
+        unfinished = EngineScript(verdict=lambda _: UNFINISHED)
         async with calling(unfinished, observers=(recorder,)) as call:
             await call.pause(0.3)
             await call.speak(0.7)

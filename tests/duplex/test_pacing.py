@@ -11,13 +11,13 @@ from duplex import actions as do
 from duplex import events as happened
 from duplex.outlet import MADE_AHEAD
 from models.base import SPEAK_RATE, AnswerOptions, AssistantText, UserText
-from models.engines.script import QUERY, Script, ScriptedAnswer
+from models.engines.script import QUERY, EngineScript, ScriptedAnswer
 from tests.duplex.call import Call, Recorder, calling
 from tests.duplex.virtual import run_virtual
 
 STORY = ScriptedAnswer(" ".join(str(number) for number in range(40)))  # of 12 s
 CHUNK = round(STORY.chunk_seconds * SPEAK_RATE)
-TELLING = Script(verdict=lambda _: QUERY, answers=[STORY] * 9)
+TELLING = EngineScript(verdict=lambda _: QUERY, answers=[STORY] * 9)
 
 
 def backlogs(recorder: Recorder) -> list[int]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 from duplex.pair import NoCapacity, Pair, PairPool
-from models.engines.script import Script
+from models.engines.script import EngineScript
 from models.engines.scripted import ScriptedInstance
 
 
 def pool(pairs: int, sessions: int) -> PairPool:
     made = [
-        Pair(ScriptedInstance(Script(), name=f"{n}a"), ScriptedInstance(Script(), name=f"{n}b"))
+        Pair(
+            ScriptedInstance(EngineScript(), name=f"{n}a"),
+            ScriptedInstance(EngineScript(), name=f"{n}b"),
+        )
         for n in range(pairs)
     ]
     return PairPool(made, sessions)

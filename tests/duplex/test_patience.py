@@ -9,7 +9,7 @@ import pytest
 
 from duplex.patience import STOP_PATIENCE, expect_end
 from duplex.trace import Measured
-from models.engines.script import QUERY, Script, ScriptedAnswer
+from models.engines.script import QUERY, EngineScript, ScriptedAnswer
 from tests.duplex.call import Recorder, calling
 from tests.duplex.virtual import VirtualLoop, run_virtual
 
@@ -44,7 +44,7 @@ def test_new_calls_are_refused_only_while_an_instance_stays_stuck(
 ) -> None:
     async def main() -> None:
         answers = [replace(STORY, stuck=stuck)] * 9
-        script = Script(verdict=lambda _: QUERY, answers=answers)
+        script = EngineScript(verdict=lambda _: QUERY, answers=answers)
         recorder = Recorder()
         async with calling(script, observers=(recorder,)) as call:
             await call.speak(1.0)

@@ -8,7 +8,7 @@ import pytest
 
 from duplex.session import Session
 from duplex.trace import Record, TraceWriter, read_trace
-from models.engines.script import QUERY, Script, ScriptedAnswer
+from models.engines.script import QUERY, EngineScript, ScriptedAnswer
 from tests.duplex.call import calling
 from tests.duplex.virtual import run_virtual
 
@@ -18,7 +18,7 @@ TEN = "one two three four five six seven eight nine ten"
 def record_a_call(path: Path, *, words: bool) -> None:
     async def main() -> None:
         writer = TraceWriter(path.open("w", encoding="utf-8"), words=words)
-        script = Script(verdict=lambda _: QUERY, answers=[ScriptedAnswer(TEN)] * 3)
+        script = EngineScript(verdict=lambda _: QUERY, answers=[ScriptedAnswer(TEN)] * 3)
         async with calling(script, observers=(writer,)) as call:
             await call.speak(1.0)
             await call.pause(1.5)

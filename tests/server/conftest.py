@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from server.realtime.encode import Encoder
-from server.realtime.ledger import Ledger
 from server.realtime.session_config import SessionConfig
+from server.realtime.wire_ids import WireIds
 from tests.server.house import House
 
 
 @pytest.fixture
 def new_encoder() -> Callable[..., Encoder]:
     def new(session: SessionConfig | None = None, recordings: dict[str, Any] | None = None) -> Any:
-        ledger = Ledger("t", lambda _: None)
+        ledger = WireIds("t", lambda _: None)
         found = recordings or {}
         return Encoder(ledger, session or SessionConfig(), found.get, expires_at=2_000_000_000)
 

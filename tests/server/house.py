@@ -16,7 +16,7 @@ from openai import AsyncOpenAI
 from websockets.asyncio.client import ClientConnection, connect
 
 from models.base import SPEAK_RATE, Samples, VoiceActivityDetector
-from models.engines.script import Script
+from models.engines.script import EngineScript
 from models.engines.scripted import ScriptedInstance
 from server.app import create_app
 from server.config import ServerSettings
@@ -51,7 +51,7 @@ class House:
 
     def __init__(
         self,
-        script: Script | None = None,
+        script: EngineScript | None = None,
         detector: Callable[[], VoiceActivityDetector] = LevelDetector,
         **settings: Any,
     ) -> None:

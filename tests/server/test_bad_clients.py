@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from models.engines.script import Script, ScriptedAnswer
+from models.engines.script import EngineScript, ScriptedAnswer
 from server.config import Limits
 from tests.server.house import KEY, House, frames, noise, receive, silence
 
@@ -102,7 +102,7 @@ async def test_idle_client_is_let_go() -> None:
 
 async def test_client_that_stops_reading_is_expelled() -> None:
     limits = Limits(unread_seconds=0.5, unread=2**20)
-    script = Script(answers=[ENDLESS])
+    script = EngineScript(answers=[ENDLESS])
     async with House(script, limits=limits, lead_ms=2000) as house:
         async with house.connect() as other:
             await receive(other, "session.created")

@@ -21,8 +21,8 @@ from server.call.caller import Caller, call, with_model
 from server.call.command import command, parse_interruption
 from server.call.conversation import CallFailed
 from server.call.latency import turns
-from server.call.script import Cue, Script
-from server.call.timeline import RATE, Clip
+from server.call.script import CallScript, Cue
+from server.call.timeline import RATE, TimelineClip
 
 
 def beep(seconds: float) -> Any:
@@ -81,7 +81,9 @@ async def fake_server(refuse: bool = False) -> AsyncIterator[str]:
         yield f"ws://127.0.0.1:{port}/v1/realtime"
 
 
-QUESTION = Cue(Clip.of("q", np.concatenate((beep(0.4), np.zeros(RATE // 10, np.float32)))), at=0.1)
+QUESTION = Cue(
+    TimelineClip.of("q", np.concatenate((beep(0.4), np.zeros(RATE // 10, np.float32)))), at=0.1
+)
 
 
 async def test_a_real_call_measures_the_answer() -> None:
@@ -91,7 +93,7 @@ async def test_a_real_call_measures_the_answer() -> None:
         items.append(await caller.retrieve("i"))
 
     async with fake_server() as url:
-        record = await call(url, Script(cues=(QUESTION,), settle=0.1), after=ask_more)
+        record = await call(url, CallScript(cues=(QUESTION,), settle=0.1), after=ask_more)
     turn = turns(record)[0]
     assert turn.transcript == "hm"
     assert turn.response is not None
@@ -104,9 +106,9 @@ async def test_a_real_call_measures_the_answer() -> None:
 async def test_refusals_say_why() -> None:
     async with fake_server(refuse=True) as url:
         with pytest.raises(CallFailed, match="full"):
-            await call(url, Script(cues=(QUESTION,)))
+            await call(url, CallScript(cues=(QUESTION,)))
     with pytest.raises(CallFailed, match="no server"):
-        await call(url, Script(cues=(QUESTION,)))
+        await call(url, CallScript(cues=(QUESTION,)))
 
 
 async def test_the_command_reports_and_records(tmp_path: Path) -> None:
@@ -160,7 +162,7 @@ async def test_hanging_up_in_the_middle_of_an_answer_takes_no_time() -> None:
 
     async with serve(flood, "127.0.0.1", 0, close_timeout=60) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        caller = Caller(f"ws://127.0.0.1:{port}", Script())
+        caller = Caller(f"ws://127.0.0.1:{port}", CallScript())
         await caller.__aenter__()
         await asyncio.sleep(0.2)  # until what comes unread has filled every buffer
         async with asyncio.timeout(5):

@@ -12,11 +12,11 @@ import pytest
 
 from audio.frame import Samples
 from audio.pcm import decode_pcm16, encode_pcm16
-from server.call.conversation import Call
+from server.call.conversation import CallMachine
 from server.call.latency import turns
 from server.call.report import summary, warnings
-from server.call.script import Cue, Echo, Manners, Script, Stall
-from server.call.timeline import RATE, Clip
+from server.call.script import CallScript, ClientBehaviour, Cue, Echo, Stall
+from server.call.timeline import RATE, TimelineClip
 
 Event = dict[str, Any]
 
@@ -26,9 +26,9 @@ def beep(seconds: float) -> Samples:
     return (0.3 * np.sin(2 * np.pi * 200 * steps)).astype(np.float32)
 
 
-def clip(lead: float, voice: float, tail: float, name: str = "q") -> Clip:
+def clip(lead: float, voice: float, tail: float, name: str = "q") -> TimelineClip:
     parts = (np.zeros(round(lead * RATE)), beep(voice), np.zeros(round(tail * RATE)))
-    return Clip.of(name, np.concatenate(parts).astype(np.float32))
+    return TimelineClip.of(name, np.concatenate(parts).astype(np.float32))
 
 
 def created(response: str) -> Event:
@@ -60,9 +60,9 @@ def answer(response: str, start: float, seconds: float) -> Iterator[tuple[float,
         yield start + step * 0.1, sound(response, piece)
 
 
-def play(script: Script, events: list[tuple[float, Event]], late: float = 0.0) -> Any:
+def play(script: CallScript, events: list[tuple[float, Event]], late: float = 0.0) -> Any:
     """Drive a call through its own deadlines and these server events."""
-    call = Call(script)
+    call = CallMachine(script)
     sent: list[tuple[float, Event]] = []
     waiting = sorted(events, key=lambda pair: pair[0])
     now = 0.0
@@ -81,7 +81,7 @@ QUESTION = Cue(clip(0.2, 1.0, 0.5), at=0.5)  # voiced 0.7 .. 1.7 on the time lin
 
 def test_response_latency_runs_from_last_voiced_to_first_audible() -> None:
     events = [*answer("r1", 1.95, 1.0), (2.9, done("r1"))]
-    _, record, sent = play(Script(cues=(QUESTION,)), events)
+    _, record, sent = play(CallScript(cues=(QUESTION,)), events)
     turn = turns(record)[0]
     assert turn.answered
     assert turn.response == pytest.approx(0.25, abs=0.012)
@@ -93,11 +93,11 @@ def test_response_latency_runs_from_last_voiced_to_first_audible() -> None:
 
 
 def test_frames_leave_when_they_are_full_and_lateness_is_noticed() -> None:
-    _, record, sent = play(Script(cues=(QUESTION,), patience=0.5), [])
+    _, record, sent = play(CallScript(cues=(QUESTION,), patience=0.5), [])
     assert sent[0][0] == pytest.approx(0.02)
     assert record.lateness.late == 0
     assert not turns(record)[0].answered
-    _, record, _ = play(Script(cues=(QUESTION,), patience=0.5), [], late=0.03)
+    _, record, _ = play(CallScript(cues=(QUESTION,), patience=0.5), [], late=0.03)
     assert record.lateness.late > 10
     assert "late" in warnings(record)[0]
 
@@ -112,7 +112,7 @@ def test_an_interruption_follows_the_answer_and_its_stop_is_measured() -> None:
         *answer("r2", 3.5, 0.5),
         (3.95, done("r2")),
     ]
-    _, record, _ = play(Script(cues=(QUESTION, interruption)), events)
+    _, record, _ = play(CallScript(cues=(QUESTION, interruption)), events)
     first, second = turns(record)
     assert first.response == pytest.approx(0.3, abs=0.012)
     assert not first.stopped and not first.over_answer
@@ -125,7 +125,7 @@ def test_an_interruption_follows_the_answer_and_its_stop_is_measured() -> None:
 def test_a_cough_over_an_answer_leaves_it_whole() -> None:
     cough = Cue(clip(0, 0.2, 0), after_answer=0.3, label="noise", expects_answer=False)
     events = [*answer("r1", 2.0, 1.5), (3.4, done("r1"))]
-    _, record, _ = play(Script(cues=(QUESTION, cough)), events)
+    _, record, _ = play(CallScript(cues=(QUESTION, cough)), events)
     turn = turns(record)[1]
     assert turn.over_answer and not turn.stopped and not turn.answered
     assert record.answers[0].seconds_played == pytest.approx(1.5)
@@ -133,7 +133,7 @@ def test_a_cough_over_an_answer_leaves_it_whole() -> None:
 
 @pytest.mark.parametrize(("truncates", "count"), [(True, 1), (False, 0)])
 def test_a_client_that_truncates_says_what_was_heard(truncates: bool, count: int) -> None:
-    script = Script(cues=(QUESTION,), manners=Manners(truncates=truncates))
+    script = CallScript(cues=(QUESTION,), behaviour=ClientBehaviour(truncates=truncates))
     events = [
         *answer("r1", 2.0, 0.5),
         (2.35, {"type": "input_audio_buffer.speech_started"}),
@@ -150,7 +150,7 @@ def test_a_client_that_truncates_says_what_was_heard(truncates: bool, count: int
 
 
 def test_a_client_that_acknowledges_counts_up() -> None:
-    script = Script(cues=(QUESTION,), manners=Manners(acknowledges=True))
+    script = CallScript(cues=(QUESTION,), behaviour=ClientBehaviour(acknowledges=True))
     events = [*answer("r1", 2.0, 1.0), (2.95, done("r1"))]
     call, _, sent = play(script, events)
     marks = [message["audio_ms"] for _, message in sent if "playback" in message["type"]]
@@ -160,7 +160,7 @@ def test_a_client_that_acknowledges_counts_up() -> None:
 
 
 def test_echo_is_the_speaker_delayed_and_damped() -> None:
-    script = Script(cues=(QUESTION,), echo=Echo(gain=-20.0, delay=0.1))
+    script = CallScript(cues=(QUESTION,), echo=Echo(gain=-20.0, delay=0.1))
     events = [*answer("r1", 2.0, 0.5), (2.45, done("r1"))]
     _, record, _ = play(script, events)
     begin = record.answers[0].played[0].at + round(0.1 * RATE)
@@ -169,7 +169,7 @@ def test_echo_is_the_speaker_delayed_and_damped() -> None:
 
 
 def test_after_a_stall_everything_arrives_at_once() -> None:
-    script = Script(cues=(QUESTION,), patience=1.0, stall=Stall(at=1.0, seconds=2.0))
+    script = CallScript(cues=(QUESTION,), patience=1.0, stall=Stall(at=1.0, seconds=2.0))
     _, record, sent = play(script, [])
     times = [at for at, _ in sent]
     gap = max(b - a for a, b in itertools.pairwise(times))
@@ -181,7 +181,7 @@ def test_after_a_stall_everything_arrives_at_once() -> None:
 def test_cues_without_a_moment_take_turns() -> None:
     second = Cue(clip(0, 0.5, 0, "second"))
     events = [*answer("r1", 2.0, 0.5), (2.5, done("r1"))]
-    _, record, _ = play(Script(cues=(QUESTION, second), patience=0.5, settle=0.3), events)
+    _, record, _ = play(CallScript(cues=(QUESTION, second), patience=0.5, settle=0.3), events)
     assert [turn.name for turn in turns(record)] == ["q", "second"]
     assert turns(record)[1].first_voiced == pytest.approx(2.8, abs=0.05)
 
@@ -189,13 +189,13 @@ def test_cues_without_a_moment_take_turns() -> None:
 def test_a_cue_that_waits_for_an_answer_in_vain_is_skipped() -> None:
     interruption = Cue(clip(0, 0.5, 0, "never"), after_answer=1.0)
     last = Cue(clip(0, 0.5, 0, "last"))
-    _, record, _ = play(Script(cues=(QUESTION, interruption, last), patience=0.5), [])
+    _, record, _ = play(CallScript(cues=(QUESTION, interruption, last), patience=0.5), [])
     assert [turn.name for turn in turns(record)] == ["q", "last"]
 
 
 def test_session_fields_of_the_script_join_our_own() -> None:
     more = {"audio": {"input": {"turn_detection": {"type": "server_vad"}}}}
-    session = Call(Script(manners=Manners(session=more))).opening()["session"]
+    session = CallMachine(CallScript(behaviour=ClientBehaviour(session=more))).opening()["session"]
     assert session["audio"]["input"]["turn_detection"] == {"type": "server_vad"}
     assert session["audio"]["input"]["format"]["rate"] == RATE
     assert "antiphon" not in session
@@ -203,7 +203,7 @@ def test_session_fields_of_the_script_join_our_own() -> None:
 
 def test_a_typed_question_begins_the_call_and_linger_ends_it() -> None:
     cough = Cue(clip(0, 0.2, 0), after_answer=0.5, label="noise", expects_answer=False)
-    script = Script(cues=(cough,), typed="tell me a story", linger=1.0)
+    script = CallScript(cues=(cough,), typed="tell me a story", linger=1.0)
     events = [*answer("r1", 0.3, 30.0), (30.0, done("r1"))]
     _, record, sent = play(script, events)
     assert [message["type"] for _, message in sent[:2]] == [
@@ -212,7 +212,7 @@ def test_a_typed_question_begins_the_call_and_linger_ends_it() -> None:
     ]
     assert sent[0][1]["item"]["content"] == [{"type": "input_text", "text": "tell me a story"}]
     assert record.seconds == pytest.approx(0.3 + 0.5 + 0.2 + 1.0, abs=0.05)
-    unanswered = play(Script(cues=(cough,), typed="tell me a story", patience=2.0), [])[1]
+    unanswered = play(CallScript(cues=(cough,), typed="tell me a story", patience=2.0), [])[1]
     assert unanswered.seconds == pytest.approx(2.0, abs=0.05)
     assert unanswered.cues == ()
 
@@ -226,5 +226,5 @@ def test_a_typed_question_begins_the_call_and_linger_ends_it() -> None:
     ],
 )
 def test_linger_counts_from_the_answer(events: list[tuple[float, Event]], seconds: float) -> None:
-    _, record, _ = play(Script(cues=(QUESTION,), linger=1.2, patience=3.0), events)
+    _, record, _ = play(CallScript(cues=(QUESTION,), linger=1.2, patience=3.0), events)
     assert record.seconds == pytest.approx(seconds, abs=0.05)

@@ -10,7 +10,7 @@ import soundfile
 
 from audio.frame import Samples
 from server.call.speaker import Speaker
-from server.call.timeline import RATE, Clip, Timeline, load_clip
+from server.call.timeline import RATE, Timeline, TimelineClip, load_clip
 
 
 def ones(seconds: float, value: float = 0.5) -> Samples:
@@ -52,7 +52,7 @@ def test_played_counts_only_what_has_left_by_now() -> None:
 def test_timeline_lays_clips_over_the_room() -> None:
     timeline = Timeline(seed=3)
     quiet = timeline.read(0, 480)
-    placed = timeline.place(Clip.of("x", ones(0.01)), 0.005)
+    placed = timeline.place(TimelineClip.of("x", ones(0.01)), 0.005)
     heard = timeline.read(0, 480)
     assert np.array_equal(heard[:120], quiet[:120])
     assert np.allclose(heard[120:360] - quiet[120:360], 0.5, atol=1e-6)

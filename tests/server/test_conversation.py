@@ -14,7 +14,7 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
 from audio.resample import resample
 from models.base import SPEAK_RATE, FunctionCall
-from models.engines.script import NOISE, Script, ScriptedAnswer, timed
+from models.engines.script import NOISE, EngineScript, ScriptedAnswer, timed
 from models.vad import SileroDetector, SileroModel
 from tests.server.house import House, frames, noise, silence
 from tests.server.judge import check_event
@@ -132,7 +132,7 @@ async def test_written_turn(house: House) -> None:
 
 
 async def test_noise_is_not_answered_and_says_why() -> None:
-    async with House(Script(verdict=timed([(0.0, NOISE)]))) as house:
+    async with House(EngineScript(verdict=timed([(0.0, NOISE)]))) as house:
         async with house.sdk.realtime.connect(model="nano") as connection:
             await open_session(connection, antiphon={"events": ["decision"]})
             _, events = await asyncio.gather(
@@ -145,7 +145,7 @@ async def test_noise_is_not_answered_and_says_why() -> None:
 
 
 async def test_interruption_stops_the_answer_and_is_answered() -> None:
-    async with House(Script(answers=[LONG])) as house:
+    async with House(EngineScript(answers=[LONG])) as house:
         async with house.sdk.realtime.connect(model="nano") as connection:
             await open_session(connection)
             _, events = await asyncio.gather(
@@ -167,7 +167,7 @@ async def test_interruption_stops_the_answer_and_is_answered() -> None:
 
 async def test_function_call_and_its_result() -> None:
     call = FunctionCall("weather", '{"city":"Ulm"}')
-    script = Script(answers=lambda memory: (
+    script = EngineScript(answers=lambda memory: (
         ScriptedAnswer("Sunny.")
         if any(type(item).__name__ == "FunctionOutput" for item in memory.items)
         else ScriptedAnswer(call=call)
@@ -197,7 +197,7 @@ async def test_function_call_and_its_result() -> None:
 
 
 async def test_cancel_truncate_retrieve_delete() -> None:
-    async with House(Script(answers=[LONG])) as house:
+    async with House(EngineScript(answers=[LONG])) as house:
         async with house.sdk.realtime.connect(model="nano") as connection:
             await open_session(connection)
             await connection.response.create(response={"metadata": {"client_event_id": "x"}})

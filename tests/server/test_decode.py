@@ -21,16 +21,16 @@ from models.base import (
     UserSound,
     UserText,
 )
-from server.realtime.decode import Configured, Decoder, Heard, Step
-from server.realtime.ledger import Ledger
+from server.realtime.decode import AudioReceived, Configured, Decoder, Step
 from server.realtime.refusal import Refusal
 from server.realtime.session_config import SessionConfig
+from server.realtime.wire_ids import WireIds
 
 PCM_100MS = base64.b64encode(bytes(4800)).decode()
 
 
 def new_decoder(**session: Any) -> Decoder:
-    ledger = Ledger("t", lambda item: UserSound(words=item) if item == "item_spoken" else None)
+    ledger = WireIds("t", lambda item: UserSound(words=item) if item == "item_spoken" else None)
     return Decoder(ledger, SessionConfig().changed(session), 0.08, ("gpt-realtime",))
 
 
@@ -106,7 +106,7 @@ def test_append_becomes_16_khz(form: dict[str, Any], bytes_a_second: int) -> Non
         one(decoder, "input_audio_buffer.append", audio=base64.b64encode(chunk).decode())
         for chunk in chunks
     ]
-    assert all(isinstance(step, Heard) for step in heard)
+    assert all(isinstance(step, AudioReceived) for step in heard)
     assert abs(sum(len(step.samples) for step in heard) - 16000) <= 64
 
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from websockets.asyncio.server import ServerConnection, serve
 
 from audio.frame import HEAR_RATE
-from models.engines.script import Script, ScriptedAnswer
+from models.engines.script import EngineScript, ScriptedAnswer
 from models.engines.scripted import ScriptedInstance
 from models.vad import SileroDetector, SileroModel
 from server.call.record import Happening
@@ -24,16 +24,16 @@ from server.config import ServerSettings
 from server.evaluation import command as command_module
 from server.evaluation import system as system_module
 from server.evaluation.command import chosen, command, table
-from server.evaluation.manifest import Recording, read_manifest
-from server.evaluation.scores import Heard, figures, unreached
+from server.evaluation.manifest import LabelledRecording, read_manifest
+from server.evaluation.scores import EvaluatedClip, figures, unreached
 from server.evaluation.system import call_all, serving, settles
 from server.service import Engine
 
 ORDER = "intent=orderDrink; coffeeDrink=latte; size=small; sugarAmount=a bit of sugar"
 
 
-def recording(label: str, tag: str = "", name: str = "x.wav") -> Recording:
-    return Recording(Path(name), name, "dev", label, "-", tag, 1.0)
+def recording(label: str, tag: str = "", name: str = "x.wav") -> LabelledRecording:
+    return LabelledRecording(Path(name), name, "dev", label, "-", tag, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def recording(label: str, tag: str = "", name: str = "x.wav") -> Recording:
     ],
 )
 def test_orders(answer: str, whole: float, f1: float) -> None:
-    found = figures([Heard(recording("query", ORDER), True, answer)], None)
+    found = figures([EvaluatedClip(recording("query", ORDER), True, answer)], None)
     assert found["command_accuracy"] == whole
     assert found["slot_accuracy"] == pytest.approx(f1)
     assert found["command_accuracy_count"] == 1
@@ -59,14 +59,17 @@ def test_orders(answer: str, whole: float, f1: float) -> None:
     [("You said seven.", 1.0), ("You said seven, not one.", 0.0), ("", 0.0)],
 )
 def test_digits(answer: str, right: float) -> None:
-    assert figures([Heard(recording("digit", "7"), True, answer)], None)["digit_accuracy"] == right
+    assert (
+        figures([EvaluatedClip(recording("digit", "7"), True, answer)], None)["digit_accuracy"]
+        == right
+    )
 
 
 def test_false_queries_are_counted_for_the_model_and_for_the_system() -> None:
     noise = [recording("noise", name=f"n{n}.wav") for n in range(4)]
-    model = [Heard(one, n == 0) for n, one in enumerate(noise)]
-    model.append(Heard(recording("read_speech", name="talk.wav"), True))
-    system = [Heard(one, False) for one in noise]
+    model = [EvaluatedClip(one, n == 0) for n, one in enumerate(noise)]
+    model.append(EvaluatedClip(recording("read_speech", name="talk.wav"), True))
+    system = [EvaluatedClip(one, False) for one in noise]
     found = figures(model, system)
     assert found["noise_false_query_model"] == 0.25
     assert found["noise_false_query_model_misses"] == ["n0.wav"]
@@ -113,7 +116,7 @@ def manifest(tmp_path: Path) -> Path:
 
 def scripted_engine(_: Any) -> Engine:
     order = ScriptedAnswer(text="One small latte, with a bit of sugar.")
-    script = Script(answers=(order,))  # everything is a query
+    script = EngineScript(answers=(order,))  # everything is a query
     instances = (ScriptedInstance(script, name="a"), ScriptedInstance(script, name="b"))
     silero = SileroModel()
     return Engine((instances,), lambda: SileroDetector(silero))

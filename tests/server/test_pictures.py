@@ -14,19 +14,19 @@ from websockets.asyncio.client import ClientConnection
 from models.engines.bundle import CONFIG, BundleConfig
 from models.training.drawing import draw
 from models.training.skills.numbers import spell
-from models.training.skills.scene import SHAPES, Scene
+from models.training.skills.scene import SHAPES, PictureScene
 from server.app import create_app, load_engine
 from server.config import BUNDLED_MODEL
 from server.service import Engine
 from tests.server.house import House, LevelDetector, receive
 
 SCENES = (
-    Scene("", "blue", digit=7, seed=2**30 + 1),
-    Scene("square", "red", 3, seed=2**30 + 2),
-    Scene("", "green", digit=2, seed=2**30 + 3),
-    Scene("star", "yellow", 1, seed=2**30 + 4),
-    Scene("circle", "black", 5, seed=2**30 + 5),
-    Scene("", "red", digit=4, seed=2**30 + 6),
+    PictureScene("", "blue", digit=7, seed=2**30 + 1),
+    PictureScene("square", "red", 3, seed=2**30 + 2),
+    PictureScene("", "green", digit=2, seed=2**30 + 3),
+    PictureScene("star", "yellow", 1, seed=2**30 + 4),
+    PictureScene("circle", "black", 5, seed=2**30 + 5),
+    PictureScene("", "red", digit=4, seed=2**30 + 6),
 )
 THINGS = {name for shape in SHAPES for name in (shape, f"{shape}s")}
 DIGITS = {spell(digit) for digit in range(10)} | {"number"}
@@ -49,7 +49,7 @@ class NanoHouse(House):
         self.serve(create_app(self.settings, engine))
 
 
-def as_url(scene: Scene) -> str:
+def as_url(scene: PictureScene) -> str:
     stored = io.BytesIO()
     Image.fromarray(draw(scene).pixels).save(stored, "PNG")
     return f"data:image/png;base64,{base64.b64encode(stored.getvalue()).decode()}"
@@ -59,7 +59,7 @@ async def send(client: ClientConnection, kind: str, **fields: object) -> None:
     await client.send(json.dumps({"type": kind, **fields}))
 
 
-async def asked_about(house: House, scene: Scene, question: str, times: int = 1) -> str:
+async def asked_about(house: House, scene: PictureScene, question: str, times: int = 1) -> str:
     """What is answered in a session of its own, after so many frames of the same thing."""
     image = {"type": "input_image", "image_url": as_url(scene), "detail": "low"}
     text = {"type": "input_text", "text": question}

@@ -15,7 +15,7 @@ import soxr
 pytest.importorskip("selenium", reason="selenium is not installed")
 
 from models.base import UserImage
-from models.engines.script import QUERY, Memory, Script, ScriptedAnswer
+from models.engines.script import QUERY, EngineScript, ScriptedAnswer, ScriptedMemory
 from models.engines.scripted import ScriptedInstance
 from models.vad import SileroDetector, SileroModel
 from server.app import create_app
@@ -53,7 +53,7 @@ def square(colour: str) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def what_is_seen(memory: Memory) -> ScriptedAnswer:
+def what_is_seen(memory: ScriptedMemory) -> ScriptedAnswer:
     """Names the colour of the middle of the newest picture, and says how many there are."""
     pictures = [item.pixels for item in memory.items if isinstance(item, UserImage)]
     if not pictures:
@@ -66,7 +66,7 @@ def what_is_seen(memory: Memory) -> ScriptedAnswer:
 
 @pytest.fixture
 def pair() -> tuple[ScriptedInstance, ScriptedInstance]:
-    script = Script(verdict=lambda _: QUERY, answers=what_is_seen)
+    script = EngineScript(verdict=lambda _: QUERY, answers=what_is_seen)
     return ScriptedInstance(script, name="a"), ScriptedInstance(script, name="b")
 
 

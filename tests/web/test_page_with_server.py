@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 pytest.importorskip("selenium", reason="selenium is not installed")
 
 from models.base import Verdict
-from models.engines.script import NOISE, QUERY, Script, ScriptedAnswer, Segment
+from models.engines.script import NOISE, QUERY, EngineScript, ScriptedAnswer, ScriptedSegment
 from models.engines.scripted import ScriptedInstance
 from models.vad import SileroDetector, SileroModel
 from server.app import create_app
@@ -31,14 +31,14 @@ SAID = ((1.0, "question_en_capital"), (7.5, "backchannel_mhm"), (11.0, "question
 FIRST = "one two three four five six seven eight nine ten " * 6  # 18 seconds
 
 
-def by_length(segment: Segment) -> Verdict:
+def by_length(segment: ScriptedSegment) -> Verdict:
     """Long sounds are questions; a murmur is short."""
     return QUERY if segment.samples.size > 18_000 else NOISE
 
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    script = Script(verdict=by_length, answers=[ScriptedAnswer(FIRST)])
+    script = EngineScript(verdict=by_length, answers=[ScriptedAnswer(FIRST)])
     pair = (ScriptedInstance(script, name="a"), ScriptedInstance(script, name="b"))
     silero = SileroModel()
     settings = ServerSettings(port=0, sessions_per_pair=1)

@@ -1,2 +1,2 @@
-"""models.engines.vllm: the production engine: the language model in vLLM's processes; ears, eyes
+"""The production engine: the language model in vLLM's processes; ears, eyes
 and voice beside them in ours."""

@@ -1,4 +1,4 @@
-"""models.engines.vllm: one answer: words from the engine, their sound from the voice beside it."""
+"""One answer: words from the engine, their sound from the voice beside it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeAlias
 
 from models.base import AnswerChunk, AnswerPart, FunctionCall
-from models.engines.answering import Voice
+from models.engines.answering import AnswerVoice
 from models.engines.worker import AHEAD, Priority
 
 _Waiting: TypeAlias = AnswerPart | Exception | None
@@ -20,7 +20,9 @@ class VoicedAnswer:
     """Text as it comes; the voice takes steps on the instance's thread while the engine writes on.
     Closing `parts` stops both."""
 
-    def __init__(self, written: AsyncIterator[Written], voice: Voice | None, run: Run) -> None:
+    def __init__(
+        self, written: AsyncIterator[Written], voice: AnswerVoice | None, run: Run
+    ) -> None:
         """`run` does a voice's step on the instance's thread."""
         self._written, self._voice, self._run = written, voice, run
         self._parts: asyncio.Queue[_Waiting] = asyncio.Queue(AHEAD)
@@ -62,7 +64,7 @@ class VoicedAnswer:
         self._is_written = True
         self._changed.set()
 
-    async def _speak(self, voice: Voice) -> None:
+    async def _speak(self, voice: AnswerVoice) -> None:
         told = False
         while not voice.done:
             self._changed.clear()
@@ -78,7 +80,7 @@ class VoicedAnswer:
                 await self._parts.put(chunk)
 
 
-def _step(voice: Voice, news: str, ends: bool) -> list[AnswerChunk]:
+def _step(voice: AnswerVoice, news: str, ends: bool) -> list[AnswerChunk]:
     if news:
         voice.write(news)
     if ends:

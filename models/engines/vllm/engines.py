@@ -1,4 +1,4 @@
-"""models.engines.vllm: a model's engines: how many, how large, where, and which is whose."""
+"""A model's engines: how many, how large, where, and which is whose."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Any
 import torch
 
 from models.base import InstanceFailed
-from models.engines.vllm.door import Door, check_model
 from models.engines.vllm.folder import prepare
-from models.engines.vllm.host import EngineHost, Life
+from models.engines.vllm.frontend import ModelFrontend
+from models.engines.vllm.host import EngineHost, EngineProcess
+from models.engines.vllm.input_validator import InputValidator, check_model
 from models.engines.vllm.launch import EngineSize, arguments, launch
 from models.engines.vllm.preloading import WeightDaemon
-from models.engines.vllm.surroundings import Surroundings
 from models.engines.vllm.topology import MEBIBYTE, Needs, Topology, is_dual
 from models.vita.config import LanguageModelConfig
 
@@ -56,17 +56,19 @@ class EngineOptions:
 class Engines:
     """All engines of one model, and what stands round them."""
 
-    def __init__(self, around: Surroundings, options: EngineOptions, pairs: int) -> None:
+    def __init__(self, frontend: ModelFrontend, options: EngineOptions, pairs: int) -> None:
         """Blocks until every engine is up. Raises CheckpointRefused before any is started."""
-        check_model(around.language, is_cpu=options.is_cpu)
-        self.around, self.options = around, options
-        self.door = Door(around.capacity, around.language.vocabulary, around.language.width)
-        self.licence = around.licence
-        needs = _needs(around, options)
+        check_model(frontend.language, is_cpu=options.is_cpu)
+        self.frontend, self.options = frontend, options
+        self.validator = InputValidator(
+            frontend.capacity, frontend.language.vocabulary, frontend.language.width
+        )
+        self.licence = frontend.licence
+        needs = _needs(frontend, options)
         self.is_dual = is_dual(options.topology, needs, _memory_there(options), pairs)
         self._members: set[str] = set()
         self._scratch = tempfile.TemporaryDirectory(prefix="antiphon-vllm-")
-        self._folder = prepare(around.files, around.language, Path(self._scratch.name))
+        self._folder = prepare(frontend.files, frontend.language, Path(self._scratch.name))
         self._daemon = self._preload() if options.share_weights and not options.is_cpu else None
         self.hosts = self._made(pairs, needs)
         for host in self.hosts.values():
@@ -76,14 +78,14 @@ class Engines:
         """The engine of an instance: "0a" and "0b" are a pair."""
         return self.hosts[name if self.is_dual else name[:-1]]
 
-    def living(self, name: str) -> tuple[EngineHost, Life]:
+    def living(self, name: str) -> tuple[EngineHost, EngineProcess]:
         """The engine for a new stream: while the instance's own is down, the other of its pair.
         Raises InstanceFailed where that is down too."""
         own = self.mine(name)
         pair = [host for key, host in self.hosts.items() if key.rstrip("ab") == name[:-1]]
         for host in sorted(pair, key=lambda host: host is not own):
             if host.is_up:
-                return host, host.life
+                return host, host.process
         raise InstanceFailed("the engines are being started again")
 
     def join(self, name: str) -> None:
@@ -117,7 +119,7 @@ class Engines:
     def _size(self, engines: int, needs: Needs) -> EngineSize:
         options = self.options
         size = EngineSize(
-            tokens=self.door.capacity + 1,
+            tokens=self.validator.capacity + 1,
             sequences=options.sequences,
             memory_share=options.memory * len(options.devices) / max(engines, len(options.devices)),
             eager=options.is_cpu,
@@ -155,13 +157,13 @@ def _only(device: str) -> Iterator[None]:
             os.environ["CUDA_VISIBLE_DEVICES"] = before
 
 
-def _needs(around: Surroundings, options: EngineOptions) -> Needs:
+def _needs(frontend: ModelFrontend, options: EngineOptions) -> Needs:
     width = 4 if options.is_cpu else 2
-    language = around.language
+    language = frontend.language
     head = language.width // language.heads
     a_token = 2 * language.layers * language.key_value_heads * head * width
     weights = width * _parameters(language)
-    return Needs(weights, a_token * around.capacity, options.share_weights and not options.is_cpu)
+    return Needs(weights, a_token * frontend.capacity, options.share_weights and not options.is_cpu)
 
 
 def _parameters(language: LanguageModelConfig) -> int:

@@ -1,4 +1,4 @@
-"""models.engines.vllm: a model folder as vLLM wants to see it: a config of its own and links to the
+"""A model folder as vLLM wants to see it: a config of its own and links to the
 weights, so that nothing is copied and nothing is written into the operator's folder."""
 
 from __future__ import annotations

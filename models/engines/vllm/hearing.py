@@ -1,4 +1,4 @@
-"""models.engines.vllm: from samples to lines that a verdict is asked for, for both kinds of ears.
+"""From samples to lines that a verdict is asked for, for both kinds of ears.
 
 Everything is a value. A flush is taken back by going on from the State before it.
 """
@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from models.base import Samples, Verdict
-from models.engines.listening import Hearing, Listener
-from models.engines.vita_segment import VERDICT_EVERY, Segment
-from models.engines.vllm.line import Array, Line
-from models.engines.vllm.talk import Grammar, Talk
+from models.engines.listening import ListeningState, NanoListener
+from models.engines.vita_segment import VERDICT_EVERY, WholeSegment
+from models.engines.vllm.grammar import Grammar, PromptState
+from models.engines.vllm.prompt import Array, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,55 +21,57 @@ class Question:
     """How likely is each state behind `line`? `words` and `heard` are those of the verdict.
     `fleeting`: the line will be taken back."""
 
-    line: Line
+    line: Prompt
     words: str
     heard: int
     fleeting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class HearingState:
     """Where a stream stands: the segment that it hears, and what is known about it."""
 
-    talk: Talk
+    talk: PromptState
     segment: Any = None
     verdict: Verdict | None = None
     question: Question | None = None
-    resume: State | None = None
+    resume: HearingState | None = None
 
-    def answered(self, verdict: Verdict) -> State:
+    def answered(self, verdict: Verdict) -> HearingState:
         return replace(self, verdict=verdict, question=None)
 
 
-class Ears(Protocol):
+class ListeningFrontend(Protocol):
     """Synchronous, for an instance's own thread. Both leave a question where there is a new one."""
 
-    def hear(self, state: State, samples: Samples) -> State:
+    def hear(self, state: HearingState, samples: Samples) -> HearingState:
         """Take samples [n] at 16 kHz of the segment."""
         ...
 
-    def flush(self, state: State) -> State:
+    def flush(self, state: HearingState) -> HearingState:
         """Judge all that was heard."""
         ...
 
 
-class StreamedEars:
+class StreamedFrontend:
     """Nano: each chunk is encoded once, as it fills, and the state follows the sound."""
 
-    def __init__(self, listener: Listener, grammar: Grammar) -> None:
+    def __init__(self, listener: NanoListener, grammar: Grammar) -> None:
         self._listener, self._grammar = listener, grammar
 
-    def hear(self, state: State, samples: Samples) -> State:
+    def hear(self, state: HearingState, samples: Samples) -> HearingState:
         state = state.resume or state
         talk = state.talk
-        hearing: Hearing = self._listener.take(state.segment or self._listener.start(), samples)
+        hearing: ListeningState = self._listener.take(
+            state.segment or self._listener.start(), samples
+        )
         while self._listener.ready(hearing):
             hearing, vectors = self._listener.encode(hearing)
             talk = self._grammar.heard(talk, vectors)
         asked = None if talk is state.talk else _question(talk, hearing)
         return replace(state, talk=talk, segment=hearing, question=asked)
 
-    def flush(self, state: State) -> State:
+    def flush(self, state: HearingState) -> HearingState:
         if state.segment is None or state.resume is not None:
             return state
         hearing, vectors = self._listener.flush(state.segment)
@@ -82,22 +84,22 @@ class StreamedEars:
         return replace(flushed, verdict=replace(state.verdict, heard=hearing.judged))
 
 
-def _question(talk: Talk, hearing: Hearing, *, fleeting: bool = False) -> Question:
+def _question(talk: PromptState, hearing: ListeningState, *, fleeting: bool = False) -> Question:
     return Question(talk.line, hearing.transcript.words, hearing.judged, fleeting)
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SegmentSamples:
     """Sound of one segment of a VITA checkpoint; `before` is the talk that it goes on from."""
 
-    sound: Segment
-    before: Talk
+    sound: WholeSegment
+    before: PromptState
 
-    def grown(self, samples: Samples) -> Heard:
+    def grown(self, samples: Samples) -> SegmentSamples:
         return replace(self, sound=self.sound.grown(samples))
 
 
-class WholeEars:
+class WholeSegmentFrontend:
     """VITA: a growing segment is encoded anew at every step, and the closing template stands
     between its sound and its state."""
 
@@ -105,11 +107,11 @@ class WholeEars:
         """`encode`: features [n, 80] of a segment to vectors [m, width]."""
         self._encode, self._grammar = encode, grammar
 
-    def hear(self, state: State, samples: Samples) -> State:
+    def hear(self, state: HearingState, samples: Samples) -> HearingState:
         if not len(samples):
             return state
         state = state.resume or state
-        heard = state.segment or Heard(Segment.begun(0), state.talk)
+        heard = state.segment or SegmentSamples(WholeSegment.begun(0), state.talk)
         received = heard.sound.received
         count = (received + len(samples)) // VERDICT_EVERY * VERDICT_EVERY - received
         if count <= 0:
@@ -117,25 +119,25 @@ class WholeEars:
         state = self._judge(self._opened(state), self._shortened(heard.grown(samples[:count])))
         return replace(state, segment=state.segment.grown(samples[count:]))
 
-    def flush(self, state: State) -> State:
-        heard: Heard | None = state.segment
+    def flush(self, state: HearingState) -> HearingState:
+        heard: SegmentSamples | None = state.segment
         if heard is None or heard.sound.judged == heard.sound.received:
             return state
         return replace(self._judge(state, heard), resume=state)
 
-    def _opened(self, state: State) -> State:
+    def _opened(self, state: HearingState) -> HearingState:
         """Even the shortest sound opens a turn."""
         talk = replace(self._grammar.opened(state.talk), spoken=True)
         return replace(state, talk=talk)
 
-    def _shortened(self, heard: Heard) -> Heard:
+    def _shortened(self, heard: SegmentSamples) -> SegmentSamples:
         """A long segment is cut where it is quietest: what came before stays as it is."""
         while (parts := heard.sound.parted()) is not None:
             before = self._grammar.heard(heard.before, self._encode(parts[0]))
-            heard = Heard(replace(heard.sound, features=parts[1]), before)
+            heard = SegmentSamples(replace(heard.sound, features=parts[1]), before)
         return heard
 
-    def _judge(self, state: State, heard: Heard) -> State:
+    def _judge(self, state: HearingState, heard: SegmentSamples) -> HearingState:
         sound = heard.sound
         talk = self._grammar.heard(heard.before, self._encode(sound.features))
         line = talk.line.plus(self._grammar.closing())

@@ -1,4 +1,4 @@
-"""models.engines.vllm: one engine process: started, watched, and started again when it dies."""
+"""One engine process: started, watched, and started again when it dies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
 from models.base import InstanceFailed
-from models.engines.vllm.line import Line
+from models.engines.vllm.prompt import Prompt
 from models.engines.vllm.requests import Urgency, judging, prompt_of
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Backoff:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Life:
+class EngineProcess:
     """One engine from its start to its death; streams belong to a life."""
 
     engine: Any  # AsyncLLM
@@ -51,17 +51,17 @@ class EngineHost:
         self._make, self._backoff = start, backoff or Backoff()
         self._lives = itertools.count(1)
         self._requests = itertools.count(1)
-        self._life: Life | None = None
+        self._life: EngineProcess | None = None
         self._watch: asyncio.Task[None] | None = None
         self._revival: asyncio.Task[None] | None = None
         self._closed = False
 
     def start(self) -> None:
         """Blocks until the engine has loaded."""
-        self._life = Life(self._make(), next(self._lives))
+        self._life = EngineProcess(self._make(), next(self._lives))
 
     @property
-    def life(self) -> Life:
+    def process(self) -> EngineProcess:
         """Raises InstanceFailed while there is none."""
         if self._life is None:
             raise InstanceFailed("the engine is closed" if self._closed else _DOWN)
@@ -72,21 +72,21 @@ class EngineHost:
         return self._life is not None
 
     async def generate(
-        self, life: Life, prompt: Any, params: Any, urgency: Urgency
+        self, process: EngineProcess, prompt: Any, params: Any, urgency: Urgency
     ) -> AsyncGenerator[Any, None]:
         """Outputs of one request, which ends with the iterator. `prompt` is an engine input or an
         iterator of chunks. Raises InstanceFailed when the process dies, or has died since."""
-        if life is not self._life:
+        if process is not self._life:
             raise InstanceFailed(_DIED)
         number = f"{self.name}-{next(self._requests)}"
         try:
-            outputs = life.engine.generate(prompt, params, number, priority=int(urgency))
+            outputs = process.engine.generate(prompt, params, number, priority=int(urgency))
             async with aclosing(outputs) as parts:
                 async for part in parts:
-                    self._begin_watch(life)
+                    self._begin_watch(process)
                     yield part
         except EngineDeadError:
-            self._bury(life)
+            self._mark_dead(process)
             raise InstanceFailed(_DIED) from None
         except EngineGenerateError as error:
             logger.exception("%s: a request failed", self.name)
@@ -94,26 +94,26 @@ class EngineHost:
 
     async def close(self) -> None:
         self._closed = True
-        life, self._life = self._life, None
+        process, self._life = self._life, None
         tasks = [task for task in (self._watch, self._revival) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if life is not None:
-            await asyncio.to_thread(life.engine.shutdown)
+        if process is not None:
+            await asyncio.to_thread(process.engine.shutdown)
 
-    def _begin_watch(self, life: Life) -> None:
-        if self._watch is None and life is self._life:
-            self._watch = asyncio.create_task(self._await_death(life), name=f"{self.name}-watch")
+    def _begin_watch(self, process: EngineProcess) -> None:
+        if self._watch is None and process is self._life:
+            self._watch = asyncio.create_task(self._await_death(process), name=f"{self.name}-watch")
 
-    async def _await_death(self, life: Life) -> None:
+    async def _await_death(self, process: EngineProcess) -> None:
         """The task that hands out an engine's outputs ends when the engine does."""
-        await asyncio.wait({life.engine.output_handler})
-        self._bury(life)
+        await asyncio.wait({process.engine.output_handler})
+        self._mark_dead(process)
 
-    def _bury(self, life: Life) -> None:
+    def _mark_dead(self, process: EngineProcess) -> None:
         """Whoever notices the death first."""
-        if life is not self._life:
+        if process is not self._life:
             return
         self._life = self._watch = None
         logger.error("%s: the engine process died", self.name)
@@ -134,7 +134,7 @@ class EngineHost:
     async def _try_out(self) -> None:
         """One request, so that the new process is watched from the beginning."""
         outputs = self.generate(
-            self.life, prompt_of(Line().plus([0])), judging([0]), Urgency.READING
+            self.process, prompt_of(Prompt().plus([0])), judging([0]), Urgency.READING
         )
         async for _ in outputs:
             continue

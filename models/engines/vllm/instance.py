@@ -1,4 +1,4 @@
-"""models.engines.vllm: instances over a model's engines.
+"""Instances over a model's engines.
 
 engines = load(folder)
 first, second = VllmInstance(engines, "0a"), VllmInstance(engines, "0b")
@@ -22,11 +22,11 @@ from models.base import (
     InstanceFailed,
     Synthesizer,
 )
-from models.engines.lanes import Lanes
-from models.engines.vllm.door import Door
+from models.engines.cuda_streams import CudaStreams
 from models.engines.vllm.engines import EngineOptions, Engines
+from models.engines.vllm.frontend import ModelFrontend, open_frontend
+from models.engines.vllm.input_validator import InputValidator
 from models.engines.vllm.stream import VllmStream
-from models.engines.vllm.surroundings import Surroundings, surroundings
 from models.engines.worker import Priority, Worker
 
 Result = TypeVar("Result")
@@ -48,8 +48,8 @@ def load(
     """
     devices = _devices(device)
     beside = torch.device(devices[0])
-    around = surroundings(folder, beside, synthesizer)
-    return Engines(around, EngineOptions(devices=devices, **options), pairs)
+    frontend = open_frontend(folder, beside, synthesizer)
+    return Engines(frontend, EngineOptions(devices=devices, **options), pairs)
 
 
 def _devices(device: str) -> tuple[str, ...]:
@@ -67,23 +67,23 @@ class VllmInstance:
         self.name, self._engines = name, engines
         engines.join(name)
         self._worker = Worker(name)
-        self._lane = Lanes(torch.device(engines.options.devices[0])).lane
+        self._device_stream = CudaStreams(torch.device(engines.options.devices[0])).device_stream
         self._streams: set[VllmStream] = set()
 
     @property
-    def around(self) -> Surroundings:
-        return self._engines.around
+    def frontend(self) -> ModelFrontend:
+        return self._engines.frontend
 
     @property
-    def door(self) -> Door:
-        return self._engines.door
+    def validator(self) -> InputValidator:
+        return self._engines.validator
 
     @property
     def is_up(self) -> bool:
         return self._engines.mine(self.name).is_up
 
     def capacity(self) -> int:
-        return self.door.capacity
+        return self.validator.capacity
 
     async def open(self, conversation: Conversation) -> VllmStream:
         """Raises InstanceFailed, OutOfRoom."""
@@ -122,5 +122,5 @@ class VllmInstance:
         return await self._worker.run(partial(self._in_lane, work, priority), priority)
 
     def _in_lane(self, work: Callable[[], Result], priority: Priority) -> Result:
-        with self._lane(priority):
+        with self._device_stream(priority):
             return work()

@@ -1,4 +1,4 @@
-"""models.engines.vllm: from sizes to a running engine: every option of vLLM that we set."""
+"""From sizes to a running engine: every option of vLLM that we set."""
 
 from __future__ import annotations
 

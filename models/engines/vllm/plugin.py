@@ -1,9 +1,9 @@
-"""models.engines.vllm: what vLLM calls in each of its processes, by the entry point."""
+"""What vLLM calls in each of its processes, by the entry point."""
 
 from __future__ import annotations
 
 ARCHITECTURE = "AntiphonTalker"
-TALKER = "models.engines.vllm.talker:Talker"
+TALKER = "models.engines.vllm.served_model:Talker"
 
 
 def register() -> None:

@@ -1,4 +1,4 @@
-"""models.engines.vllm: one copy of the weights on a GPU for all its engines: vLLM's weight cache
+"""One copy of the weights on a GPU for all its engines: vLLM's weight cache
 daemon holds it, the engines map it (load format ipc_cache). CUDA only; never run without a GPU."""
 
 from __future__ import annotations

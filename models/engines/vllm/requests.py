@@ -1,4 +1,4 @@
-"""models.engines.vllm: lines and wishes in vLLM's own terms; nothing else builds its inputs."""
+"""Lines and wishes in vLLM's own terms; nothing else builds its inputs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from vllm.multimodal.inputs import (
 from vllm.sampling_params import RequestOutputKind
 
 from models.base import AnswerOptions
-from models.engines.vllm.line import Feature, Line
-from models.engines.vllm.talker import MODALITIES, vectors_field
+from models.engines.vllm.prompt import Feature, Prompt
+from models.engines.vllm.served_model import MODALITIES, vectors_field
 
 _NEVER = -100.0  # the bias that leaves a token no chance; vLLM takes none lower
 
@@ -34,7 +34,7 @@ class Urgency(IntEnum):
     READING = 10
 
 
-def prompt_of(line: Line) -> Any:
+def prompt_of(line: Prompt) -> Any:
     """A line as an engine input."""
     features = line.features
     if not features:
@@ -88,7 +88,7 @@ def answering(
     )
 
 
-def more(line: Line, params: SamplingParams) -> StreamingInput:
+def more(line: Prompt, params: SamplingParams) -> StreamingInput:
     """The next chunk of a resumable session."""
     return StreamingInput(prompt=prompt_of(line), sampling_params=params)
 

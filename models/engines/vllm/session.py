@@ -1,4 +1,4 @@
-"""models.engines.vllm: a listening stream as a resumable session of the engine.
+"""A listening stream as a resumable session of the engine.
 
 Each chunk prefills and samples one token; the log-probabilities of the state ids are its verdict.
 A session reads on; to go back it is closed, and another is opened on the kept prefix, of which the
@@ -12,15 +12,15 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.engines.vllm.host import EngineHost, Life
-from models.engines.vllm.line import Line
+from models.engines.vllm.host import EngineHost, EngineProcess
+from models.engines.vllm.prompt import Prompt
 from models.engines.vllm.requests import Urgency, judging, more, prompt_of, scores_of
 
 REOPEN_FROM = 64  # tokens: to read so many again costs more than to ask the prefix cache for them
 
 
 @dataclass(slots=True)
-class Tally:
+class SessionUsage:
     """Sessions opened, and tokens that were read `again` because one was opened anew."""
 
     opened: int = 0
@@ -30,15 +30,15 @@ class Tally:
 class Reader:
     """Reads a stream's lines on one engine. One call at a time."""
 
-    def __init__(self, host: EngineHost, life: Life, states: Sequence[int]) -> None:
-        self._host, self._life, self._states = host, life, tuple(states)
+    def __init__(self, host: EngineHost, process: EngineProcess, states: Sequence[int]) -> None:
+        self._host, self._life, self._states = host, process, tuple(states)
         self._params = judging(states)
-        self._line = Line()  # what the session has read
+        self._line = Prompt()  # what the session has read
         self._chunks: asyncio.Queue[Any] | None = None
         self._outputs: AsyncGenerator[Any, None] | None = None
-        self.tally = Tally()
+        self.tally = SessionUsage()
 
-    async def read(self, line: Line, urgency: Urgency) -> list[float]:
+    async def read(self, line: Prompt, urgency: Urgency) -> list[float]:
         """Read up to the end of `line`; the state ids' log-probabilities there."""
         news = None if self._outputs is None else line.after(self._line)
         if news is not None and 0 < news.length < REOPEN_FROM:
@@ -50,14 +50,14 @@ class Reader:
         self.tally.again += max(0, kept - (output.num_cached_tokens or 0))
         return scores_of(output, self._states)
 
-    async def probe(self, line: Line, urgency: Urgency) -> list[float]:
+    async def probe(self, line: Prompt, urgency: Urgency) -> list[float]:
         """The same without the session: what it has read stays as it is."""
         prompt = prompt_of(line)
         outputs = self._host.generate(self._life, prompt, self._params, urgency)
         (output,) = [output async for output in outputs]
         return scores_of(output, self._states)
 
-    async def prefill(self, line: Line) -> None:
+    async def prefill(self, line: Prompt) -> None:
         """Let the engine's cache know a line that will be read soon, if that is worth a request."""
         news = line.after(self._line)
         if (line if news is None else news).length >= REOPEN_FROM:
@@ -65,17 +65,17 @@ class Reader:
 
     async def close(self) -> None:
         outputs, self._outputs, self._chunks = self._outputs, None, None
-        self._line = Line()
+        self._line = Prompt()
         if outputs is not None:
             await outputs.aclose()
 
-    async def _open(self, line: Line, urgency: Urgency) -> Any:
+    async def _open(self, line: Prompt, urgency: Urgency) -> Any:
         chunks: asyncio.Queue[Any] = asyncio.Queue()
         self._chunks = chunks
         self._outputs = self._host.generate(self._life, _taken(chunks), self._params, urgency)
         return await self._push(line, line)
 
-    async def _push(self, line: Line, news: Line) -> Any:
+    async def _push(self, line: Prompt, news: Prompt) -> Any:
         assert self._chunks is not None and self._outputs is not None
         self._chunks.put_nowait(more(news, self._params))
         try:

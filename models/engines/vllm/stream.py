@@ -1,4 +1,4 @@
-"""models.engines.vllm: one session's stream: its past is a value here, and what was computed of it
+"""One session's stream: its past is a value here, and what was computed of it
 is in the engine's cache."""
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from models.base import (
     UserSound,
     Verdict,
 )
-from models.engines.answering import Voice
-from models.engines.guard import CallGuard
-from models.engines.places import Place, Places
+from models.engines.answering import AnswerVoice
+from models.engines.exclusive_access import ExclusiveAccess
+from models.engines.snapshots import Snapshot, Snapshots
 from models.engines.vllm.answering import VoicedAnswer, Written
-from models.engines.vllm.door import Door
-from models.engines.vllm.hearing import State
-from models.engines.vllm.host import EngineHost, Life
-from models.engines.vllm.line import Line
+from models.engines.vllm.frontend import ModelFrontend
+from models.engines.vllm.grammar import PromptState
+from models.engines.vllm.hearing import HearingState
+from models.engines.vllm.host import EngineHost, EngineProcess
+from models.engines.vllm.input_validator import InputValidator
+from models.engines.vllm.prompt import Prompt
 from models.engines.vllm.requests import Urgency, answering, prompt_of
 from models.engines.vllm.session import Reader
-from models.engines.vllm.surroundings import Surroundings
-from models.engines.vllm.talk import Talk
 from models.engines.wording import Wording
 from models.engines.worker import Priority
 from models.synthesizers.recitation import spoken
@@ -52,9 +52,9 @@ class Home(Protocol):
     """What a stream uses of its instance."""
 
     @property
-    def around(self) -> Surroundings: ...
+    def frontend(self) -> ModelFrontend: ...
     @property
-    def door(self) -> Door: ...
+    def validator(self) -> InputValidator: ...
     def forget(self, stream: VllmStream) -> None: ...
 
     async def run(self, work: Callable[[], Result], priority: Priority) -> Result: ...
@@ -63,23 +63,23 @@ class Home(Protocol):
 class VllmStream:
     """A models.base.Stream on one life of one engine."""
 
-    def __init__(self, home: Home, host: EngineHost, life: Life) -> None:
-        around = home.around
-        self._home, self._host, self._life = home, host, life
-        self._grammar, self._ears = around.grammar, around.ears()
-        self.reader = Reader(host, life, around.states)
-        self._guard = CallGuard()
-        self._state = State(Talk(Line()))
+    def __init__(self, home: Home, host: EngineHost, process: EngineProcess) -> None:
+        frontend = home.frontend
+        self._home, self._host, self._life = home, host, process
+        self._grammar, self._audio_frontend = frontend.grammar, frontend.audio_frontend()
+        self.reader = Reader(host, process, frontend.states)
+        self._guard = ExclusiveAccess()
+        self._state = HearingState(PromptState(Prompt()))
         self._tools: tuple[Tool, ...] = ()
-        self._places: Places[State] = Places()
-        self._throat: Any = None
+        self._places: Snapshots[HearingState] = Snapshots()
+        self._speech_cache: Any = None
 
     async def begin(self, conversation: Conversation) -> None:
         """Read a conversation from its beginning."""
         self._tools = conversation.tools
         said = " ".join(i.text for i in conversation.items if isinstance(i, Instructions))
-        opening = self._home.around.opening(said, conversation.tools)
-        self._state = State(Talk(Line().plus(opening)))
+        opening = self._home.frontend.opening(said, conversation.tools)
+        self._state = HearingState(PromptState(Prompt().plus(opening)))
         for item in conversation.items:
             if not isinstance(item, Instructions):
                 await self._read(item)
@@ -92,34 +92,34 @@ class VllmStream:
             samples = np.asarray(chunk, np.float32)
             state = await self._judged(await self._urgent(partial(self._heard, samples)))
             if last:
-                flushed = await self._urgent(partial(self._ears.flush, state))
+                flushed = await self._urgent(partial(self._audio_frontend.flush, state))
                 state = await self._judged(flushed)
             self._state = state
-            return state.verdict or _verdict([0.0] * len(self._home.around.states))
+            return state.verdict or _verdict([0.0] * len(self._home.frontend.states))
 
     async def end_segment(self) -> None:
         with self._guard.call("end_segment"):
             await self._end_segment()
 
-    def _heard(self, samples: Samples) -> State:
-        return self._ears.hear(self._state, samples)
+    def _heard(self, samples: Samples) -> HearingState:
+        return self._audio_frontend.hear(self._state, samples)
 
-    async def _judged(self, state: State) -> State:
+    async def _judged(self, state: HearingState) -> HearingState:
         """With the verdict that is asked for."""
         question = state.question
         if question is None:
             return state
-        self._home.door.check(question.line)
-        streamed = self._home.around.is_streamed and not question.fleeting
+        self._home.validator.check(question.line)
+        streamed = self._home.frontend.is_streamed and not question.fleeting
         ask = self.reader.read if streamed else self.reader.probe
         scores = await ask(question.line, Urgency.HEARING)
         return state.answered(_verdict(scores, question.words, question.heard))
 
     async def _end_segment(self) -> None:
         if self._state.segment is not None:
-            flushed = await self._urgent(partial(self._ears.flush, self._state))
-            self._home.door.check(flushed.talk.line)
-            self._state = State(flushed.talk)
+            flushed = await self._urgent(partial(self._audio_frontend.flush, self._state))
+            self._home.validator.check(flushed.talk.line)
+            self._state = HearingState(flushed.talk)
 
     # ------------------------------------------------------------------------------ reading
 
@@ -135,23 +135,27 @@ class VllmStream:
             case UserSound():
                 talk = await self._read_sound(item, talk)
             case UserImage():
-                look = partial(self._home.around.see, item, self.room())
+                look = partial(self._home.frontend.see, item, self.room())
                 vectors = await self._home.run(look, Priority.RUNNING)
                 talk = self._grammar.seen(talk, vectors)
             case _:
                 talk = self._grammar.read(talk, item)
         if talk.line.length:
-            self._home.door.check(talk.line)
+            self._home.validator.check(talk.line)
         self._state = replace(before, talk=talk, verdict=None)
 
-    async def _read_sound(self, sound: UserSound, talk: Talk) -> Talk:
+    async def _read_sound(self, sound: UserSound, talk: PromptState) -> PromptState:
         if sound.embedded is not None:
             return self._grammar.heard(talk, np.asarray(sound.embedded, np.float32))
         if sound.samples is None:
             return self._grammar.worded(talk, sound.words)
-        heard = partial(self._ears.hear, State(talk), np.asarray(sound.samples, np.float32))
+        heard = partial(
+            self._audio_frontend.hear, HearingState(talk), np.asarray(sound.samples, np.float32)
+        )
         state = await self._home.run(heard, Priority.RUNNING)
-        return (await self._home.run(partial(self._ears.flush, state), Priority.RUNNING)).talk
+        return (
+            await self._home.run(partial(self._audio_frontend.flush, state), Priority.RUNNING)
+        ).talk
 
     async def _prefill(self) -> None:
         """What was read is in the engine's cache when the sound comes."""
@@ -161,7 +165,7 @@ class VllmStream:
 
     async def answer(self, options: AnswerOptions) -> AsyncGenerator[AnswerPart, None]:
         with self._guard.call("answer"):
-            synthesizer = self._home.around.synthesizer if options.speak else None
+            synthesizer = self._home.frontend.synthesizer if options.speak else None
             voice = await self._voice(options) if options.speak else None
             async with (
                 aclosing(self._write(options, voice)) as written,
@@ -175,21 +179,27 @@ class VllmStream:
                     async for part in voiced:
                         yield part
 
-    async def _voice(self, options: AnswerOptions) -> Voice | None:
-        if self._throat is None:
-            self._throat = await self._home.run(self._home.around.throat, Priority.FIRST)
-        return None if self._throat is None else self._home.around.voice(self._throat, options)
+    async def _voice(self, options: AnswerOptions) -> AnswerVoice | None:
+        if self._speech_cache is None:
+            self._speech_cache = await self._home.run(
+                self._home.frontend.speech_cache, Priority.FIRST
+            )
+        return (
+            None
+            if self._speech_cache is None
+            else self._home.frontend.voice(self._speech_cache, options)
+        )
 
     async def _write(
-        self, options: AnswerOptions, voice: Voice | None
+        self, options: AnswerOptions, voice: AnswerVoice | None
     ) -> AsyncGenerator[Written, None]:
         """What is said goes into the past token by token: it is right whenever this ends."""
         await self._end_segment()
         tools = self._tools if options.tools is None else options.tools
-        wording = self._home.around.wording(tools, options, voice)
+        wording = self._home.frontend.wording(tools, options, voice)
         opened = self._grammar.answering(self._state.talk).plus(wording.forced)
         asked = self._told(options).plus(wording.forced)
-        self._state = State(opened)
+        self._state = HearingState(opened)
         said: list[int] = []
         async with aclosing(self._tokens(asked.line, wording, options)) as tokens:
             async for token in tokens:
@@ -197,17 +207,17 @@ class VllmStream:
                     break
                 text = wording.take(token)
                 said.append(token)
-                self._state = State(opened.plus(said))
+                self._state = HearingState(opened.plus(said))
                 if text:
                     yield text
         rest = wording.end()
-        self._state = State(self._grammar.answered(opened.plus(said)))
+        self._state = HearingState(self._grammar.answered(opened.plus(said)))
         if rest:
             yield rest
         if wording.call is not None:
             yield wording.call
 
-    def _told(self, options: AnswerOptions) -> Talk:
+    def _told(self, options: AnswerOptions) -> PromptState:
         """The opening of an answer for which the model is told something that is not kept."""
         told = options.instructions or ""
         if options.tools is not None and options.tools != self._tools:
@@ -215,18 +225,18 @@ class VllmStream:
         return self._grammar.answering(self._state.talk, told.strip())
 
     async def _tokens(
-        self, line: Line, wording: Wording, options: AnswerOptions
+        self, line: Prompt, wording: Wording, options: AnswerOptions
     ) -> AsyncGenerator[int, None]:
         """Token by token. Where the first one may be another than the rest, it is a request of its
         own; the prefix cache makes that cheap. Raises OutOfRoom after the last that fits."""
-        door, asked = (
-            self._home.door,
+        validator, asked = (
+            self._home.validator,
             options.max_tokens + 2,
         )  # a call's mark and an end beside them
         while True:
             barred = wording.barred()
-            door.check(line, 1 + ENDING)
-            most = min(asked, door.capacity - line.length - ENDING)
+            validator.check(line, 1 + ENDING)
+            most = min(asked, validator.capacity - line.length - ENDING)
             params = answering(options, most, wording.ends, barred)
             outputs = self._host.generate(self._life, prompt_of(line), params, Urgency.ANSWERING)
             async with aclosing(outputs):
@@ -236,13 +246,13 @@ class VllmStream:
                     if wording.barred() != barred:
                         break
                 else:
-                    raise OutOfRoom(f"{line.length + ENDING} tokens of {door.capacity}")
+                    raise OutOfRoom(f"{line.length + ENDING} tokens of {validator.capacity}")
 
     # -------------------------------------------------------------------------------- marks
 
     async def mark(self) -> Mark:
         with self._guard.call("mark"):
-            return self._places.keep(Place(self._state, self._state.talk.line.length, ()))
+            return self._places.keep(Snapshot(self._state, self._state.talk.line.length, ()))
 
     async def rewind(self, mark: Mark) -> None:
         """Raises ValueError for a mark of another stream, or one that was rewound over."""
@@ -254,7 +264,7 @@ class VllmStream:
         return np.concatenate(parts) if parts else None
 
     def room(self) -> int:
-        return self._home.door.capacity - self._state.talk.line.length
+        return self._home.validator.capacity - self._state.talk.line.length
 
     async def close(self) -> None:
         if self._guard.close():

@@ -1,4 +1,4 @@
-"""models.engines.vllm: one engine for both instances of a pair, or one for each. Pure."""
+"""One engine for both instances of a pair, or one for each. Pure."""
 
 from __future__ import annotations
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
-from models.training.skills.scene import Scene
+from models.training.skills.scene import PictureScene
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ToolCall:
     """A function call that the assistant should make; `arguments` is JSON."""
 
     name: str
@@ -32,12 +32,12 @@ class Exchange:
     answer: str
     skill: str
     key: str = ""
-    call: Call | None = None
+    call: ToolCall | None = None
     result: str = ""  # what the called function gives back; asked to be put into words
     report: str = ""  # the answer to that result
     cut: bool = False
     slow: bool = False  # to be spoken slowly
-    scenes: tuple[Scene, ...] = ()  # shown before the question, which is about the last
+    scenes: tuple[PictureScene, ...] = ()  # shown before the question, which is about the last
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from random import Random
 
-from models.training.skills.exchange import Call, Dialogue, Exchange, Phrasings, pick
+from models.training.skills.exchange import Dialogue, Exchange, Phrasings, ToolCall, pick
 from models.training.skills.numbers import spell
 
 TIME_NAMES = ("get_time", "get_current_time", "current_time", "time", "clock", "what_time")
@@ -58,7 +58,7 @@ def _time(random: Random, held_out: bool, declared: bool) -> tuple[Exchange, str
     if not declared:
         return Exchange(question, NO_TIME, "functions"), ""
     report = f"It is {clock_words(hour, minute)}."
-    call = Call(name, "{}")
+    call = ToolCall(name, "{}")
     return Exchange(question, "", "functions", call=call, result=result, report=report), f"{name}()"
 
 
@@ -82,7 +82,7 @@ def _timer(random: Random, held_out: bool, declared: bool) -> tuple[Exchange, st
         "duration": {"duration": f"{count} {plural}"},
         "amount, unit": {"amount": count, "unit": plural},
     }
-    call = Call(name, json.dumps(choices[parameter]))
+    call = ToolCall(name, json.dumps(choices[parameter]))
     report = f"The timer is set for {spell(count)} {plural}."
     result = pick(random, ("ok", "done", '{"status": "ok"}', '{"ok": true}'))
     exchange = Exchange(question, "", "functions", call=call, result=result, report=report)
@@ -96,7 +96,7 @@ def _lamp(random: Random, held_out: bool, declared: bool) -> tuple[Exchange, str
         return Exchange(question, NO_LAMP, "functions"), ""
     parameter = pick(random, ("on", "state", "power"))
     value: object = on if parameter == "on" else ("on" if on else "off")
-    call = Call(name, json.dumps({parameter: value}))
+    call = ToolCall(name, json.dumps({parameter: value}))
     report = f"The lamp is {'on' if on else 'off'}."
     result = pick(random, ("ok", "done", '{"status": "ok"}', '{"ok": true}'))
     exchange = Exchange(question, "", "functions", call=call, result=result, report=report)

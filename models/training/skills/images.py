@@ -8,7 +8,7 @@ from typing import Final
 from models.training.skills.exchange import Exchange, Phrasings, article, pick
 from models.training.skills.mandarin.numbers import number
 from models.training.skills.numbers import spell
-from models.training.skills.scene import COLOURS, MOST, SHAPES, Scene
+from models.training.skills.scene import COLOURS, MOST, SHAPES, PictureScene
 
 SKILL: Final = "images"
 TRAIN_SEEDS = range(0, 2**30)
@@ -61,12 +61,12 @@ _ASKED = {
 _ENGLISH = {"shape": SHAPE, "colour": COLOUR, "count": COUNT, "digit": DIGIT, "seen": SEEN}
 
 
-def scene(random: Random, held_out: bool = False) -> Scene:
+def scene(random: Random, held_out: bool = False) -> PictureScene:
     """A picture to draw: shapes or, in two of five, a digit."""
     colour, seed = pick(random, COLOURS), pick(random, HELD_OUT_SEEDS if held_out else TRAIN_SEEDS)
     if random.random() < 0.4:
-        return Scene("", colour, digit=random.randrange(10), seed=seed)
-    return Scene(pick(random, SHAPES), colour, random.randrange(1, MOST + 1), seed=seed)
+        return PictureScene("", colour, digit=random.randrange(10), seed=seed)
+    return PictureScene(pick(random, SHAPES), colour, random.randrange(1, MOST + 1), seed=seed)
 
 
 def picture(random: Random, held_out: bool = False, chinese: bool = False) -> Exchange:
@@ -74,7 +74,9 @@ def picture(random: Random, held_out: bool = False, chinese: bool = False) -> Ex
     return about(scene(random, held_out), random, held_out, chinese)
 
 
-def about(seen: Scene, random: Random, held_out: bool = False, chinese: bool = False) -> Exchange:
+def about(
+    seen: PictureScene, random: Random, held_out: bool = False, chinese: bool = False
+) -> Exchange:
     """A question about one picture."""
     kind = pick(random, _kinds(seen))
     if chinese:
@@ -114,25 +116,25 @@ def unseen(random: Random, held_out: bool = False) -> Exchange:
     return Exchange(question, BLIND, SKILL)
 
 
-def _kinds(seen: Scene) -> tuple[str, ...]:
+def _kinds(seen: PictureScene) -> tuple[str, ...]:
     """What can be asked about a picture."""
     return ("shape", "colour", "count", "seen") if seen.shape else ("digit", "colour", "seen")
 
 
-def _wordings(seen: Scene, kind: str, chinese: bool) -> list[str]:
+def _wordings(seen: PictureScene, kind: str, chinese: bool) -> list[str]:
     phrasings = (_ASKED if chinese else _ENGLISH)[kind]
     return [_worded(text, seen) for text in (*phrasings.train, *phrasings.evaluation)]
 
 
-def _worded(text: str, seen: Scene) -> str:
+def _worded(text: str, seen: PictureScene) -> str:
     return text.format(n=seen.shape or "number", s=f"{seen.shape}s")
 
 
-def _plural(seen: Scene) -> str:
+def _plural(seen: PictureScene) -> str:
     return seen.shape if seen.count == 1 else f"{seen.shape}s"
 
 
-def _english(seen: Scene, kind: str) -> tuple[str, str]:
+def _english(seen: PictureScene, kind: str) -> tuple[str, str]:
     """The answer and the words that make it right."""
     colour, many, name = seen.colour, seen.count > 1, spell(seen.digit)
     if kind == "shape":
@@ -148,7 +150,7 @@ def _english(seen: Scene, kind: str) -> tuple[str, str]:
     return f"I see {key if seen.shape else article(key)}.", key
 
 
-def _chinese(seen: Scene, kind: str) -> tuple[str, str]:
+def _chinese(seen: PictureScene, kind: str) -> tuple[str, str]:
     colour, name = _WORDS[seen.colour], number(seen.digit)
     count = "两" if seen.count == 2 else number(seen.count)
     if kind == "shape":

@@ -1,4 +1,4 @@
-"""models.training: what a drawn picture shows, as plain data; drawing.py makes the pixels of it."""
+"""What a drawn picture shows, as plain data; drawing.py makes the pixels of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST = 5  # shapes in one picture
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class PictureScene:
     """`count` shapes of one kind and colour, or, with an empty `shape`, one `digit`. The seed
     chooses all that no question asks for: places, sizes, background, fonts, blemishes."""
 

@@ -27,7 +27,7 @@ from models.vita.letters import LETTERS
 from models.vita.nano_codec import NanoCodec
 from models.vita.nano_prompt import SPECIAL, NanoPrompt
 from models.vita.speech_decoder import SpeechDecoder
-from models.vita.vision import Eyes
+from models.vita.vision import VisionEncoder
 from tests.models.vita.released_folder import write_released
 
 WORDS = "hello there what is the capital of france it is paris set timer minutes one two three"
@@ -102,7 +102,7 @@ def tiny_parts() -> Parts:
         tokenizer=tokenizer.to_str(),
         speech=SpeechDecoder(config.speech),
         codec=NanoCodec().decoder,
-        eyes=Eyes(config.vision, config.language.width).eval().requires_grad_(False),
+        eyes=VisionEncoder(config.vision, config.language.width).eval().requires_grad_(False),
     )
     for module in (parts.tower, parts.language, parts.speech):
         assert module is not None

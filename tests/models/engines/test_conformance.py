@@ -33,7 +33,7 @@ from models.base import (
 from models.engines import pytorch
 from models.engines.embedded import EmbeddedInstance, load
 from models.engines.nano_torch import TorchNano
-from models.engines.script import Memory, Script, ScriptedAnswer, Segment
+from models.engines.script import EngineScript, ScriptedAnswer, ScriptedMemory, ScriptedSegment
 from models.engines.scripted import ScriptedInstance
 from tests.models.engines.conftest import torch_networks
 
@@ -54,13 +54,13 @@ def sound(seconds: float, seed: int = 0) -> Samples:
     return (0.2 * tone + 0.05 * random.standard_normal(count)).astype(np.float32)
 
 
-def scripted_verdict(segment: Segment) -> Verdict:
+def scripted_verdict(segment: ScriptedSegment) -> Verdict:
     """Another one for every sound."""
     share = float(np.abs(segment.samples).sum() % 1)
     return Verdict(query=share, noise=1 - share)
 
 
-def scripted_answer(memory: Memory) -> ScriptedAnswer:
+def scripted_answer(memory: ScriptedMemory) -> ScriptedAnswer:
     heard = sum(s.samples.size for s in memory.turn) + memory.judged
     return ScriptedAnswer(text=f"I know {len(memory.items)} things and heard {heard} samples.")
 
@@ -69,7 +69,7 @@ def scripted_answer(memory: Memory) -> ScriptedAnswer:
 async def instances(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Instance, Instance]]:
     made: list[Any]
     if request.param == "scripted":
-        script = Script(verdict=scripted_verdict, answers=scripted_answer, capacity=256)
+        script = EngineScript(verdict=scripted_verdict, answers=scripted_answer, capacity=256)
         made = [ScriptedInstance(script, name=name) for name in "ab"]
     elif request.param == "pytorch":
         weights = pytorch.load(request.getfixturevalue("released"), "cpu", capacity=256)

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.engines.lanes import Lanes
-from models.engines.speech_room import SpeechLine, SpeechRoom
-from models.engines.torch_line import GraphedStep, TokenLine, language_step
+from models.engines.cuda_streams import CudaStreams
+from models.engines.kv_cache import GraphedStep, KvCache, language_step
+from models.engines.speech_batcher import SpeechBatcher, SpeechSlot
 from models.engines.worker import Priority
 from models.vita.config import LanguageModelConfig, SpeechDecoderConfig
 from models.vita.language_model import LanguageModel
@@ -115,7 +115,7 @@ def model(request: pytest.FixtureRequest) -> LanguageModel:
 
 
 def test_a_captured_step_equals_the_plain_one(model: LanguageModel, device: Device) -> None:
-    plain, graphed = TokenLine(model, 64), TokenLine(model, 64)
+    plain, graphed = KvCache(model, 64), KvCache(model, 64)
     example = torch.zeros(1, 1, WIDTH)
     with torch.inference_mode():
         step = GraphedStep(language_step(model), graphed.buffers, example)
@@ -136,7 +136,7 @@ def test_a_captured_step_equals_the_plain_one(model: LanguageModel, device: Devi
     assert device.log.count("replay") == 4
 
 
-class GraphedRoom(SpeechRoom):
+class GraphedRoom(SpeechBatcher):
     _is_graphed = True
 
 
@@ -148,9 +148,9 @@ def test_captured_voices_equal_plain_ones(device: Device) -> None:
     )
     decoder = SpeechDecoder(config).eval().requires_grad_(False)
     with torch.inference_mode():
-        plain, graphed = SpeechRoom(decoder, 12, 20), GraphedRoom(decoder, 12, 20)
+        plain, graphed = SpeechBatcher(decoder, 12, 20), GraphedRoom(decoder, 12, 20)
         assert len(device.graphs) == len([1, 4, 8])  # before anybody speaks
-        pairs = [(SpeechLine(plain), SpeechLine(graphed)) for _ in range(9)]
+        pairs = [(SpeechSlot(plain), SpeechSlot(graphed)) for _ in range(9)]
         for count in (1, 3, 9, 2, 5):
             speaking = pairs[-count:]  # others are somewhere in a chunk, or have not begun
             for number, pair in enumerate(speaking):
@@ -178,7 +178,7 @@ def assert_alike(found: tuple[Tensor, Tensor | None], wanted: tuple[Tensor, Tens
 def test_a_line_that_is_dropped_is_gone_at_once() -> None:
     """Its memory is hundreds of megabytes at real size: no cycle may hold it."""
     model = LanguageModel(DENSE)
-    line = TokenLine(model, 64)
+    line = KvCache(model, 64)
     line._graphed = GraphedStep(language_step(model), line.buffers, torch.zeros(1, 1, WIDTH))
     held = weakref.ref(line.buffers.layers[0][0])
     gc.disable()
@@ -190,17 +190,17 @@ def test_a_line_that_is_dropped_is_gone_at_once() -> None:
 
 
 def test_urgent_work_has_the_better_stream(device: Device) -> None:
-    lanes = Lanes(torch.device("cuda"))
+    cuda_streams = CudaStreams(torch.device("cuda"))
     assert device.log == ["device waits"]  # the weights are there before any stream reads them
     device.log.clear()
     for priority in Priority:
-        with lanes.lane(priority):
+        with cuda_streams.device_stream(priority):
             device.log.append(priority.name)
             assert torch.is_inference_mode_enabled()
     assert device.log == [
         "into -1", "HEARING", "wait -1", "into -1", "FIRST", "wait -1",
         "into 0", "RUNNING", "wait 0",
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="broken"), lanes.lane(Priority.RUNNING):
+    with pytest.raises(ValueError, match="broken"), cuda_streams.device_stream(Priority.RUNNING):
         raise ValueError("broken")
     assert device.log[-1] == "wait 0"

@@ -11,8 +11,8 @@ import torch
 
 from models.base import Conversation, UserImage, UserText
 from models.engines.bundle import Bundle
-from models.engines.listening import Listener
-from models.engines.memory import Memory
+from models.engines.listening import NanoListener
+from models.engines.memory import NanoMemory
 from models.engines.networks import Networks
 from models.training.export import Parts
 from models.vita.images import normalise, tiles
@@ -28,14 +28,14 @@ def networks(parts: Parts, exact_folder: Path, bundle: Bundle) -> dict[str, Netw
     return {"exact": Bundle.read(exact_folder), "eight": bundle, "torch": torch_networks(parts)}
 
 
-def remembering(networks: Networks) -> Memory:
-    memory = Memory(networks, Listener(networks.ears(), networks.config.model))
+def remembering(networks: Networks) -> NanoMemory:
+    memory = NanoMemory(networks, NanoListener(networks.audio_frontend(), networks.config.model))
     for _ in memory.begin(Conversation()):
         pass
     return memory
 
 
-def read(memory: Memory, *items: UserImage | UserText) -> None:
+def read(memory: NanoMemory, *items: UserImage | UserText) -> None:
     for item in items:
         for _ in memory.reading(item):
             pass

@@ -7,7 +7,7 @@ import pytest
 
 from models.base import Samples, SpokenWord
 from models.engines.bundle import Bundle
-from models.engines.speaking import SLOWER, Voice
+from models.engines.speaking import SLOWER, NanoVoice
 
 pytestmark = pytest.mark.timeout(300)  # the first of all exports a model
 
@@ -18,7 +18,7 @@ WORDS = ["Hello", "there,", "Paris.", *"法国的首都是巴", "黎。"]
 def spoken(bundle: Bundle, speed: float, slower: bool = False) -> tuple[Samples, list[SpokenWord]]:
     cache = bundle.speech_cache()
     assert cache is not None
-    voice = Voice(bundle, cache, seed=1, speed=speed)
+    voice = NanoVoice(bundle, cache, seed=1, speed=speed)
     if slower:
         voice.slow_down()
     voice.write(TEXT)

@@ -10,8 +10,8 @@ import pytest
 
 from models.base import AnswerOptions, FunctionCall, Tool
 from models.engines.bundle import Bundle
-from models.engines.memory import Memory
-from models.engines.writing import Writer
+from models.engines.memory import NanoMemory
+from models.engines.writing import NanoWriter
 from models.vita.nano_prompt import SLOW
 
 pytestmark = pytest.mark.timeout(300)  # the first of all exports a model
@@ -42,9 +42,9 @@ class Recited:
 
 def written(
     bundle: Bundle, ids: list[int], options: AnswerOptions, tools: tuple[Tool, ...] = ()
-) -> tuple[str, Writer, Recited]:
+) -> tuple[str, NanoWriter, Recited]:
     memory = Recited([*ids, bundle.prompt.ids["<end>"]], tools, len(bundle.table))
-    writer = Writer(bundle, cast(Memory, memory), options)
+    writer = NanoWriter(bundle, cast(NanoMemory, memory), options)
     text = ""
     while not writer.done:
         text += writer.step()
@@ -63,8 +63,8 @@ def test_text_ends_at_the_end(bundle: Bundle) -> None:
 def test_the_wish_to_be_slow_is_no_word(bundle: Bundle) -> None:
     ids, slow, wishes = bundle.prompt.encode("paris"), bundle.prompt.ids[SLOW], list[bool]()
     memory = Recited([slow, *ids, slow, 1], (), len(bundle.table))  # the second one is barred
-    writer = Writer(
-        bundle, cast(Memory, memory), AnswerOptions(), slow_down=lambda: wishes.append(True)
+    writer = NanoWriter(
+        bundle, cast(NanoMemory, memory), AnswerOptions(), slow_down=lambda: wishes.append(True)
     )
     text = ""
     while not writer.done and len(memory.told) < 3 + len(ids):

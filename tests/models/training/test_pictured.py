@@ -19,13 +19,13 @@ from models.training.scoring import answered
 from models.training.sequences import NOTHING, Sequence, Writer
 from models.training.sight import Album, Looking, page_of, pixels_of
 from models.training.skills import images
-from models.training.skills.scene import COLOURS, SHAPES, Scene
+from models.training.skills.scene import COLOURS, SHAPES, PictureScene
 from models.vita.nano_prompt import NanoPrompt
-from models.vita.vision import Eyes
+from models.vita.vision import VisionEncoder
 
 TOKENIZER = Path(__file__).parents[3] / "models" / "nano" / "tokenizer.json"
-STAR = Scene("star", "red", 3, seed=5)
-SEVEN = Scene("", "blue", digit=7, seed=9)
+STAR = PictureScene("star", "red", 3, seed=5)
+SEVEN = PictureScene("", "blue", digit=7, seed=9)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def prompt() -> NanoPrompt:
 
 def test_the_same_scene_is_the_same_picture() -> None:
     assert np.array_equal(draw(STAR).pixels, draw(STAR).pixels)
-    other = draw(Scene("star", "red", 3, seed=6))
+    other = draw(PictureScene("star", "red", 3, seed=6))
     assert (
         draw(STAR).pixels.shape != other.pixels.shape or (draw(STAR).pixels != other.pixels).any()
     )
@@ -45,7 +45,7 @@ def test_the_same_scene_is_the_same_picture() -> None:
 def test_inside_the_outlines_is_paint_and_outside_is_none(colour: str) -> None:
     paint = np.array(PAINT[colour])
     for seed in range(12):
-        drawing = draw(Scene("square", colour, 2, seed=seed))
+        drawing = draw(PictureScene("square", colour, 2, seed=seed))
         distance = np.abs(drawing.pixels.astype(int) - paint).sum(-1)
         inside = np.median(distance[drawing.mask > 250])
         assert inside < 0.7 * np.median(distance[drawing.mask == 0])
@@ -54,7 +54,7 @@ def test_inside_the_outlines_is_paint_and_outside_is_none(colour: str) -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
 def test_as_many_shapes_as_asked_for(count: int) -> None:
     for seed, shape in enumerate(SHAPES):
-        page = page_of(Scene(shape, "green", count, seed=seed), 64, 8)
+        page = page_of(PictureScene(shape, "green", count, seed=seed), 64, 8)
         assert page.middles.sum() == count
         assert set(np.unique(page.parts)) == {0, 1 + SHAPES.index(shape)}
 
@@ -69,7 +69,7 @@ def test_pictures_kept_back_are_never_trained_on() -> None:
 @pytest.mark.parametrize(
     ("seen", "held_out"), [(STAR, False), (STAR, True), (SEVEN, False), (SEVEN, True)]
 )
-def test_every_answer_is_right_by_its_own_rule(seen: Scene, held_out: bool) -> None:
+def test_every_answer_is_right_by_its_own_rule(seen: PictureScene, held_out: bool) -> None:
     random = Random(1)
     for chinese in (False, True):
         for _ in range(40):
@@ -137,7 +137,7 @@ def test_eyes_are_handed_on(tmp_path: Path) -> None:
 def test_looking_learns() -> None:
     """The losses of a few steps fall: patches are named first."""
     torch.manual_seed(0)
-    eyes = Eyes(EYES, 256).to(torch.bfloat16)
+    eyes = VisionEncoder(EYES, 256).to(torch.bfloat16)
     looking = Looking(eyes, Album(Random(0), EYES.image, EYES.grid, fresh=8, again=8), "cpu")
     looking.heads.to(torch.bfloat16)
     looking.patches.to(torch.bfloat16)

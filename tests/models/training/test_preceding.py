@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from models.training.preceding import Preceding, Shares, broken_into
+from models.training.preceding import Preceding, PrecedingShares, broken_into
 from models.training.sequences import NOTHING, Writer
 from models.training.skills.exchange import Exchange
 from models.vita.nano_prompt import NanoPrompt
@@ -31,9 +31,13 @@ def test_only_the_first_words_were_heard(answer: str) -> None:
 
 @pytest.mark.parametrize(
     ("shares", "turns", "cuts"),
-    [(Shares(), 0, 0), (Shares(whole=1.0), 60, 0), (Shares(cut=1.0), 60, 50)],
+    [
+        (PrecedingShares(), 0, 0),
+        (PrecedingShares(whole=1.0), 60, 0),
+        (PrecedingShares(cut=1.0), 60, 50),
+    ],
 )
-def test_shares(prompt: NanoPrompt, shares: Shares, turns: int, cuts: int) -> None:
+def test_shares(prompt: NanoPrompt, shares: PrecedingShares, turns: int, cuts: int) -> None:
     writer, random = Writer(prompt, 0), Random(2)
     preceding = Preceding(writer, random, lambda text: None, chinese=0.5)
     written = []
@@ -51,5 +55,5 @@ def test_language_of_what_follows(prompt: NanoPrompt) -> None:
     writer = Writer(prompt, 0)
     preceding = Preceding(writer, Random(3), lambda text: None, chinese=0.0)
     sequence = writer.opening(())
-    preceding.write(sequence, Shares(cut=1.0), chinese=True)
+    preceding.write(sequence, PrecedingShares(cut=1.0), chinese=True)
     assert any("\u4e00" <= letter <= "\u9fff" for letter in prompt.decode(sequence.ids))

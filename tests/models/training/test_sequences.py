@@ -10,7 +10,7 @@ import torch
 
 from models.training.augmentation import Strength, surroundings, warp_frequency
 from models.training.clips import Clip
-from models.training.hearing import Heard, word_ends
+from models.training.hearing import ListeningResult, word_ends
 from models.training.instruction import batches
 from models.training.material import WrittenMaterial, restored
 from models.training.sequences import (
@@ -22,7 +22,7 @@ from models.training.sequences import (
     word_targets,
 )
 from models.training.simulation import simulate
-from models.training.skills.exchange import Call, Exchange
+from models.training.skills.exchange import Exchange, ToolCall
 from models.vita.audio_encoder import encoder_frames
 from models.vita.nano_prompt import NanoPrompt
 
@@ -35,8 +35,8 @@ def prompt() -> NanoPrompt:
     return NanoPrompt.read(TOKENIZER)
 
 
-def heard(frames: int = 200) -> Heard:
-    return Heard(np.zeros((frames, 80), np.float32), 20, 160, CLIP)
+def heard(frames: int = 200) -> ListeningResult:
+    return ListeningResult(np.zeros((frames, 80), np.float32), 20, 160, CLIP)
 
 
 def predicted(prompt: NanoPrompt, sequence: Sequence) -> str:
@@ -86,7 +86,7 @@ def test_cut_answers_teach_nothing(prompt: NanoPrompt) -> None:
 
 
 def test_calls_and_their_results(prompt: NanoPrompt) -> None:
-    call = Call("clock", "{}")
+    call = ToolCall("clock", "{}")
     exchange = Exchange("time", "", "functions", call=call, result="09:05", report="It is nine.")
     sequence = Sequence()
     Writer(prompt, 0).exchange(sequence, exchange, None)
@@ -98,7 +98,7 @@ def test_calls_and_their_results(prompt: NanoPrompt) -> None:
 
 def test_words_stand_where_they_are_over(prompt: NanoPrompt) -> None:
     features = np.zeros((200, 80), np.float32)
-    spoken = Heard(features, 20, 160, CLIP, ends=word_ends(CLIP.text, (20, 70, 110), 160))
+    spoken = ListeningResult(features, 20, 160, CLIP, ends=word_ends(CLIP.text, (20, 70, 110), 160))
     targets = word_targets(spoken, prompt)
     places = [place for place, token in enumerate(targets) if token != NOTHING]
     assert prompt.decode([targets[place] for place in places]) == "what is that"
@@ -122,7 +122,7 @@ def test_batches_keep_to_their_size(prompt: NanoPrompt) -> None:
 def test_exchanges_come_back_from_a_corpus() -> None:
     entry = {"question": "a", "answer": "b", "skill": "c", "clip": 3,
              "call": {"name": "n", "arguments": "{}"}}  # fmt: skip
-    assert restored(entry) == Exchange("a", "b", "c", call=Call("n", "{}"))
+    assert restored(entry) == Exchange("a", "b", "c", call=ToolCall("n", "{}"))
 
 
 def test_no_augmentation_beyond_its_strength() -> None:

@@ -10,7 +10,7 @@ import torch
 pytest.importorskip("pyworld")
 
 from models.training.codec_training import CodecOptions, CodecTraining
-from models.training.speech_data import ReadingPlan, Spoken, planned_texts
+from models.training.speech_data import ReadingPlan, SpokenUtterance, planned_texts
 from models.training.speech_samples import CODE, batches, codes_of, load_codec, samples_of
 from models.training.speech_training import (
     NANO_SPEECH,
@@ -27,7 +27,7 @@ from models.vita.vocoder import FEATURES, FRAMES_PER_CODE
 TEXT = "The little fox ran over the hill, and then it slept."
 
 
-def reading(text: str = TEXT, seed: int = 0) -> Spoken:
+def reading(text: str = TEXT, seed: int = 0) -> SpokenUtterance:
     """A reading of 0.3 s a word, with a pause of 0.2 s at each comma."""
     spans, now = [], 0.2
     for word in text.split():
@@ -36,10 +36,10 @@ def reading(text: str = TEXT, seed: int = 0) -> Spoken:
     frames = round((now + 0.5) / CODE) * FRAMES_PER_CODE
     slow = np.random.default_rng(seed).normal(0, 0.05, (frames, FEATURES)).cumsum(0) - 8
     slow[:, -2], slow[:, -1] = 7.5, np.arange(frames) % 40 > 10
-    return Spoken(text, slow.astype(np.float16), np.array(spans, np.float32))
+    return SpokenUtterance(text, slow.astype(np.float16), np.array(spans, np.float32))
 
 
-def write(folder: Path, readings: list[Spoken]) -> None:
+def write(folder: Path, readings: list[SpokenUtterance]) -> None:
     folder.mkdir(parents=True)
     np.savez(
         folder / "000.npz",

@@ -18,7 +18,7 @@ NOTICED = 2.0  # seconds, on a busy machine; it takes less than a tenth of one
 
 
 def kill(host: EngineHost) -> None:
-    (process,) = host.life.engine.engine_core.resources.engine_manager.processes
+    (process,) = host.process.engine.engine_core.resources.engine_manager.processes
     os.kill(process.pid, signal.SIGKILL)
 
 

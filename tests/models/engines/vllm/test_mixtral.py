@@ -23,7 +23,7 @@ async def test_experts_judge_and_answer_as_in_torch(mixtral_folder: Path) -> Non
         running(mixtral_folder, topology="single") as engines,
         instances_of(engines) as (first, _),
     ):
-        assert engines.around.language.experts == 4
+        assert engines.frontend.language.experts == 4
         ours, theirs = await first.open(HISTORY), await reference.open(HISTORY)
         samples = sound(1.3)
         pairs = zip(

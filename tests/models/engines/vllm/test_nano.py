@@ -25,7 +25,7 @@ from models.base import (
 )
 from models.engines.pytorch import PytorchInstance
 from models.engines.pytorch import load as load_pytorch
-from models.engines.speech_room import SpeechRoom
+from models.engines.speech_batcher import SpeechBatcher
 from models.engines.vllm.engines import CPU_BLOCK, Engines
 from models.engines.vllm.instance import VllmInstance
 from models.engines.vllm.stream import VllmStream
@@ -58,7 +58,7 @@ def unlikeness(first: Verdict, second: Verdict) -> float:
 
 def waiting(engines: Engines) -> list[int]:
     """Requests of each engine that are not finished."""
-    return [h.life.engine.get_num_unfinished_requests() for h in engines.hosts.values()]
+    return [h.process.engine.get_num_unfinished_requests() for h in engines.hosts.values()]
 
 
 @pytest.mark.parametrize("name", CLIPS)
@@ -131,13 +131,13 @@ async def test_running_answers_speak_together_as_each_does_alone(
     pair: tuple[VllmInstance, VllmInstance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    together = SpeechRoom._together
+    together = SpeechBatcher._together
 
-    def noted(room: SpeechRoom, count: int) -> tuple[torch.Tensor, ...]:
+    def noted(room: SpeechBatcher, count: int) -> tuple[torch.Tensor, ...]:
         sizes.append(count)
         return together(room, count)
 
-    monkeypatch.setattr(SpeechRoom, "_together", noted)
+    monkeypatch.setattr(SpeechBatcher, "_together", noted)
     questions = ("what is the capital of france", "hello", "what is two and three")
     options = [AnswerOptions(max_tokens=16, seed=seed) for seed in range(3)]
 
@@ -208,4 +208,4 @@ async def test_a_hundred_conversations_leave_nothing_behind(
         await cycle(number)
     assert waiting(nano) == [0, 0]
     for host in nano.hosts.values():  # which is refused while any block is in use
-        assert await host.life.engine.reset_prefix_cache()
+        assert await host.process.engine.reset_prefix_cache()

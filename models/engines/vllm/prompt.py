@@ -1,4 +1,4 @@
-"""models.engines.vllm: what a stream's language model has read, as a value: token ids, and features
+"""What a stream's language model has read, as a value: token ids, and features
 (vectors that stand for sound or for an image).
 
 An engine's prefix cache remembers what was computed, so a place to go back to is an older line.
@@ -50,25 +50,25 @@ Piece: TypeAlias = tuple[int, ...] | Feature
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Prompt:
     """Pieces in order, `length` places in all. Never an empty piece."""
 
     pieces: tuple[Piece, ...] = ()
     length: int = 0
 
-    def plus(self, *pieces: Sequence[int] | Feature) -> Line:
+    def plus(self, *pieces: Sequence[int] | Feature) -> Prompt:
         """With more behind it; empty pieces are left out."""
         more = tuple(p if isinstance(p, Feature) else tuple(p) for p in pieces if len(p))
-        return Line(self.pieces + more, self.length + sum(map(len, more)))
+        return Prompt(self.pieces + more, self.length + sum(map(len, more)))
 
-    def after(self, other: Line) -> Line | None:
+    def after(self, other: Prompt) -> Prompt | None:
         """What follows `other`, with which this line begins; None where it does not."""
         count = len(other.pieces)
         if other.length > self.length or self.pieces[:count] != other.pieces:
             return None
-        return Line(self.pieces[count:], self.length - other.length)
+        return Prompt(self.pieces[count:], self.length - other.length)
 
-    def shared(self, other: Line) -> int:
+    def shared(self, other: Prompt) -> int:
         """Places at the beginning that both have."""
         count = 0
         for mine, theirs in zip(self.pieces, other.pieces, strict=False):

@@ -1,4 +1,4 @@
-"""models.engines: where a stream was when it was marked, so that it can be rewound."""
+"""Where a stream was when it was marked, so that it can be rewound."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEPT = 16  # marks of a stream; older ones are forgotten
 
 
 @dataclass(frozen=True, slots=True)
-class Place(Generic[State]):
+class Snapshot(Generic[State]):
     """A state, the length of the line of tokens, and those of its last rows that going on would
     overwrite."""
 
@@ -22,21 +22,21 @@ class Place(Generic[State]):
     rows: Sequence[Any]
 
 
-class Places(Generic[State]):
+class Snapshots(Generic[State]):
     """The marked places of one stream, oldest first."""
 
     def __init__(self) -> None:
-        self._places: dict[int, Place[State]] = {}
+        self._places: dict[int, Snapshot[State]] = {}
         self._marked = 0
 
-    def keep(self, place: Place[State]) -> Mark:
+    def keep(self, place: Snapshot[State]) -> Mark:
         self._marked += 1
         self._places[self._marked] = place
         for old in list(self._places)[:-KEPT]:
             del self._places[old]
         return Mark(position=place.length, key=self._marked)
 
-    def back_to(self, mark: Mark) -> Place[State]:
+    def back_to(self, mark: Mark) -> Snapshot[State]:
         """Forget what was marked later; the mark itself stays valid.
 
         Raises ValueError for a mark of another stream, or one that was rewound over.

@@ -1,4 +1,4 @@
-"""models.engines: tokens that a torch decoder has read, in memory that never moves.
+"""Tokens that a torch decoder has read, in memory that never moves.
 
 Buffers are made once and written in place; rewinding is setting a number back. On CUDA the step of
 one token (of each row, where several streams step together) is a graph, captured when a stream
@@ -137,8 +137,8 @@ class GraphedStep:
             self._run()
         torch.cuda.current_stream().synchronize()
         graph = torch.cuda.CUDAGraph()
-        here = torch.cuda.current_stream()
-        with torch.cuda.graph(graph, stream=here, capture_error_mode="thread_local"):
+        on_cpu = torch.cuda.current_stream()
+        with torch.cuda.graph(graph, stream=on_cpu, capture_error_mode="thread_local"):
             self._made = self._run()
         self._graph = graph
 
@@ -154,7 +154,7 @@ def language_step(model: LanguageModel) -> Step:
     return step
 
 
-class TokenLine:
+class KvCache:
     """What one stream's language model has read: `length` tokens of `capacity`."""
 
     def __init__(self, model: LanguageModel, capacity: int) -> None:

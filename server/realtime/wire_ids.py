@@ -1,4 +1,4 @@
-"""server.realtime: the names that one session has given away, read and written by both directions.
+"""The names that one session has given away, read and written by both directions.
 
 The core counts answers and names items; the wire wants unique strings, and comes back with them.
 """
@@ -15,7 +15,7 @@ from server.realtime.images import KEPT_IMAGES
 SoundOf = Callable[[str], UserSound | None]
 
 
-class Ledger:
+class WireIds:
     """`token` makes this session's names unique; `sound_of` finds a spoken turn of the user."""
 
     def __init__(self, token: str, sound_of: SoundOf) -> None:

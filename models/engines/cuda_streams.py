@@ -1,4 +1,4 @@
-"""models.engines: where torch work of an instance runs: two CUDA streams, or simply here."""
+"""Where torch work of an instance runs: two CUDA streams, or simply here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.engines.worker import Priority
 _URGENT, _PATIENT = -1, 0  # CUDA's own numbers: lower goes first
 
 
-class Lanes:
+class CudaStreams:
     """Hearing, verdicts and first tokens on a stream of higher priority than running answers.
 
     A lane is empty when its block ends, so the next block may use what this one wrote, in
@@ -29,7 +29,7 @@ class Lanes:
             }
 
     @contextmanager
-    def lane(self, priority: Priority) -> Iterator[None]:
+    def device_stream(self, priority: Priority) -> Iterator[None]:
         with torch.inference_mode():
             stream = self._streams.get(priority is not Priority.RUNNING)
             if stream is None:

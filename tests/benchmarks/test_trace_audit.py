@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.accounts import account, balance
+from benchmarks.trace_audit import account, balance
 from duplex import actions as do
 from duplex.trace import Record, TraceWriter
 from models.base import AnswerOptions

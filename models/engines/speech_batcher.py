@@ -1,4 +1,4 @@
-"""models.engines: the room where the voices of one instance speak: the decoder steps for all of
+"""The room where the voices of one instance speak: the decoder steps for all of
 them at once, each in its own row of one memory.
 
 A voice tells which code it reads next before it wants to know what follows. The first to ask has
@@ -15,7 +15,7 @@ from weakref import ReferenceType, ref
 import torch
 from torch import Tensor
 
-from models.engines.torch_line import Buffers, GraphedStep, Step, static_step
+from models.engines.kv_cache import Buffers, GraphedStep, Step, static_step
 from models.vita.cache import LayerCache
 from models.vita.speech_decoder import SpeechDecoder
 
@@ -23,7 +23,7 @@ _ROWS_ON_CUDA = 8  # at first: their graphs are captured before anybody speaks
 _LEAST = 4  # rows of a step for several: for two or three it takes as long, on a CPU longer
 
 
-class SpeechRoom:
+class SpeechBatcher:
     """Memory for spoken chunks of at most `text` vectors and `codes`. Its rows are doubled when
     more voices come than there are: the streams of an instance are counted elsewhere. One
     thread."""
@@ -34,7 +34,7 @@ class SpeechRoom:
         self._graphs: dict[int, GraphedStep] = {}
         rows = _ROWS_ON_CUDA if self._is_graphed else _LEAST
         self._buffers = self._empty(rows)
-        self._holders: list[ReferenceType[SpeechLine] | None] = [None] * rows
+        self._holders: list[ReferenceType[SpeechSlot] | None] = [None] * rows
         for count in range(1, rows + 1) if self._is_graphed else ():
             self._graph(_size(count)).prepare()
 
@@ -46,7 +46,7 @@ class SpeechRoom:
     def _is_graphed(self) -> bool:
         return self.decoder.norm.weight.is_cuda
 
-    def claim(self, line: SpeechLine) -> int:
+    def claim(self, line: SpeechSlot) -> int:
         """A row that nobody has."""
         row = next((at for at, line in enumerate(self._lines()) if line is None), None)
         if row is None:
@@ -59,7 +59,7 @@ class SpeechRoom:
         """Keys and values of each layer, [1, n, heads, head], at the beginning of a row."""
         self._buffers.part(row, row + 1).put(kept, 0)
 
-    def step(self, asker: SpeechLine) -> None:
+    def step(self, asker: SpeechSlot) -> None:
         """One code for whoever waits. Where a first sound is asked for, only first sounds."""
         waiting = [
             line
@@ -72,14 +72,14 @@ class SpeechRoom:
             self._line_up(waiting)
             self._give(waiting, self._together(len(waiting)))
 
-    def _give(self, lines: Sequence[SpeechLine], made: tuple[Tensor, ...]) -> None:
+    def _give(self, lines: Sequence[SpeechSlot], made: tuple[Tensor, ...]) -> None:
         """`made`: rows as in memory, or that of the only line."""
         found = [each.to("cpu", torch.float32, copy=True) for each in made]
         for line in lines:
             row = line.row if len(found[0]) > 1 else 0
             line.take(found[0][row], found[1][row] if len(found) > 1 else None)
 
-    def _alone(self, line: SpeechLine) -> tuple[Tensor, ...]:
+    def _alone(self, line: SpeechSlot) -> tuple[Tensor, ...]:
         """Without a mask, over no more keys than there are."""
         window = self._buffers.part(line.row, line.row + 1).window(line.length)
         code = torch.tensor([[line.code]], device=self.device)
@@ -98,7 +98,7 @@ class SpeechRoom:
         part = self._buffers.part(0, len(lines), 1 + max(past))
         return static_step(self._step, part, read, torch.tensor(past, device=self.device))
 
-    def _line_up(self, lines: Sequence[SpeechLine]) -> None:
+    def _line_up(self, lines: Sequence[SpeechSlot]) -> None:
         """Bring their rows among the first."""
         size = _size(len(lines))
         inside = {line.row for line in lines}
@@ -117,7 +117,7 @@ class SpeechRoom:
             if line is not None:
                 line.row = row
 
-    def _lines(self) -> list[SpeechLine | None]:
+    def _lines(self) -> list[SpeechSlot | None]:
         return [None if holder is None else holder() for holder in self._holders]
 
     def _graph(self, size: int) -> GraphedStep:
@@ -144,10 +144,10 @@ def _size(count: int) -> int:
     return 1 if count == 1 else max(_LEAST, 1 << (count - 1).bit_length())
 
 
-class SpeechLine:
+class SpeechSlot:
     """One voice in a room; it reads one spoken chunk after the other."""
 
-    def __init__(self, room: SpeechRoom) -> None:
+    def __init__(self, room: SpeechBatcher) -> None:
         self.room, self.decoder = room, room.decoder
         self.row = -1  # none until it speaks
         self.length = self.code = 0  # read so far; read next
@@ -192,18 +192,18 @@ class SpeechLine:
         self.length += 1
 
 
-class SpeechRooms:
+class SpeechBatchers:
     """The rooms of one model. An instance is one thread, so each thread has its own."""
 
     def __init__(self) -> None:
         self._here = threading.local()
 
-    def line(self, decoder: SpeechDecoder, text: int, codes: int) -> SpeechLine:
+    def line(self, decoder: SpeechDecoder, text: int, codes: int) -> SpeechSlot:
         """A voice in the room of this thread."""
-        room: SpeechRoom | None = getattr(self._here, "room", None)
+        room: SpeechBatcher | None = getattr(self._here, "room", None)
         if room is None:
-            room = self._here.room = SpeechRoom(decoder, text, codes)
-        return SpeechLine(room)
+            room = self._here.room = SpeechBatcher(decoder, text, codes)
+        return SpeechSlot(room)
 
 
 def _speech_step(decoder: SpeechDecoder) -> Step:

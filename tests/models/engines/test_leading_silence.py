@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.base import SPEAK_RATE, SpokenWord
-from models.engines.soft_head import KEPT, MOST, SoftHead
+from models.engines.leading_silence import KEPT, MOST, LeadingSilenceTrimmer
 
 SOFT = np.full(2400, 0.001, np.float32)
 LOUD = np.full(2400, 0.1, np.float32)
@@ -15,7 +15,7 @@ LOUD = np.full(2400, 0.1, np.float32)
 @pytest.mark.parametrize("size", [100, 1000, 4800, 9600])
 def test_the_head_goes_in_whatever_pieces_it_comes(size: int) -> None:
     sound = np.concatenate((SOFT, LOUD, SOFT, LOUD))
-    head = SoftHead()
+    head = LeadingSilenceTrimmer()
     heard = np.concatenate([head.cut(sound[at : at + size]) for at in range(0, len(sound), size)])
     dropped = head.dropped
     assert np.array_equal(heard, sound[dropped:])
@@ -26,12 +26,12 @@ def test_the_head_goes_in_whatever_pieces_it_comes(size: int) -> None:
 
 
 def test_an_answer_that_begins_at_once_stays_whole() -> None:
-    head = SoftHead()
+    head = LeadingSilenceTrimmer()
     assert np.array_equal(head.cut(LOUD), LOUD)
     assert np.array_equal(head.cut(SOFT), SOFT)
 
 
 def test_a_long_silence_is_meant() -> None:
-    head = SoftHead()
+    head = LeadingSilenceTrimmer()
     silence = np.zeros(SPEAK_RATE, np.float32)
     assert len(head.cut(silence)) == SPEAK_RATE - MOST

@@ -1,4 +1,4 @@
-"""The measuring room: result files. One file for each number of conversations at a time; a scene
+"""Result files. One file for each number of conversations at a time; a scene
 that is played again replaces what was there of it.
 
 Beside the figures, `<name>-trials.jsonl` has one line for each trial.

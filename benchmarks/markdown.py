@@ -1,4 +1,4 @@
-"""The measuring room: one kind of result as a passage of Markdown."""
+"""One kind of result as a passage of Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measuring room: does the history hold exactly the words that were heard?
+"""Does the history hold exactly the words that were heard?
 
 The words that belong to a moment are taken from a second, undisturbed call of the same question,
 whose answer is truncated there; so the caller's own clock is the truth, not the server's.
@@ -10,18 +10,18 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.driver import Line, together
+from benchmarks.driver import CallerLine, together
 from benchmarks.scene import Trial
 from server.call.caller import Caller
 from server.call.conversation import CallFailed
-from server.call.record import Record
+from server.call.record import CallRecord
 from server.call.timeline import RATE
 
 _BEFORE_THE_ANSWER = 8.0  # seconds that a question and its answer's beginning may take
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class HistoryCut:
     """An interrupted answer: what was played of it and what the server remembers."""
 
     question: str
@@ -31,14 +31,14 @@ class Cut:
 
 
 @dataclass(slots=True)
-class Cuts:
+class HistoryChecks:
     """Collects cuts while calls are made, and judges them afterwards, question by question."""
 
-    found: dict[str, list[Cut]] = field(default_factory=lambda: defaultdict(list))
+    found: dict[str, list[HistoryCut]] = field(default_factory=lambda: defaultdict(list))
     trials: dict[str, Trial] = field(default_factory=dict)
     uncut: int = 0
 
-    async def take(self, trial: Trial, record: Record, caller: Caller) -> None:
+    async def take(self, trial: Trial, record: CallRecord, caller: Caller) -> None:
         """Ask the server what it remembers of this call's interrupted answer."""
         cut = next((a for a in record.answers if a.reason == "turn_detected" and a.played), None)
         if cut is None or cut.item_id is None:
@@ -48,16 +48,16 @@ class Cuts:
         kept = transcript(await caller.retrieve(cut.item_id))
         played = round(sum(len(piece.samples) for piece in cut.played) * 1000 / RATE)
         self.trials.setdefault(name, trial)
-        self.found[name].append(Cut(name, trial.group, played, kept))
+        self.found[name].append(HistoryCut(name, trial.group, played, kept))
 
-    async def judge(self, line: Line) -> list[dict[str, Any]]:
+    async def judge(self, line: CallerLine) -> list[dict[str, Any]]:
         """One outcome for each trial, from one undisturbed call for each question."""
         outcomes: list[dict[str, Any]] = [{"was_cut": False}] * self.uncut
         for found in await together(self._judge(line, name) for name in self.found):
             outcomes += found
         return outcomes
 
-    async def _judge(self, line: Line, name: str) -> list[dict[str, Any]]:
+    async def _judge(self, line: CallerLine, name: str) -> list[dict[str, Any]]:
         cuts = self.found[name]
         longest = max(cut.played_ms for cut in cuts) / 1000
         alone = self.trials[name].alone(longest + _BEFORE_THE_ANSWER)
@@ -69,7 +69,7 @@ class Cuts:
             return [{"group": cut.manner} | lost for cut in cuts]
 
     async def _compare(
-        self, caller: Caller, record: Record, cuts: list[Cut]
+        self, caller: Caller, record: CallRecord, cuts: list[HistoryCut]
     ) -> list[dict[str, Any]]:
         answer = next((one for one in record.answers if one.item_id is not None), None)
         if answer is None or answer.item_id is None:
@@ -89,7 +89,7 @@ class Cuts:
         return outcomes
 
 
-def outcome(cut: Cut, heard: tuple[str, ...]) -> dict[str, Any]:
+def outcome(cut: HistoryCut, heard: tuple[str, ...]) -> dict[str, Any]:
     """`difference`: words kept too many (above zero) or too few; `same_words`: the common part
     agrees."""
     common = min(len(cut.kept), len(heard))

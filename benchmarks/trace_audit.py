@@ -1,4 +1,4 @@
-"""The measuring room: the server's own traces of the calls: is every segment accounted for?
+"""The server's own traces of the calls: is every segment accounted for?
 
 The sum of the reasons must equal the number of segments, in every session, and today's core must do
 the same again when the trace is replayed.
@@ -20,7 +20,7 @@ from server.replay.story import swap_seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class SegmentAudit:
     """One session. `pending`: segments that were still open, or whose answer still ran, when the
     caller hung up."""
 
@@ -39,7 +39,7 @@ class Account:
         return once and self.opened == set(self.decided) | self.pending
 
 
-def account(records: Sequence[Record]) -> Account:
+def account(records: Sequence[Record]) -> SegmentAudit:
     """The books of one trace."""
     actions = [record.payload for record in records if record.direction == "action"]
     decisions = [action for action in actions if isinstance(action, do.Decide)]
@@ -47,7 +47,7 @@ def account(records: Sequence[Record]) -> Account:
     begun = {action.segment for action in actions if isinstance(action, do.BeginHearing)}
     # An echo is never heard as a segment of the user's; its decision is all there is of it.
     echoes = {one.segment for one in decisions if one.reason is do.Reason.ECHO}
-    return Account(
+    return SegmentAudit(
         opened=frozenset(begun | echoes),
         decided=decided,
         pending=frozenset((begun - set(decided)) & _unsettled(actions)),

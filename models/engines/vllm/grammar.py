@@ -1,4 +1,4 @@
-"""models.engines.vllm: a conversation as a line, and how each model's grammar goes on with it.
+"""A conversation as a line, and how each model's grammar goes on with it.
 
 Pure: every step makes a new Talk and leaves the old one whole.
 """
@@ -18,13 +18,13 @@ from models.base import (
     UserText,
 )
 from models.engines.vllm.folder import FEATURE_TOKENS
-from models.engines.vllm.line import Array, Feature, Line, Modality
+from models.engines.vllm.prompt import Array, Feature, Modality, Prompt
 from models.vita.nano_prompt import CUT, END, NanoPrompt
 from models.vita.prompt import VitaPrompt
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
+class PromptState:
     """Where a conversation stands.
 
     open       a user turn has begun and is not answered yet
@@ -33,13 +33,13 @@ class Talk:
     turn       the sound of the turn; kept until the next one
     """
 
-    line: Line
+    line: Prompt
     open: bool = False
     spoken: bool = False
     answering: bool = False
     turn: tuple[Feature, ...] = ()
 
-    def plus(self, *pieces: Sequence[int] | Feature) -> Talk:
+    def plus(self, *pieces: Sequence[int] | Feature) -> PromptState:
         return replace(self, line=self.line.plus(*pieces))
 
 
@@ -53,16 +53,16 @@ class Grammar(ABC):
     """How one family of models wants turns to be written."""
 
     @abstractmethod
-    def opened(self, talk: Talk) -> Talk:
+    def opened(self, talk: PromptState) -> PromptState:
         """With an open user turn."""
 
     @abstractmethod
-    def answering(self, talk: Talk, told: str = "") -> Talk:
+    def answering(self, talk: PromptState, told: str = "") -> PromptState:
         """With all that stands before the first word of an answer; `told` is for this one only,
         where the model can be told such things."""
 
     @abstractmethod
-    def answered(self, talk: Talk, *, cut: bool = False) -> Talk:
+    def answered(self, talk: PromptState, *, cut: bool = False) -> PromptState:
         """With the end of an answer."""
 
     @abstractmethod
@@ -70,14 +70,14 @@ class Grammar(ABC):
         """What stands between a turn's sound and the place where states are judged."""
 
     @abstractmethod
-    def seen(self, talk: Talk, vectors: Array) -> Talk:
+    def seen(self, talk: PromptState, vectors: Array) -> PromptState:
         """With an image, [n, width]."""
 
     @abstractmethod
-    def _opening(self, talk: Talk, text: str) -> Talk: ...
+    def _opening(self, talk: PromptState, text: str) -> PromptState: ...
 
     @abstractmethod
-    def _result(self, talk: Talk, output: str) -> Talk: ...
+    def _result(self, talk: PromptState, output: str) -> PromptState: ...
 
     @abstractmethod
     def _encoded(self, text: str) -> list[int]: ...
@@ -85,19 +85,19 @@ class Grammar(ABC):
     @abstractmethod
     def _call(self, call: FunctionCall) -> list[int]: ...
 
-    def heard(self, talk: Talk, vectors: Array) -> Talk:
+    def heard(self, talk: PromptState, vectors: Array) -> PromptState:
         """With more sound of the user's turn, [n, width]."""
         features, opened = features_of("audio", vectors), self.opened(talk)
         return replace(opened.plus(*features), spoken=True, turn=(*opened.turn, *features))
 
-    def typed(self, talk: Talk, text: str) -> Talk:
+    def typed(self, talk: PromptState, text: str) -> PromptState:
         return self.opened(talk).plus(self._encoded(text))
 
-    def worded(self, talk: Talk, words: str) -> Talk:
+    def worded(self, talk: PromptState, words: str) -> PromptState:
         """With sound of which only the words are left."""
         return self.typed(talk, words)
 
-    def read(self, talk: Talk, item: Item) -> Talk:
+    def read(self, talk: PromptState, item: Item) -> PromptState:
         """With an item that is words. Raises ValueError for sound and images."""
         match item:
             case Instructions(text):
@@ -120,17 +120,17 @@ class NanoGrammar(Grammar):
     def __init__(self, prompt: NanoPrompt) -> None:
         self._prompt = prompt
 
-    def opened(self, talk: Talk) -> Talk:
+    def opened(self, talk: PromptState) -> PromptState:
         if talk.open:
             return talk
-        return Talk(talk.line.plus(self._broken(talk), self._prompt.user()), open=True)
+        return PromptState(talk.line.plus(self._broken(talk), self._prompt.user()), open=True)
 
-    def answering(self, talk: Talk, told: str = "") -> Talk:
-        turn = talk if talk.open else Talk(talk.line, answering=talk.answering)
+    def answering(self, talk: PromptState, told: str = "") -> PromptState:
+        turn = talk if talk.open else PromptState(talk.line, answering=talk.answering)
         begun = turn.plus(self._broken(turn), self._prompt.state(turn.spoken))
         return replace(begun, open=False, answering=True)
 
-    def answered(self, talk: Talk, *, cut: bool = False) -> Talk:
+    def answered(self, talk: PromptState, *, cut: bool = False) -> PromptState:
         ids = self._prompt.ids
         end = [ids[CUT], ids[END]] if cut else [ids[END]]
         return replace(talk.plus(end), answering=False)
@@ -138,14 +138,16 @@ class NanoGrammar(Grammar):
     def closing(self) -> list[int]:
         return []
 
-    def seen(self, talk: Talk, vectors: Array) -> Talk:
+    def seen(self, talk: PromptState, vectors: Array) -> PromptState:
         return self.opened(talk).plus(self._prompt.image(), *features_of("image", vectors))
 
-    def _opening(self, talk: Talk, text: str) -> Talk:
+    def _opening(self, talk: PromptState, text: str) -> PromptState:
         return talk.plus(self._prompt.opening(text))
 
-    def _result(self, talk: Talk, output: str) -> Talk:
-        return Talk(talk.line.plus(self._broken(talk), self._prompt.result(output)), open=True)
+    def _result(self, talk: PromptState, output: str) -> PromptState:
+        return PromptState(
+            talk.line.plus(self._broken(talk), self._prompt.result(output)), open=True
+        )
 
     def _encoded(self, text: str) -> list[int]:
         return self._prompt.encode(text)
@@ -153,7 +155,7 @@ class NanoGrammar(Grammar):
     def _call(self, call: FunctionCall) -> list[int]:
         return self._prompt.call(call)[:-1]
 
-    def _broken(self, talk: Talk) -> list[int]:
+    def _broken(self, talk: PromptState) -> list[int]:
         """What ends an answer that was broken off and never taken back."""
         return [self._prompt.ids[CUT], self._prompt.ids[END]] if talk.answering else []
 
@@ -164,35 +166,35 @@ class VitaGrammar(Grammar):
     def __init__(self, prompt: VitaPrompt) -> None:
         self._prompt = prompt
 
-    def opened(self, talk: Talk) -> Talk:
+    def opened(self, talk: PromptState) -> PromptState:
         if talk.open:
             return talk
         broken = self._prompt.ending() if talk.answering else []
-        return Talk(talk.line.plus(broken, self._prompt.user()), open=True)
+        return PromptState(talk.line.plus(broken, self._prompt.user()), open=True)
 
-    def answering(self, talk: Talk, told: str = "") -> Talk:
+    def answering(self, talk: PromptState, told: str = "") -> PromptState:
         turn = self.opened(talk)
         closing = self._prompt.closing_told(told) if told else self.closing()
         begun = turn.plus(closing, self._prompt.state(turn.spoken))
         return replace(begun, open=False, answering=True)
 
-    def answered(self, talk: Talk, *, cut: bool = False) -> Talk:
+    def answered(self, talk: PromptState, *, cut: bool = False) -> PromptState:
         return replace(talk.plus(self._prompt.ending()), answering=False)
 
     def closing(self) -> list[int]:
         return self._prompt.closing()
 
-    def worded(self, talk: Talk, words: str) -> Talk:
+    def worded(self, talk: PromptState, words: str) -> PromptState:
         return replace(self.typed(talk, words), spoken=True)
 
-    def seen(self, talk: Talk, vectors: Array) -> Talk:
+    def seen(self, talk: PromptState, vectors: Array) -> PromptState:
         features = features_of("image", vectors)
         return self.opened(talk).plus(*features, self._prompt.encode("\n"))
 
-    def _opening(self, talk: Talk, text: str) -> Talk:
+    def _opening(self, talk: PromptState, text: str) -> PromptState:
         return talk.plus(self._prompt.opening(text))
 
-    def _result(self, talk: Talk, output: str) -> Talk:
+    def _result(self, talk: PromptState, output: str) -> PromptState:
         return self.opened(talk).plus(self._prompt.result(output))
 
     def _encoded(self, text: str) -> list[int]:

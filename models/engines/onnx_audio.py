@@ -1,4 +1,4 @@
-"""models.engines: the listening network of embedded instances."""
+"""The listening network of embedded instances."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class EncoderMemory:
     tail: Array  # [1, kernel - 1, width]
 
 
-class OnnxEars:
+class OnnxAudioFrontend:
     """models.engines.networks.Ears over onnxruntime."""
 
     def __init__(self, session: onnxruntime.InferenceSession, config: VitaConfig) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from models.base import OutOfRoom
-from models.engines.vllm.door import CPU_HEADS, Door, Refused, check_model
 from models.engines.vllm.folder import FEATURE_TOKENS, language_key
-from models.engines.vllm.line import PLACEHOLDER, Feature, Line
-from models.engines.vllm.talk import features_of
+from models.engines.vllm.grammar import features_of
+from models.engines.vllm.input_validator import CPU_HEADS, InputRefused, InputValidator, check_model
+from models.engines.vllm.prompt import PLACEHOLDER, Feature, Prompt
 from models.vita.config import LanguageModelConfig
 from models.vita.tensor_files import CheckpointRefused
 
@@ -22,7 +22,7 @@ def feature(seed: int, count: int = 3) -> Feature:
 
 
 def test_a_line_knows_its_places() -> None:
-    line = Line().plus([5, 6], feature(1), [], [7])
+    line = Prompt().plus([5, 6], feature(1), [], [7])
     assert line.length == 6
     assert line.ids == [5, 6, PLACEHOLDER, PLACEHOLDER, PLACEHOLDER, 7]
     assert [(place, len(each)) for place, each in line.features] == [(2, 3)]
@@ -30,14 +30,14 @@ def test_a_line_knows_its_places() -> None:
 
 
 def test_what_follows_a_line() -> None:
-    start = Line().plus([5, 6], feature(1))
+    start = Prompt().plus([5, 6], feature(1))
     longer = start.plus(feature(2), [8])
     news = longer.after(start)
     assert news is not None
     assert (news.length, news.ids) == (4, [PLACEHOLDER] * 3 + [8])
     assert start.after(longer) is None
-    assert Line().plus([5, 6], feature(3)).after(start) is None
-    same = Line().plus([5, 6], feature(1))  # made anew from the same numbers
+    assert Prompt().plus([5, 6], feature(3)).after(start) is None
+    same = Prompt().plus([5, 6], feature(1))  # made anew from the same numbers
     assert longer.after(same) is not None
     assert longer.shared(start.plus(feature(9))) == 5
 
@@ -69,27 +69,27 @@ NAN = np.full((2, WIDTH), np.nan, np.float32)
     ],
 )
 def test_features_that_would_kill_an_engine(vectors: np.ndarray, reason: str) -> None:
-    door = Door(capacity=2_000, vocabulary=10, width=WIDTH)
-    door.check(Line().plus([1], feature(1)))
-    with pytest.raises(Refused, match=reason):
-        door.check(Line().plus([1], feature(1), Feature.of("audio", vectors)))
+    validator = InputValidator(capacity=2_000, vocabulary=10, width=WIDTH)
+    validator.check(Prompt().plus([1], feature(1)))
+    with pytest.raises(InputRefused, match=reason):
+        validator.check(Prompt().plus([1], feature(1), Feature.of("audio", vectors)))
 
 
 @pytest.mark.parametrize("ids", [[10], [-1], [3, 11]])
 def test_unknown_tokens_are_refused(ids: list[int]) -> None:
-    with pytest.raises(Refused, match="token ids"):
-        Door(capacity=20, vocabulary=10, width=WIDTH).check(Line().plus([1], ids))
+    with pytest.raises(InputRefused, match="token ids"):
+        InputValidator(capacity=20, vocabulary=10, width=WIDTH).check(Prompt().plus([1], ids))
 
 
 def test_too_much_is_refused() -> None:
-    door = Door(capacity=5, vocabulary=10, width=WIDTH)
-    door.check(Line().plus([1, 2], feature(1)))
+    validator = InputValidator(capacity=5, vocabulary=10, width=WIDTH)
+    validator.check(Prompt().plus([1, 2], feature(1)))
     with pytest.raises(OutOfRoom):
-        door.check(Line().plus([1, 2, 3], feature(1)))
+        validator.check(Prompt().plus([1, 2, 3], feature(1)))
     with pytest.raises(OutOfRoom):
-        door.check(Line().plus([1, 2], feature(1)), tokens=1)
-    with pytest.raises(Refused, match="nothing"):
-        door.check(Line())
+        validator.check(Prompt().plus([1, 2], feature(1)), tokens=1)
+    with pytest.raises(InputRefused, match="nothing"):
+        validator.check(Prompt())
 
 
 @pytest.mark.parametrize("heads", [1, 2, 4, 8, 16])

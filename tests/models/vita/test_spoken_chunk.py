@@ -6,7 +6,7 @@ import pytest
 
 from models.vita.code_stream import SAMPLES_PER_CODE
 from models.vita.letters import spell
-from models.vita.recital import BOS, END, PADDING, START, Choice, Recital
+from models.vita.spoken_chunk import BOS, END, PADDING, START, CodeChoice, SpokenChunkDecoder
 
 
 def logits(best: int, second: int | None = None) -> npt.NDArray[np.float32]:
@@ -25,8 +25,8 @@ def weights(letters: int, place: int) -> npt.NDArray[np.float32]:
     return out
 
 
-def recite(text: str, places: list[int]) -> Recital:
-    recital = Recital(spell(text))
+def recite(text: str, places: list[int]) -> SpokenChunkDecoder:
+    recital = SpokenChunkDecoder(spell(text))
     for number, place in enumerate(places):
         assert recital.take(logits(number), weights(len(recital.spelling.letters), place)) == number
     return recital
@@ -50,7 +50,7 @@ def test_the_place_never_goes_back_nor_leaps() -> None:
 
 
 def test_it_ends_when_its_letters_are_said() -> None:
-    recital = Recital(spell("Hello."))
+    recital = SpokenChunkDecoder(spell("Hello."))
     taken = [recital.take(logits(END), weights(6, place)) for place in (0, 2, 4)]
     assert None not in taken and END not in taken  # too early: the next best code
     assert recital.take(logits(END), weights(6, 4)) is None
@@ -65,7 +65,7 @@ def test_a_decoder_that_forgets_to_end_is_ended_in_the_last_pause() -> None:
 
 @pytest.mark.parametrize("text", ["hi.", "a long sentence, with many letters in it."])
 def test_a_lost_decoder_is_stopped(text: str) -> None:
-    recital = Recital(spell(text))
+    recital = SpokenChunkDecoder(spell(text))
     count = len(recital.spelling.letters)
     while recital.take(logits(7), weights(count, 1)) is not None:
         assert len(recital.codes) < 100
@@ -74,7 +74,7 @@ def test_a_lost_decoder_is_stopped(text: str) -> None:
 
 def test_drawing_is_seeded_and_keeps_to_the_best() -> None:
     def drawn(seed: int) -> list[int]:
-        recital = Recital(spell("abcdefgh"), Choice(top_k=2, seed=seed))
+        recital = SpokenChunkDecoder(spell("abcdefgh"), CodeChoice(top_k=2, seed=seed))
         for place in range(8):
             recital.take(logits(3, second=5), weights(8, place))
         return recital.codes

@@ -1,4 +1,4 @@
-"""models.engines: the soft head of an answer, which nobody hears, is not sent."""
+"""The soft head of an answer, which nobody hears, is not sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEPT = SPEAK_RATE // 100  # samples before the first audible one: no click
 MOST = 3 * SPEAK_RATE // 10  # samples; a longer silence is meant
 
 
-class SoftHead:
+class LeadingSilenceTrimmer:
     """Drops what comes before an answer's first audible sample; its words move with it."""
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ _SPARE = 40  # codes, beyond that
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CodeChoice:
     """How the next code is drawn. `top_k` 1 is the likeliest, which is understood less well (see
     nano's model card)."""
 
@@ -32,7 +32,7 @@ class Choice:
     seed: int = 0
 
 
-class Recital:
+class SpokenChunkDecoder:
     """Feed START to the decoder, then each code that `take` gives, until it gives None.
 
     The aligner's place only goes forward, so every code belongs to one letter and every letter to
@@ -40,11 +40,11 @@ class Recital:
     when it stays far too long on a letter or is far too long for its text.
     """
 
-    def __init__(self, spelling: Spelling, choice: Choice | None = None) -> None:
+    def __init__(self, spelling: Spelling, choice: CodeChoice | None = None) -> None:
         self.spelling = spelling
         self.codes: list[int] = []
         self.places: list[int] = []  # the letter of each code
-        self._choice = choice or Choice()
+        self._choice = choice or CodeChoice()
         self._random = np.random.default_rng(self._choice.seed)
         self._still = 0
         self._ended = False

@@ -1,4 +1,4 @@
-"""models.engines.vllm: the model that vLLM runs: a language model of its own, and places in the
+"""The model that vLLM runs: a language model of its own, and places in the
 prompt that take vectors which our encoders made outside."""
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def vectors_field(modality: str) -> str:
     return f"{modality}_vectors"
 
 
-class Limits(BaseProcessingInfo):  # type: ignore[misc]
+class MultimodalLimits(BaseProcessingInfo):  # type: ignore[misc]
     """As many features as there is room for; the length of each is checked before it is sent."""
 
     def get_supported_mm_limits(self) -> Mapping[str, int | None]:
@@ -45,7 +45,7 @@ class Limits(BaseProcessingInfo):  # type: ignore[misc]
         return dict.fromkeys(MODALITIES, self.ctx.get_hf_config().feature_tokens)
 
 
-class NoDummies(BaseDummyInputsBuilder):  # type: ignore[misc]
+class DummyInputs(BaseDummyInputsBuilder):  # type: ignore[misc]
     """There is no encoder in the engine whose memory would have to be profiled."""
 
     def get_dummy_text(self, mm_counts: Mapping[str, int]) -> str:
@@ -57,7 +57,7 @@ class NoDummies(BaseDummyInputsBuilder):  # type: ignore[misc]
         return {}
 
 
-class Fields(BaseMultiModalProcessor):  # type: ignore[misc]
+class MultimodalProcessor(BaseMultiModalProcessor):  # type: ignore[misc]
     """Inputs are made by hand (models.engines.vllm.requests); this only names their fields."""
 
     requires_tokenizer = False
@@ -69,7 +69,9 @@ class Fields(BaseMultiModalProcessor):  # type: ignore[misc]
         return []
 
 
-@MULTIMODAL_REGISTRY.register_processor(Fields, info=Limits, dummy_inputs=NoDummies)
+@MULTIMODAL_REGISTRY.register_processor(
+    MultimodalProcessor, info=MultimodalLimits, dummy_inputs=DummyInputs
+)
 class Talker(nn.Module, SupportsMultiModal, SupportsPP):  # type: ignore[misc]
     """token ids and vectors -> logits."""
 

@@ -1,14 +1,14 @@
-"""The measuring room: the books of one long conversation, kept while it goes on."""
+"""The books of one long conversation, kept while it goes on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from benchmarks.growth import Points, growth
 from benchmarks.percentiles import distribution
-from server.call.conversation import Call
-from server.call.latency import Turn, turns
+from benchmarks.trend import Points, growth
+from server.call.conversation import CallMachine
+from server.call.latency import MeasuredTurn, turns
 from server.call.record import errors
 
 
@@ -24,13 +24,13 @@ class Break:
 class _Open:
     """A call and how far its turns have been counted."""
 
-    call: Call
+    call: CallMachine
     began: float
     since: float = -1.0
 
-    def settle(self, now: float) -> list[Turn]:
+    def settle(self, now: float) -> list[MeasuredTurn]:
         """The turns that have had their time to be answered, each given once."""
-        found: list[Turn] = []
+        found: list[MeasuredTurn] = []
         for turn in turns(self.call.account(now, self.since)):
             if turn.last_voiced + self.call.script.patience > now:
                 break
@@ -41,15 +41,15 @@ class _Open:
 
 
 @dataclass(slots=True)
-class Ledger:
+class SoakLog:
     """What a conversation has come to so far, in as many calls as it took. All times are seconds
     since its beginning."""
 
     calls: list[_Open] = field(default_factory=list)
     breaks: list[Break] = field(default_factory=list)
-    turns: list[Turn] = field(default_factory=list)
+    turns: list[MeasuredTurn] = field(default_factory=list)
 
-    def begin(self, call: Call, now: float) -> None:
+    def begin(self, call: CallMachine, now: float) -> None:
         """A call has begun."""
         self.calls.append(_Open(call, now))
 
@@ -90,7 +90,7 @@ class Ledger:
         }
 
 
-def _later(turn: Turn, seconds: float) -> Turn:
+def _later(turn: MeasuredTurn, seconds: float) -> MeasuredTurn:
     return replace(
         turn,
         first_voiced=turn.first_voiced + seconds,

@@ -14,12 +14,12 @@ from models.base import AnswerOptions, Conversation, UserText
 from models.engines.bundle import LANGUAGE
 from models.engines.nano_torch import TorchNano
 from models.engines.pytorch import PytorchInstance, load
-from models.engines.speech_room import SpeechLine, SpeechRoom
+from models.engines.speech_batcher import SpeechBatcher, SpeechSlot
 from models.training.export import Parts
 from models.vita.config import SpeechDecoderConfig
 from models.vita.letters import spell
-from models.vita.recital import START, Choice, Recital
 from models.vita.speech_decoder import SpeechDecoder
+from models.vita.spoken_chunk import START, CodeChoice, SpokenChunkDecoder
 from tests.models.engines.conftest import torch_networks
 from tests.models.engines.test_conformance import answer_of
 
@@ -37,49 +37,49 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def room() -> SpeechRoom:
+def room() -> SpeechBatcher:
     torch.manual_seed(2)
     config = SpeechDecoderConfig(
         width=WIDTH, layers=2, heads=4, feed_forward=64, codes=20, aligner=(1, 0)
     )
-    return SpeechRoom(SpeechDecoder(config).eval().requires_grad_(False), text=12, codes=20)
+    return SpeechBatcher(SpeechDecoder(config).eval().requires_grad_(False), text=12, codes=20)
 
 
 @pytest.fixture
 def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many voices each step was for."""
     seen: list[int] = []
-    alone, together = SpeechRoom._alone, SpeechRoom._together
+    alone, together = SpeechBatcher._alone, SpeechBatcher._together
 
-    def noted_alone(room: SpeechRoom, line: SpeechLine) -> tuple[Tensor, ...]:
+    def noted_alone(room: SpeechBatcher, line: SpeechSlot) -> tuple[Tensor, ...]:
         seen.append(1)
         return alone(room, line)
 
-    def noted_together(room: SpeechRoom, count: int) -> tuple[Tensor, ...]:
+    def noted_together(room: SpeechBatcher, count: int) -> tuple[Tensor, ...]:
         seen.append(count)
         return together(room, count)
 
-    monkeypatch.setattr(SpeechRoom, "_alone", noted_alone)
-    monkeypatch.setattr(SpeechRoom, "_together", noted_together)
+    monkeypatch.setattr(SpeechBatcher, "_alone", noted_alone)
+    monkeypatch.setattr(SpeechBatcher, "_together", noted_together)
     return seen
 
 
-def begun(room: SpeechRoom, seed: int, letters: int = 6) -> SpeechLine:
-    line = SpeechLine(room)
+def begun(room: SpeechBatcher, seed: int, letters: int = 6) -> SpeechSlot:
+    line = SpeechSlot(room)
     line.begin(torch.randn(letters, WIDTH, generator=torch.Generator().manual_seed(seed)))
     line.expect(0)
     return line
 
 
-def following(room: SpeechRoom, seed: int, count: int) -> list[Tensor]:
+def following(room: SpeechBatcher, seed: int, count: int) -> list[Tensor]:
     """What a voice hears alone, for the codes 0, 1, 2, ..."""
-    line = begun(SpeechRoom(room.decoder, 12, 20), seed)
+    line = begun(SpeechBatcher(room.decoder, 12, 20), seed)
     return [line.advance(code)[0] for code in range(count)]
 
 
 @torch.inference_mode()
 def test_whoever_waits_is_served_and_nobody_is_waited_for(
-    room: SpeechRoom, sizes: list[int]
+    room: SpeechBatcher, sizes: list[int]
 ) -> None:
     wanted = [following(room, seed, 3) for seed in range(3)]
     sizes.clear()
@@ -102,7 +102,7 @@ def test_whoever_waits_is_served_and_nobody_is_waited_for(
 
 
 @torch.inference_mode()
-def test_a_first_sound_goes_before_running_answers(room: SpeechRoom, sizes: list[int]) -> None:
+def test_a_first_sound_goes_before_running_answers(room: SpeechBatcher, sizes: list[int]) -> None:
     lines = [begun(room, seed) for seed in range(4)]
     for line, urgent in zip(lines, (False, True, False, True), strict=True):
         line.expect(0, urgent)
@@ -115,7 +115,7 @@ def test_a_first_sound_goes_before_running_answers(room: SpeechRoom, sizes: list
 
 
 @torch.inference_mode()
-def test_a_growing_room_forgets_nothing(room: SpeechRoom) -> None:
+def test_a_growing_room_forgets_nothing(room: SpeechBatcher) -> None:
     """Nine voices in turn, each with a step alone; then all, and the odd ones, together: those
     that speak are brought among the first rows."""
     wanted = [following(room, seed, 4) for seed in range(9)]
@@ -137,18 +137,18 @@ def test_a_growing_room_forgets_nothing(room: SpeechRoom) -> None:
 
 
 @torch.inference_mode()
-def test_rows_are_for_those_who_are_there(room: SpeechRoom) -> None:
+def test_rows_are_for_those_who_are_there(room: SpeechBatcher) -> None:
     lines = [begun(room, seed) for seed in range(9)]
     assert sorted(line.row for line in lines) == list(range(9))
     assert len(room._holders) == 16
     row = lines.pop(2).row
     assert begun(room, 9).row == row
-    silent = SpeechLine(room)
+    silent = SpeechSlot(room)
     assert silent.row < 0
 
 
 @torch.inference_mode()
-def test_a_chunk_that_was_broken_off_leaves_nothing(room: SpeechRoom, sizes: list[int]) -> None:
+def test_a_chunk_that_was_broken_off_leaves_nothing(room: SpeechBatcher, sizes: list[int]) -> None:
     wanted = following(room, 3, 2)
     broken, other = begun(room, 1), begun(room, 2)
     sizes.clear()
@@ -163,7 +163,7 @@ def test_a_chunk_that_was_broken_off_leaves_nothing(room: SpeechRoom, sizes: lis
 
 
 @torch.inference_mode()
-def test_a_full_row_takes_no_code(room: SpeechRoom, sizes: list[int]) -> None:
+def test_a_full_row_takes_no_code(room: SpeechBatcher, sizes: list[int]) -> None:
     full, other = begun(room, 1, letters=12), begun(room, 2)
     for code in [1] * 20:
         full.advance(code)
@@ -176,12 +176,12 @@ def test_a_full_row_takes_no_code(room: SpeechRoom, sizes: list[int]) -> None:
     assert sizes == [1]
 
 
-def codes(line: SpeechLine, text: str, choice: Choice) -> Iterator[list[int]]:
+def codes(line: SpeechSlot, text: str, choice: CodeChoice) -> Iterator[list[int]]:
     """The codes of a sentence so far, one more at each turn."""
     spelling = spell(text)
     ids = torch.tensor([spelling.ids])
     line.begin(line.decoder.embed_text(ids)[0])
-    recital, code = Recital(spelling, choice), START
+    recital, code = SpokenChunkDecoder(spelling, choice), START
     while True:
         line.expect(code)
         yield recital.codes
@@ -200,14 +200,14 @@ def test_nano_says_the_same_codes_in_company(top_k: int, sizes: list[int]) -> No
     """Six sentences, each joining five steps after the one before."""
     nano = load(NANO, "cpu")
     assert isinstance(nano, TorchNano) and nano.networks.speech is not None
-    room = SpeechRoom(nano.networks.speech, 256, 768)
-    choices = [Choice(top_k=top_k, seed=seed) for seed in range(len(SENTENCES))]
+    room = SpeechBatcher(nano.networks.speech, 256, 768)
+    choices = [CodeChoice(top_k=top_k, seed=seed) for seed in range(len(SENTENCES))]
     alone = []
     for text, choice in zip(SENTENCES, choices, strict=True):
-        *_, last = codes(SpeechLine(room), text, choice)
+        *_, last = codes(SpeechSlot(room), text, choice)
         alone.append(last)
     assert set(sizes) == {1}
-    waiting = [codes(SpeechLine(room), *each) for each in zip(SENTENCES, choices, strict=True)]
+    waiting = [codes(SpeechSlot(room), *each) for each in zip(SENTENCES, choices, strict=True)]
     together: list[list[int]] = [[] for _ in waiting]
     for turn in range(max(map(len, alone)) + 5 * len(alone)):
         for number, voice in enumerate(waiting[: 1 + turn // 5]):

@@ -1,4 +1,4 @@
-"""The measuring room: does a figure grow while time passes? A slope, and how sure it is."""
+"""Does a figure grow while time passes? A slope, and how sure it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""models.engines.vllm: what stands round the engine: ears, eyes, voice and grammar of one model.
+"""What stands round the engine: audio_frontend, eyes, voice and grammar of one model.
 
 Its language model runs in the engine; all else is our own torch, on the instance's thread.
 """
@@ -13,17 +13,17 @@ from typing import Any, Protocol
 import torch
 
 from models.base import AnswerOptions, Synthesizer, Tool, UserImage
-from models.engines.answering import Voice
+from models.engines.answering import AnswerVoice
 from models.engines.choice import engine_for
-from models.engines.listening import Listener
+from models.engines.listening import NanoListener
 from models.engines.nano_torch import TorchNetworks, load_nano, weights_of
-from models.engines.speaking import Voice as NanoVoice
-from models.engines.speech_room import SpeechRooms
+from models.engines.speaking import NanoVoice
+from models.engines.speech_batcher import SpeechBatchers
 from models.engines.vita_model import CAPACITY
 from models.engines.vita_speaking import TEXT_VECTORS, VitaVoice
-from models.engines.vllm.hearing import Ears, StreamedEars, WholeEars
-from models.engines.vllm.line import Array
-from models.engines.vllm.talk import Grammar, NanoGrammar, VitaGrammar
+from models.engines.vllm.grammar import Grammar, NanoGrammar, VitaGrammar
+from models.engines.vllm.hearing import ListeningFrontend, StreamedFrontend, WholeSegmentFrontend
+from models.engines.vllm.prompt import Array
 from models.engines.wording import NanoWording, VitaWording, Wording
 from models.vita.checkpoint import TOKENIZER, load_without_layers
 from models.vita.config import LanguageModelConfig
@@ -34,7 +34,7 @@ from models.vita.prompt import TEMPLATES, VitaPrompt
 from models.vita.tensor_files import CheckpointRefused
 
 
-class Surroundings(Protocol):
+class ModelFrontend(Protocol):
     """One copy for every instance. Nothing here awaits."""
 
     @property
@@ -75,36 +75,36 @@ class Surroundings(Protocol):
 
     def opening(self, instructions: str, tools: Sequence[Tool]) -> list[int]: ...
 
-    def ears(self) -> Ears: ...
+    def audio_frontend(self) -> ListeningFrontend: ...
 
     def see(self, image: UserImage, room: int) -> Array:
         """Vectors [n, width], for a stream with room for so many tokens. Raises ValueError where
         the model cannot see."""
         ...
 
-    def throat(self) -> Any:
+    def speech_cache(self) -> Any:
         """The memory that a stream's voice needs, in the room of its instance, on whose thread this
         is called; None where there is no voice."""
         ...
 
-    def voice(self, throat: Any, options: AnswerOptions) -> Voice: ...
+    def voice(self, speech_cache: Any, options: AnswerOptions) -> AnswerVoice: ...
 
     def wording(
-        self, tools: tuple[Tool, ...], options: AnswerOptions, voice: Voice | None
+        self, tools: tuple[Tool, ...], options: AnswerOptions, voice: AnswerVoice | None
     ) -> Wording: ...
 
 
-def surroundings(
+def open_frontend(
     folder: Path, device: torch.device, synthesizer: Synthesizer | None
-) -> Surroundings:
+) -> ModelFrontend:
     """Raises CheckpointRefused, models.engines.bundle.BadBundle."""
     if engine_for(folder) == "embedded":
-        return NanoSurroundings.read(folder, device, synthesizer)
-    return VitaSurroundings.read(folder, device, synthesizer)
+        return NanoFrontend.read(folder, device, synthesizer)
+    return VitaFrontend.read(folder, device, synthesizer)
 
 
 @dataclass(frozen=True, slots=True)
-class NanoSurroundings:
+class NanoFrontend:
     networks: TorchNetworks
     grammar: Grammar
     files: Sequence[Path]
@@ -113,11 +113,9 @@ class NanoSurroundings:
     is_streamed: bool = True
 
     @staticmethod
-    def read(
-        folder: Path, device: torch.device, synthesizer: Synthesizer | None
-    ) -> NanoSurroundings:
+    def read(folder: Path, device: torch.device, synthesizer: Synthesizer | None) -> NanoFrontend:
         model = load_nano(folder, device, synthesizer)
-        return NanoSurroundings(
+        return NanoFrontend(
             networks=model.networks,
             grammar=NanoGrammar(model.networks.prompt),
             files=[weights_of(folder) / LISTENING],
@@ -139,9 +137,9 @@ class NanoSurroundings:
     def opening(self, instructions: str, tools: Sequence[Tool]) -> list[int]:
         return self.networks.prompt.opening(instructions, tools)
 
-    def ears(self) -> Ears:
-        listener = Listener(self.networks.ears(), self.networks.config.model)
-        return StreamedEars(listener, self.grammar)
+    def audio_frontend(self) -> ListeningFrontend:
+        listener = NanoListener(self.networks.audio_frontend(), self.networks.config.model)
+        return StreamedFrontend(listener, self.grammar)
 
     def see(self, image: UserImage, room: int) -> Array:
         vision = self.networks.config.model.vision
@@ -149,21 +147,21 @@ class NanoSurroundings:
             raise ValueError("this model cannot see: its folder has no vision encoder")
         return self.networks.look(normalise(tiles(image.pixels, 1, vision.image)))
 
-    def throat(self) -> Any:
+    def speech_cache(self) -> Any:
         return self.networks.speech_cache()
 
-    def voice(self, throat: Any, options: AnswerOptions) -> Voice:
-        return NanoVoice(self.networks, throat, options.seed, options.speed)
+    def voice(self, speech_cache: Any, options: AnswerOptions) -> AnswerVoice:
+        return NanoVoice(self.networks, speech_cache, options.seed, options.speed)
 
     def wording(
-        self, tools: tuple[Tool, ...], options: AnswerOptions, voice: Voice | None
+        self, tools: tuple[Tool, ...], options: AnswerOptions, voice: AnswerVoice | None
     ) -> Wording:
         slow_down = voice.slow_down if isinstance(voice, NanoVoice) else None
         return NanoWording(self.networks.prompt, tools, options, slow_down)
 
 
 @dataclass(frozen=True, slots=True)
-class VitaSurroundings:
+class VitaFrontend:
     """`model` has no layers: of its language model only the table of words is there."""
 
     model: Vita
@@ -174,18 +172,16 @@ class VitaSurroundings:
     licence: str
     voice_of_another: Synthesizer | None
     is_streamed: bool = False
-    rooms: SpeechRooms = field(default_factory=SpeechRooms)
+    rooms: SpeechBatchers = field(default_factory=SpeechBatchers)
 
     @staticmethod
-    def read(
-        folder: Path, device: torch.device, synthesizer: Synthesizer | None
-    ) -> VitaSurroundings:
+    def read(folder: Path, device: torch.device, synthesizer: Synthesizer | None) -> VitaFrontend:
         dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
         checkpoint, language = load_without_layers(folder, dtype, device)
         if checkpoint.tokenizer is None:
             raise CheckpointRefused(f"{TOKENIZER} is missing: without it there are no words")
         prompt = VitaPrompt.read(checkpoint.tokenizer, TEMPLATES[checkpoint.config.template])
-        return VitaSurroundings(
+        return VitaFrontend(
             model=checkpoint.model,
             language=language,
             prompt=prompt,
@@ -210,8 +206,8 @@ class VitaSurroundings:
     def opening(self, instructions: str, tools: Sequence[Tool]) -> list[int]:
         return self.prompt.opening(instructions, tools)
 
-    def ears(self) -> Ears:
-        return WholeEars(self._encode, self.grammar)
+    def audio_frontend(self) -> ListeningFrontend:
+        return WholeSegmentFrontend(self._encode, self.grammar)
 
     def see(self, image: UserImage, room: int) -> Array:
         """One tile, or for "high" detail as many as a quarter of the room holds."""
@@ -223,18 +219,18 @@ class VitaSurroundings:
         pixels = normalise(tiles(image.pixels, most, vision.image))
         return _array(self.model.see(self._tensor(pixels)).flatten(0, 1))
 
-    def throat(self) -> Any:
+    def speech_cache(self) -> Any:
         speech = self.model.speech
         if speech is None or self.model.codec is None:
             return None
         return self.rooms.line(speech, TEXT_VECTORS, speech.config.max_codes)
 
-    def voice(self, throat: Any, options: AnswerOptions) -> Voice:
+    def voice(self, speech_cache: Any, options: AnswerOptions) -> AnswerVoice:
         assert self.model.codec is not None
-        return VitaVoice(self.model, self.prompt, throat, self.model.codec, options.seed)
+        return VitaVoice(self.model, self.prompt, speech_cache, self.model.codec, options.seed)
 
     def wording(
-        self, tools: tuple[Tool, ...], options: AnswerOptions, voice: Voice | None
+        self, tools: tuple[Tool, ...], options: AnswerOptions, voice: AnswerVoice | None
     ) -> Wording:
         return VitaWording(self.prompt, tools, options)
 

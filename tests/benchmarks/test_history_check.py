@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.heard import Cut, outcome, transcript
+from benchmarks.history_check import HistoryCut, outcome, transcript
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from benchmarks.heard import Cut, outcome, transcript
     ],
 )
 def test_outcome(kept: str, heard: str, within: bool, difference: int) -> None:
-    cut = Cut("q", "plain", 1000, tuple(kept.split()))
+    cut = HistoryCut("q", "plain", 1000, tuple(kept.split()))
     found = outcome(cut, tuple(heard.split()))
     assert found["within_one_word"] is within
     assert found["difference"] == difference

@@ -15,8 +15,8 @@ from models.base import (
     UserSound,
     UserText,
 )
-from models.engines.vllm.line import Feature, Line
-from models.engines.vllm.talk import Grammar, NanoGrammar, Talk, VitaGrammar
+from models.engines.vllm.grammar import Grammar, NanoGrammar, PromptState, VitaGrammar
+from models.engines.vllm.prompt import Feature, Prompt
 from models.vita.nano_prompt import NanoPrompt
 from models.vita.prompt import TEMPLATES, VitaPrompt
 from tests.models.engines.conftest import tiny_tokenizer
@@ -36,8 +36,8 @@ def vita() -> VitaPrompt:
     return VitaPrompt(made, TEMPLATES["vita-1.5"])
 
 
-def read(grammar: Grammar, *items: Item) -> Talk:
-    talk = Talk(Line())
+def read(grammar: Grammar, *items: Item) -> PromptState:
+    talk = PromptState(Prompt())
     for item in items:
         talk = grammar.read(talk, item)
     return talk
@@ -54,7 +54,7 @@ def test_a_typed_turn_of_nano(nano: NanoPrompt) -> None:
 
 def test_a_spoken_turn_of_nano(nano: NanoPrompt) -> None:
     grammar = NanoGrammar(nano)
-    talk = grammar.heard(grammar.heard(Talk(Line()), SOUND), 2 * SOUND)
+    talk = grammar.heard(grammar.heard(PromptState(Prompt()), SOUND), 2 * SOUND)
     assert [type(piece) for piece in talk.line.pieces] == [tuple, Feature, Feature]
     assert [len(piece.vectors) for piece in talk.turn] == [2, 2]
     begun = grammar.answering(talk)
@@ -88,4 +88,4 @@ def test_turns_of_vita(vita: VitaPrompt) -> None:
 
 def test_what_is_no_words_is_refused(nano: NanoPrompt) -> None:
     with pytest.raises(ValueError, match="UserSound"):
-        NanoGrammar(nano).read(Talk(Line()), UserSound())
+        NanoGrammar(nano).read(PromptState(Prompt()), UserSound())

@@ -1,4 +1,4 @@
-"""models.engines: the manners of every engine's streams: one caller, and none once closed."""
+"""Exclusive access to a stream: one caller at a time, and none once it is closed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class StreamBusy(RuntimeError):
     """A stream was called while another call on it was still running."""
 
 
-class CallGuard:
+class ExclusiveAccess:
     """Lets one call at a time into a stream and none after `close`."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The measuring room: a server whose instances ignore a cancelled answer for some seconds."""
+"""A server whose instances ignore a cancelled answer for some seconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from server.serve import new_server
 from server.service import Engine
 
 
-class StubbornInstance:
+class UnresponsiveInstance:
     """A models.base.Instance whose streams go on for `seconds` after an answer was cancelled."""
 
     def __init__(self, instance: Instance, seconds: float) -> None:
@@ -26,7 +26,7 @@ class StubbornInstance:
         self._instance, self._seconds = instance, seconds
 
     async def open(self, conversation: Conversation) -> Stream:
-        stream: Any = StubbornStream(await self._instance.open(conversation), self._seconds)
+        stream: Any = UnresponsiveStream(await self._instance.open(conversation), self._seconds)
         return stream  # type: ignore[no-any-return]
 
     def capacity(self) -> int:
@@ -36,7 +36,7 @@ class StubbornInstance:
         await self._instance.close()
 
 
-class StubbornStream:
+class UnresponsiveStream:
     """Everything as the stream inside does it, except that a cancelled answer lingers."""
 
     def __init__(self, stream: Stream, seconds: float) -> None:
@@ -64,10 +64,10 @@ async def linger(seconds: float) -> None:
             continue
 
 
-def stubborn(engine: Engine, seconds: float) -> Engine:
+def unresponsive(engine: Engine, seconds: float) -> Engine:
     """The same engine with stubborn instances."""
     pairs = tuple(
-        (StubbornInstance(first, seconds), StubbornInstance(second, seconds))
+        (UnresponsiveInstance(first, seconds), UnresponsiveInstance(second, seconds))
         for first, second in engine.pairs
     )
     return replace(engine, pairs=pairs)
@@ -79,7 +79,7 @@ def main(
 ) -> None:
     """Serve until terminated."""
     settings: ServerSettings = load_settings(None, {"port": port})
-    app = create_app(settings, stubborn(load_engine(settings), seconds))
+    app = create_app(settings, unresponsive(load_engine(settings), seconds))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(new_server(app, settings).serve())
 

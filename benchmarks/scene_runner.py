@@ -1,4 +1,4 @@
-"""The measuring room: plays the trials of one scene and keeps count of what they say."""
+"""Plays the trials of one scene and keeps count of what they say."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 from rich.progress import Progress
 
-from benchmarks.accounts import balance
-from benchmarks.driver import Failure, Line, play
-from benchmarks.heard import Cuts
+from benchmarks.driver import CallerLine, Failure, play
+from benchmarks.history_check import HistoryChecks
 from benchmarks.outcomes import reasons, score
 from benchmarks.public import score_public, write_output
 from benchmarks.results import curve, summarise
 from benchmarks.resume import Resumes
 from benchmarks.scene import Trial
+from benchmarks.trace_audit import balance
 from server.call.caller import Caller
-from server.call.record import Record
+from server.call.record import CallRecord
 
 
-class Tally:
+class SceneRunner:
     """What the trials of one scene have said so far. `outputs`: where the public benchmark's own
     scorer shall find what it reads."""
 
@@ -32,10 +32,10 @@ class Tally:
         self.late = 0
         self.worst = 0.0
         self.outputs = outputs
-        self._afterwards: dict[str, Cuts | Resumes] = {}
+        self._afterwards: dict[str, HistoryChecks | Resumes] = {}
         self._progress, self._task = progress, progress.add_task(title, total=count)
 
-    async def take(self, trial: Trial, record: Record, caller: Caller) -> None:
+    async def take(self, trial: Trial, record: CallRecord, caller: Caller) -> None:
         """Score one record, its line still open."""
         self._progress.advance(self._task)
         self.late += record.lateness.late
@@ -44,7 +44,9 @@ class Tally:
         for reason, count in reasons(record).items():
             self.reasons[reason] = self.reasons.get(reason, 0) + count
         if trial.score in ("history", "resume"):
-            kind: type[Cuts | Resumes] = Cuts if trial.score == "history" else Resumes
+            kind: type[HistoryChecks | Resumes] = (
+                HistoryChecks if trial.score == "history" else Resumes
+            )
             await self._afterwards.setdefault(trial.score, kind()).take(trial, record, caller)
         elif "sample" in trial.facts:
             self.outcomes.append(score_public(trial, record))
@@ -55,7 +57,7 @@ class Tally:
             facts = {"group": trial.group, "number": trial.number, "clips": clips}
             self.outcomes.append(score(trial, record) | facts | {"session": record.session_id})
 
-    async def finish(self, line: Line) -> None:
+    async def finish(self, line: CallerLine) -> None:
         """Judge what could not be judged from one call alone."""
         for afterwards in self._afterwards.values():
             self.outcomes += await afterwards.judge(line)
@@ -71,7 +73,7 @@ class Tally:
 
 
 async def measure(
-    line: Line,
+    line: CallerLine,
     trials: list[Trial],
     progress: Progress,
     *,
@@ -80,7 +82,7 @@ async def measure(
     outputs: Path | None = None,
 ) -> dict[str, Any]:
     """Play the trials of one scene and give its result."""
-    tally = Tally(progress, title, len(trials), outputs)
+    tally = SceneRunner(progress, title, len(trials), outputs)
     failures = await play(line, trials, tally.take, sessions=sessions)
     await tally.finish(line)
     result = tally.result(failures) | {"sessions": tally.sessions}
