@@ -24,7 +24,7 @@ class ReplyEnd:
 ReplyPart: TypeAlias = str | FunctionCall | ReplyEnd
 
 
-class LanguageModel(Protocol):
+class ChatModel(Protocol):
     """A model that replies to a conversation in text. Instances of a cascade may share one."""
 
     @property
