@@ -8,7 +8,7 @@ from collections.abc import Callable
 from duplex.context import StreamContext, last_turns
 from duplex.conversation import Note
 from duplex.sounds import Sounds
-from models.base import Conversation, Instance, Mark, OutOfRoom, Stream
+from models.base import Conversation, Instance, Mark, OutOfRoom, Stream, UnknownMark
 
 # A stream with less room than this is opened afresh from the last turns.
 LEAST_ROOM = 0.2
@@ -88,7 +88,7 @@ class InformedStream:
         if plan.mark is not None:
             try:
                 await stream.rewind(plan.mark)
-            except ValueError:  # a mark that the stream no longer keeps
+            except UnknownMark:  # a mark that the stream no longer keeps
                 return await self._begin_afresh(journal)
             self.context.obey(plan)
         return plan.notes

@@ -27,6 +27,7 @@ from models.base import (
     HEAR_RATE,
     AnswerChunk,
     AnswerOptions,
+    BadInput,
     Conversation,
     Instance,
     InstanceFailed,
@@ -166,7 +167,7 @@ class Partner:
     async def _guard(self, job: Job) -> None:
         try:
             await job()
-        except (InstanceFailed, OutOfRoom) as error:
+        except (InstanceFailed, OutOfRoom, BadInput) as error:
             await self._break(str(error) or type(error).__name__)
         except TimeoutError:
             await self._break("the instance did not answer in time")

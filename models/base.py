@@ -34,6 +34,15 @@ class OutOfRoom(Exception):
     """The stream cannot take this much more; open a fresh one from the last turns."""
 
 
+class BadInput(Exception):
+    """What a caller gave cannot be taken by this model (a picture by one that cannot see). The
+    stream is as it was before. The message is short and safe to show."""
+
+
+class UnknownMark(BadInput):
+    """A mark of another stream, or one that was rewound over or forgotten."""
+
+
 # ---------------------------------------------------------------------------------- verdicts
 
 
@@ -207,13 +216,15 @@ class Stream(Protocol):
         ...
 
     async def read(self, item: Item) -> None:
-        """Take typed text, an image, a tool's result, or an answer that another instance gave."""
+        """Take typed text, an image, a tool's result, or an answer that another instance gave.
+        Raises BadInput, OutOfRoom."""
         ...
 
     async def mark(self) -> Mark: ...
 
     async def rewind(self, mark: Mark) -> None:
-        """Forget everything after the mark: language cache, encoder and adapter caches."""
+        """Forget everything after the mark: language cache, encoder and adapter caches.
+        Raises UnknownMark."""
         ...
 
     def answer(self, options: AnswerOptions) -> AsyncIterator[AnswerPart]:
@@ -248,16 +259,16 @@ class Instance(Protocol):
 
 @runtime_checkable
 class Restarting(Protocol):
-    """An instance whose engine is a process of its own, which may die and is started again."""
+    """An instance that may be down for a while: its process died, or its worker is made anew."""
 
     @property
     def is_up(self) -> bool:
-        """Is its own engine there?"""
+        """Can streams be opened on it now?"""
         ...
 
 
 def is_up(instance: Instance) -> bool:
-    """An instance in this process always is."""
+    """Whether streams can be opened on it now; an instance that cannot be down always is up."""
     return instance.is_up if isinstance(instance, Restarting) else True
 
 

@@ -6,10 +6,12 @@ The figures are those of the caller: time in a queue of the engine counts as wel
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
+from prometheus_client import Counter
 
 from models.base import (
     HEAR_CHUNK,
@@ -20,6 +22,7 @@ from models.base import (
     AnswerPart,
     Conversation,
     Instance,
+    InstanceFailed,
     Item,
     Mark,
     Samples,
@@ -35,15 +38,24 @@ RESTING = 0.1
 
 
 class MeteredInstance:
-    """A models.base.Instance, timed."""
+    """A models.base.Instance, timed. While it is down its streams are opened on `fellow`, the other
+    one of its pair: so a session moves to the healthy instance with its next stream."""
 
-    def __init__(self, instance: Instance, metrics: Metrics) -> None:
+    def __init__(
+        self, instance: Instance, metrics: Metrics, fellow: Instance | None = None
+    ) -> None:
         self.name = instance.name
-        self._instance = instance
+        self._instance, self._fellow = instance, fellow
         self._metrics = metrics
+        metrics.instances_up.labels(self.name).set_function(lambda: self.is_up)
 
     async def open(self, conversation: Conversation) -> Stream:
-        return MeteredStream(await self._instance.open(conversation), self.name, self._metrics)
+        instance = self._instance
+        if self._fellow is not None and not is_up(instance) and is_up(self._fellow):
+            instance = self._fellow
+        with _counted(self._metrics.failed_work.labels(instance.name)):
+            stream = await instance.open(conversation)
+        return MeteredStream(stream, instance.name, self._metrics)
 
     @property
     def is_up(self) -> bool:
@@ -63,11 +75,13 @@ class MeteredStream:
         self._stream = stream
         self._hearing = metrics.model_rtf.labels(name, "hearing")
         self._answering = metrics.model_rtf.labels(name, "answering")
+        self._failures = metrics.failed_work.labels(name)
         self._taken, self._heard = 0.0, 0  # since the last observation
 
     async def hear(self, chunk: Samples, *, last: bool = False) -> Verdict:
         began = time.perf_counter()
-        verdict = await self._stream.hear(chunk, last=last)
+        with _counted(self._failures):
+            verdict = await self._stream.hear(chunk, last=last)
         self._note_hearing(time.perf_counter() - began, len(chunk))
         return verdict
 
@@ -80,28 +94,33 @@ class MeteredStream:
             self._taken, self._heard = 0.0, 0
 
     async def end_segment(self) -> None:
-        await self._stream.end_segment()
+        with _counted(self._failures):
+            await self._stream.end_segment()
 
     async def read(self, item: Item) -> None:
-        await self._stream.read(item)
+        with _counted(self._failures):
+            await self._stream.read(item)
 
     async def mark(self) -> Mark:
-        return await self._stream.mark()
+        with _counted(self._failures):
+            return await self._stream.mark()
 
     async def rewind(self, mark: Mark) -> None:
-        await self._stream.rewind(mark)
+        with _counted(self._failures):
+            await self._stream.rewind(mark)
 
     async def answer(self, options: AnswerOptions) -> AsyncIterator[AnswerPart]:
         parts = self._stream.answer(options)
         try:
             began, has_rested = time.perf_counter(), False
-            async for part in parts:
-                given = time.perf_counter()
-                if not has_rested:  # from the first rest on, nobody waits for what is made
-                    self._note(part, given - began)
-                yield part
-                began = time.perf_counter()
-                has_rested = has_rested or began - given > RESTING
+            with _counted(self._failures):
+                async for part in parts:
+                    given = time.perf_counter()
+                    if not has_rested:  # from the first rest on, nobody waits for what is made
+                        self._note(part, given - began)
+                    yield part
+                    began = time.perf_counter()
+                    has_rested = has_rested or began - given > RESTING
         finally:
             # Closing this iterator must stop the generation, as closing the other would.
             close = getattr(parts, "aclose", None)
@@ -120,6 +139,16 @@ class MeteredStream:
 
     async def close(self) -> None:
         await self._stream.close()
+
+
+@contextmanager
+def _counted(failures: Counter) -> Iterator[None]:
+    """Count a piece of work on which its instance failed."""
+    try:
+        yield
+    except InstanceFailed:
+        failures.inc()
+        raise
 
 
 class MeteredDetector:

@@ -51,6 +51,9 @@ class Metrics:
             "Answers begun before the turn was over, by outcome.",
             "outcome",
         )
+        self.failed_work = self._counter(
+            "antiphon_failed_work", "Pieces of work on which an instance failed.", "model"
+        )
         self.ill = self._counter("antiphon_ill_instances", "Instances that did not judge in time.")
         self.stuck = self._counter(
             "antiphon_stuck_instances", "Instances left behind because they did not stop."
@@ -104,11 +107,14 @@ class Metrics:
             "antiphon_input_backlog_seconds", "User sound that waits to be heard."
         )
         self.pairs = self._gauge("antiphon_pairs", "Pairs of instances that are loaded.")
+        self.instances_up = self._gauge(
+            "antiphon_instances_up", "Whether streams can be opened on an instance.", "model"
+        )
         self.leases = self._gauge("antiphon_leases", "Leases on pairs that sessions hold.")
         self.capacity = self._gauge("antiphon_capacity_sessions", "Sessions that can be open.")
 
-    def _gauge(self, name: str, text: str) -> Gauge:
-        return Gauge(name, text, registry=self.registry)
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

@@ -125,7 +125,10 @@ class Service:
 
     def _pool(self, engine: Engine) -> PairPool:
         pairs = [
-            Pair(MeteredInstance(first, self.metrics), MeteredInstance(second, self.metrics))
+            Pair(
+                MeteredInstance(first, self.metrics, second),
+                MeteredInstance(second, self.metrics, first),
+            )
             for first, second in engine.pairs
         ]
         return PairPool(pairs, self.settings.sessions_per_pair)

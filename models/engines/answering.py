@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from models.base import AnswerChunk, AnswerPart, FunctionCall
-from models.engines.worker import Priority
+from models.engines.jobs import Priority
 
 CODES_A_TOKEN = 4  # steps of speech for each of text, once there is sound
 

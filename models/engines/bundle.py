@@ -21,6 +21,7 @@ import numpy.typing as npt
 import onnxruntime
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from models.base import BadInput
 from models.engines.language import LanguageCache
 from models.engines.onnx_audio import OnnxAudioFrontend
 from models.engines.onnx_speech import OnnxSpeechCache
@@ -102,9 +103,9 @@ class Bundle:
         return OnnxAudioFrontend(self.listening, self.model)
 
     def look(self, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Raises ValueError where the model cannot see."""
+        """Raises BadInput where the model cannot see."""
         if self.vision is None:
-            raise ValueError(BLIND)
+            raise BadInput(BLIND)
         vectors: npt.NDArray[np.float32] = self.vision.run(None, {"pixels": pixels})[0][0]
         return vectors
 

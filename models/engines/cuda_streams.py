@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from models.engines.worker import Priority
+from models.engines.jobs import Priority
 
 _URGENT, _PATIENT = -1, 0  # CUDA's own numbers: lower goes first
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from models.base import Synthesizer
 from models.engines.bundle import Bundle
+from models.engines.jobs import Priority
 from models.engines.memory import NanoMemory
 from models.engines.nano_model import NanoModel
 from models.engines.resident import DeviceStream, ResidentInstance
-from models.engines.worker import Priority
 
 
 def load(folder: Path) -> Bundle:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from models.base import (
     HEAR_CHUNK,
     AssistantText,
+    BadInput,
     Conversation,
     FunctionCall,
     FunctionOutput,
@@ -156,7 +157,7 @@ class NanoMemory:
                 yield from self.reading(item)
 
     def reading(self, item: Item) -> Iterator[None]:
-        """Read one item, a piece at each step. Raises OutOfRoom; ValueError for an image
+        """Read one item, a piece at each step. Raises OutOfRoom; BadInput for an image
         that the model cannot see."""
         if self.state.hearing is not None:
             self.end_segment()
@@ -201,7 +202,7 @@ class NanoMemory:
     def _read_image(self, pixels: Pixels) -> Iterator[None]:
         vision = self._networks.config.model.vision
         if vision is None:
-            raise ValueError(BLIND)
+            raise BadInput(BLIND)
         seen = self._networks.look(normalise(tiles(pixels, 1, vision.image)))
         yield
         yield from self._read_user(np.concatenate((self._embed(self._prompt.image()), seen)))
@@ -260,7 +261,7 @@ class NanoMemory:
         return self._places.keep(Snapshot(self.state, length, rows))
 
     def rewind(self, mark: Mark) -> None:
-        """Raises ValueError for a mark of another stream, or one that was rewound over."""
+        """Raises UnknownMark."""
         place = self._places.back_to(mark)
         self.state = place.state
         self.cache.rewind(place.length, place.rows)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from models.base import Synthesizer
+from models.base import BadInput, Synthesizer
 from models.engines.bundle import BLIND, CONFIG, TOKENIZER, BundleConfig
 from models.engines.cuda_streams import CudaStreams
 from models.engines.kv_cache import KvCache
@@ -65,9 +65,9 @@ class TorchNetworks:
 
     @torch.inference_mode()
     def look(self, pixels: Array) -> Array:
-        """Raises ValueError where the model cannot see."""
+        """Raises BadInput where the model cannot see."""
         if self.eyes is None:
-            raise ValueError(BLIND)
+            raise BadInput(BLIND)
         return _array(self.eyes(torch.from_numpy(pixels).to(self.device))[0])
 
     def token_cache(self) -> TorchLanguageCache:

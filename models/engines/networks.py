@@ -97,7 +97,7 @@ class Networks(Protocol):
     def audio_frontend(self) -> AudioFrontend: ...
 
     def look(self, pixels: Array) -> Array:
-        """A picture [1, 3, side, side], normalised -> vectors [n, width]. Raises ValueError where
+        """A picture [1, 3, side, side], normalised -> vectors [n, width]. Raises BadInput where
         the model cannot see."""
         ...
 

@@ -27,7 +27,8 @@ from models.base import (
     Verdict,
 )
 from models.engines.exclusive_access import ExclusiveAccess
-from models.engines.worker import Priority, Steps, Worker
+from models.engines.jobs import Priority, Steps
+from models.engines.worker import Worker
 from models.synthesizers.recitation import spoken
 
 Result = TypeVar("Result")
@@ -87,9 +88,13 @@ class ResidentInstance(Generic[Memory]):
 
     def __init__(self, model: Model[Memory], name: str) -> None:
         self.name, self.model = name, model
-        self.worker = Worker(name)
         self.device_stream = model.device_stream()
+        self.worker = Worker(name, self._try_out)
         self._streams: set[ResidentStream[Memory]] = set()
+
+    @property
+    def is_up(self) -> bool:
+        return self.worker.is_up
 
     def capacity(self) -> int:
         return self.model.capacity
@@ -131,6 +136,15 @@ class ResidentInstance(Generic[Memory]):
         over = object()
         while await self.run(partial(next, pieces, over), Priority.RUNNING) is not over:
             pass
+
+    def _try_out(self) -> None:
+        """Hear a moment of silence, as a new stream would; on the instance's thread."""
+        with self.device_stream(Priority.HEARING):
+            memory = self.model.remember()
+            for _ in memory.begin(Conversation()):
+                continue
+            memory.hear(np.zeros(self.model.hearing_piece, np.float32))
+            memory.flush()
 
     def forget(self, stream: ResidentStream[Memory]) -> None:
         self._streams.discard(stream)

@@ -28,6 +28,7 @@ from models.base import (
     Mark,
     OutOfRoom,
     Samples,
+    UnknownMark,
     UserSound,
     Verdict,
 )
@@ -164,7 +165,7 @@ class ScriptedStream:
     async def rewind(self, mark: Mark) -> None:
         with self._call("rewind", mark):
             if mark.key not in self._marks:
-                raise ValueError(f"{mark} is not a mark of this stream, or was rewound over")
+                raise UnknownMark(f"{mark} is not a mark of this stream, or was rewound over")
             self.memory = self._marks[mark.key]
             self._marks = {key: at for key, at in self._marks.items() if key <= mark.key}
 

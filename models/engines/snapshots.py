@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from models.base import Mark
+from models.base import Mark, UnknownMark
 
 State = TypeVar("State")
 KEPT = 16  # marks of a stream; older ones are forgotten
@@ -39,10 +39,10 @@ class Snapshots(Generic[State]):
     def back_to(self, mark: Mark) -> Snapshot[State]:
         """Forget what was marked later; the mark itself stays valid.
 
-        Raises ValueError for a mark of another stream, or one that was rewound over.
+        Raises UnknownMark.
         """
         place = self._places.get(mark.key)
         if place is None or place.length != mark.position:
-            raise ValueError(f"{mark} is not a mark of this stream, or was rewound over")
+            raise UnknownMark(f"{mark} is not a mark of this stream, or was rewound over")
         self._places = {key: at for key, at in self._places.items() if key <= mark.key}
         return place

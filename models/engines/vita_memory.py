@@ -18,6 +18,7 @@ from torch import Tensor
 
 from models.base import (
     AssistantText,
+    BadInput,
     Conversation,
     FunctionCall,
     FunctionOutput,
@@ -190,7 +191,7 @@ class VitaMemory:
                 yield from self.reading(item)
 
     def reading(self, item: Item) -> Iterator[None]:
-        """Read one item, a piece at each step. Raises OutOfRoom; ValueError for an image that the
+        """Read one item, a piece at each step. Raises OutOfRoom; BadInput for an image that the
         checkpoint cannot see."""
         if self.state.segment is not None:
             self.end_segment()
@@ -309,7 +310,7 @@ class VitaMemory:
         behind."""
         vision = self._model.config.vision
         if vision is None:
-            raise ValueError("this model cannot see: its checkpoint has no vision tower")
+            raise BadInput("this model cannot see: its checkpoint has no vision tower")
         most = min(MOST_TILES, self.room() // (4 * vision.tokens) - 1)  # and the whole behind them
         most = max(1, most) if image.detail == "high" else 1
         seen = self._model.see(self._tensor(normalise(tiles(image.pixels, most, vision.image))))
@@ -333,7 +334,7 @@ class VitaMemory:
         return self._places.keep(Snapshot(state, length, self.line.rows(floor)))
 
     def rewind(self, mark: Mark) -> None:
-        """Raises ValueError for a mark of another stream, or one that was rewound over."""
+        """Raises UnknownMark."""
         place = self._places.back_to(mark)
         self.state = place.state
         self.line.rewind(place.length, place.rows)

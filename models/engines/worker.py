@@ -6,75 +6,87 @@ Nothing here blocks the event loop: work goes in through a heap, results come ba
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import itertools
 import logging
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable
-from enum import IntEnum
-from typing import Generic, Protocol, TypeVar
+from functools import partial
+from typing import TypeVar
 
-from models.base import InstanceFailed, OutOfRoom
+from models.base import BadInput, InstanceFailed, OutOfRoom
+from models.engines.jobs import Call, Iteration, Job, Priority, Steps
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 Part = TypeVar("Part")
 AHEAD = 8  # parts of an answer that are made and not yet asked for: hides the way to the loop
-HARMLESS = (OutOfRoom, ValueError)  # the caller's fault: the instance is as well as before
-
-
-class Priority(IntEnum):
-    """What goes first: hearing and verdicts, then the way to an answer's first sound."""
-
-    HEARING = 0
-    FIRST = 1
-    RUNNING = 2
-
-
-class Steps(Protocol[Part]):
-    """Long work in small pieces: `step` does one and gives what it made; `done` ends it."""
-
-    @property
-    def done(self) -> bool: ...
-    @property
-    def priority(self) -> Priority: ...
-
-    def step(self) -> list[Part]: ...
-
-
-class _Job(Protocol):
-    def run(self) -> None: ...
-    def fail(self, error: Exception) -> None: ...
+HARMLESS = (OutOfRoom, BadInput)  # the caller's fault: the stream is as well as before
+# A job that takes longer is given up with its thread: no step of any model takes so long.
+LONGEST_JOB = 120.0
+# After a failed job the worker is tried out, at most once in so many seconds.
+TRIAL_PERIOD = 1.0
+FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0  # seconds between the trials of a worker that is down
 
 
 class Worker:
-    """One thread with a heap of jobs. Once a job breaks, the worker refuses everything."""
+    """One thread with a heap of jobs. A job that raises fails alone and is logged once.
 
-    def __init__(self, name: str) -> None:
-        self._heap: list[tuple[int, int, _Job]] = []
+    `trial` is work that always succeeds on a worker that is well; it runs on the thread after a
+    job has failed. Where it fails too, or where a job outlasts LONGEST_JOB, the worker
+    is down: it refuses all jobs until a new thread has passed the trial.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        trial: Callable[[], None] | None = None,
+        *,
+        longest_job: float = LONGEST_JOB,
+        first_delay: float = FIRST_DELAY,
+    ) -> None:
+        self.name = name
+        self._trial, self._longest_job, self._first_delay = trial, longest_job, first_delay
+        self._heap: list[tuple[int, int, Job]] = []
         self._order = itertools.count()
         self._changed = threading.Condition()
-        self._failure: InstanceFailed | None = None
-        self._thread = threading.Thread(target=self._live, name=name, daemon=True)
-        self._thread.start()
+        self._closed: InstanceFailed | None = None
+        self._down: InstanceFailed | None = None
+        self._running: tuple[Job, float] | None = None  # and since when
+        self._tried_at = -TRIAL_PERIOD
+        self._shift = 0  # which thread works; those before it were given up
+        self._begin_shift()
 
     @property
     def waiting(self) -> int:
         """Jobs in the queue."""
         return len(self._heap)
 
+    @property
+    def is_up(self) -> bool:
+        """Does it take jobs?"""
+        self._give_up_hanging_job()
+        return self._refusal is None
+
+    @property
+    def _refusal(self) -> InstanceFailed | None:
+        return self._closed or self._down
+
     async def run(self, work: Callable[[], Result], priority: Priority) -> Result:
-        """Do `work` on the thread. Cancelled before its turn comes, it is not done at all."""
-        call = _Call(work)
+        """Do `work` on the thread. Cancelled before its turn comes, it is not done at all.
+
+        Raises what the work raises if it is OutOfRoom or BadInput, else InstanceFailed.
+        """
+        call = Call(work)
         self.put(call, priority)
         return await call.result()
 
     async def iterate(self, steps: Steps[Part], limit: int = AHEAD) -> AsyncGenerator[Part, None]:
         """What the steps make, at most `limit` parts ahead of the caller. Ends within one step
         after the iterator is closed or its task cancelled."""
-        iteration = _Iteration(self, steps, limit)
+        iteration = Iteration(self.put, steps, limit)
         self.put(iteration, steps.priority)
         try:
             while (part := await iteration.take()) is not None:
@@ -82,146 +94,128 @@ class Worker:
         finally:
             await iteration.stop()
 
-    def put(self, job: _Job, priority: Priority) -> None:
+    def put(self, job: Job, priority: Priority) -> None:
+        self._give_up_hanging_job()
         with self._changed:
-            if self._failure is None:
+            refusal = self._refusal
+            if refusal is None:
                 heapq.heappush(self._heap, (priority, next(self._order), job))
-                self._changed.notify()
+                self._changed.notify_all()
                 return
-        job.fail(self._failure)
+        job.fail(refusal)
 
     def close(self) -> None:
         """Refuse what waits and end the thread after the job that it is at."""
-        self._refuse(InstanceFailed("instance is closed"))
+        with self._changed:
+            self._closed = self._closed or InstanceFailed("instance is closed")
+        self._refuse_waiting(self._closed)
 
-    def _live(self) -> None:
-        while self._turn():
+    # --------------------------------------------------------------------------- the thread
+
+    def _begin_shift(self, *, is_down: bool = False) -> None:
+        self._shift += 1
+        work = partial(self._live, self._shift, is_down=is_down)
+        threading.Thread(target=work, name=self.name, daemon=True).start()
+
+    def _live(self, shift: int, *, is_down: bool) -> None:
+        if is_down and not self._recover(shift):
+            return
+        while self._turn(shift):
             pass
 
-    def _turn(self) -> bool:
-        """One job; a frame of its own, so that nothing of it is kept while waiting."""
-        job = self._next()
+    def _turn(self, shift: int) -> bool:
+        """One job; a frame of its own, so that nothing of it is kept while waiting. False when
+        this thread has nothing more to do."""
+        job = self._next(shift)
         if job is None:
             return False
+        failed = self._do(job)
+        with self._changed:
+            if shift != self._shift:
+                return False  # given up meanwhile
+            self._running = None
+        return not failed or self._passes_trial(shift)
+
+    def _do(self, job: Job) -> bool:
+        """Run it; True if it failed and that was not its caller's fault."""
         try:
             job.run()
         except HARMLESS as error:
             job.fail(error)
-        except Exception as error:
-            logger.exception("an instance's worker broke")
-            job.fail(failed := InstanceFailed(f"{type(error).__name__} in the worker"))
-            self._refuse(failed)
+        except BaseException as error:
+            logger.exception("%s: %s failed", self.name, job)
+            job.fail(InstanceFailed(f"{type(error).__name__} in {job}"))
+            return True
+        return False
+
+    def _next(self, shift: int) -> Job | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._heap or self._refusal or shift != self._shift)
+            if self._refusal is not None or shift != self._shift:
+                return None
+            job = heapq.heappop(self._heap)[2]
+            self._running = (job, time.monotonic())
+            return job
+
+    # ------------------------------------------------------------------- down, and up again
+
+    def _passes_trial(self, shift: int) -> bool:
+        now = time.monotonic()
+        if self._trial is None or now - self._tried_at < TRIAL_PERIOD:
+            return True
+        self._tried_at = now
+        try:
+            self._trial()
+        except BaseException:
+            logger.exception("%s: the worker cannot go on; it is made anew", self.name)
+            self._go_down(shift, "the instance failed and is being made anew")
+            return False
         return True
 
-    def _next(self) -> _Job | None:
+    def _give_up_hanging_job(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._heap or self._failure)
-            return None if self._failure is not None else heapq.heappop(self._heap)[2]
+            running, shift = self._running, self._shift
+        if running is None or time.monotonic() - running[1] < self._longest_job:
+            return
+        job = running[0]
+        logger.error("%s: %s does not end; the worker is made anew", self.name, job)
+        if self._go_down(shift, "the instance hung and is being made anew"):
+            job.fail(InstanceFailed(f"{job} did not end"))
 
-    def _refuse(self, failure: InstanceFailed) -> None:
+    def _go_down(self, shift: int, reason: str) -> bool:
+        """Refuse everything and let a new thread try; False if that was done already."""
         with self._changed:
-            self._failure = self._failure or failure
+            if shift != self._shift or self._closed is not None:
+                return False
+            self._down, self._running = InstanceFailed(reason), None
+            self._begin_shift(is_down=True)
+        self._refuse_waiting(self._down)
+        return True
+
+    def _recover(self, shift: int) -> bool:
+        """Try until the trial is passed; False if the worker was closed meanwhile."""
+        delay = self._first_delay
+        while True:
+            with self._changed:
+                if self._changed.wait_for(lambda: self._closed is not None, delay):
+                    return False
+            try:
+                if self._trial is not None:
+                    self._trial()
+                break
+            except BaseException:
+                logger.exception("%s: the new worker failed its trial", self.name)
+                delay = min(2 * delay, LONGEST_DELAY)
+        with self._changed:
+            if shift != self._shift:
+                return False
+            self._down = None
+        logger.warning("%s: the worker is up again", self.name)
+        return True
+
+    def _refuse_waiting(self, failure: InstanceFailed) -> None:
+        with self._changed:
             left, self._heap = self._heap, []
-            self._changed.notify()
+            self._changed.notify_all()
         for _, _, job in left:
             job.fail(failure)
-
-
-class _Returning:
-    """Brings calls back to the event loop on which it was made."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-
-    def _back(self, call: Callable[..., None], *values: object) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(call, *values)
-
-
-class _Call(_Returning, Generic[Result]):
-    def __init__(self, work: Callable[[], Result]) -> None:
-        super().__init__()
-        self._work = work
-        self._future: asyncio.Future[Result] = self._loop.create_future()
-
-    def run(self) -> None:
-        if not self._future.cancelled():
-            self._back(self._settle, self._work(), None)
-
-    def fail(self, error: Exception) -> None:
-        self._back(self._settle, None, error)
-
-    async def result(self) -> Result:
-        return await self._future
-
-    def _settle(self, result: Result, error: Exception | None) -> None:
-        if self._future.done():
-            return
-        if error is not None:
-            self._future.set_exception(error)
-        else:
-            self._future.set_result(result)
-
-
-class _Iteration(_Returning, Generic[Part]):
-    """Steps that are queued again one by one; parked while the caller is `limit` parts behind."""
-
-    def __init__(self, worker: Worker, steps: Steps[Part], limit: int) -> None:
-        super().__init__()
-        self._worker, self._steps, self._limit = worker, steps, limit
-        self._parts: asyncio.Queue[Part | Exception | None] = asyncio.Queue()
-        self._ended: asyncio.Future[None] = self._loop.create_future()
-        self._lock = threading.Lock()
-        self._ahead = 0  # parts made and not yet taken
-        self._parked = False
-        self._stopping = False
-
-    def run(self) -> None:
-        if self._stopping:
-            return self._back(self._end, None)
-        parts = self._steps.step()
-        for part in parts:
-            self._back(self._parts.put_nowait, part)
-        if self._steps.done:
-            return self._back(self._end, None)
-        if not self._park(len(parts)):
-            self._worker.put(self, self._steps.priority)
-
-    def fail(self, error: Exception) -> None:
-        self._back(self._end, error)
-
-    async def take(self) -> Part | None:
-        """The next part; None after the last. Raises what broke the steps."""
-        part = await self._parts.get()
-        if isinstance(part, Exception):
-            raise part
-        self._unpark(taken=1)
-        return part
-
-    async def stop(self) -> None:
-        """No further step begins; waits until the one in progress is over."""
-        with self._lock:
-            self._stopping = True
-            is_idle, self._parked = self._parked, False
-        if is_idle:  # nothing of it is queued: the work of others need not be waited for
-            self._end(None)
-        await self._ended
-
-    def _end(self, error: Exception | None) -> None:
-        self._parts.put_nowait(error)
-        if not self._ended.done():
-            self._ended.set_result(None)
-
-    def _park(self, made: int) -> bool:
-        with self._lock:
-            self._ahead += made
-            self._parked = self._ahead >= self._limit and not self._stopping
-            return self._parked
-
-    def _unpark(self, taken: int) -> None:
-        with self._lock:
-            self._ahead -= taken
-            again = self._parked and self._ahead < self._limit
-            self._parked = self._parked and not again
-        if again:
-            self._worker.put(self, self._steps.priority)

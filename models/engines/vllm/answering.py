@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from models.base import AnswerChunk, AnswerPart, FunctionCall
 from models.engines.answering import AnswerVoice
-from models.engines.worker import AHEAD, Priority
+from models.engines.jobs import Priority
+from models.engines.worker import AHEAD
 
 _Waiting: TypeAlias = AnswerPart | Exception | None
 Written: TypeAlias = str | FunctionCall

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
-from models.base import AnswerOptions, Synthesizer, Tool, UserImage
+from models.base import AnswerOptions, BadInput, Synthesizer, Tool, UserImage
 from models.engines.answering import AnswerVoice
 from models.engines.choice import engine_for
 from models.engines.listening import NanoListener
@@ -78,7 +78,7 @@ class ModelFrontend(Protocol):
     def audio_frontend(self) -> ListeningFrontend: ...
 
     def see(self, image: UserImage, room: int) -> Array:
-        """Vectors [n, width], for a stream with room for so many tokens. Raises ValueError where
+        """Vectors [n, width], for a stream with room for so many tokens. Raises BadInput where
         the model cannot see."""
         ...
 
@@ -144,7 +144,7 @@ class NanoFrontend:
     def see(self, image: UserImage, room: int) -> Array:
         vision = self.networks.config.model.vision
         if vision is None:
-            raise ValueError("this model cannot see: its folder has no vision encoder")
+            raise BadInput("this model cannot see: its folder has no vision encoder")
         return self.networks.look(normalise(tiles(image.pixels, 1, vision.image)))
 
     def speech_cache(self) -> Any:
@@ -213,7 +213,7 @@ class VitaFrontend:
         """One tile, or for "high" detail as many as a quarter of the room holds."""
         vision = self.model.config.vision
         if vision is None:
-            raise ValueError("this model cannot see: its checkpoint has no vision tower")
+            raise BadInput("this model cannot see: its checkpoint has no vision tower")
         most = min(MOST_TILES, room // (4 * vision.tokens) - 1)  # and the whole behind them
         most = max(1, most) if image.detail == "high" else 1
         pixels = normalise(tiles(image.pixels, most, vision.image))

@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from models.base import OutOfRoom
+from models.base import BadInput, OutOfRoom
 from models.engines.vllm.folder import FEATURE_TOKENS
 from models.engines.vllm.prompt import Feature, Prompt
 from models.vita.config import LanguageModelConfig
@@ -19,7 +19,7 @@ from models.vita.tensor_files import CheckpointRefused
 CPU_HEADS: Final = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
 
-class InputRefused(ValueError):
+class InputRefused(BadInput):
     """An input that no engine may see; the stream that brought it is as well as before."""
 
 

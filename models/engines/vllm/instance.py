@@ -23,11 +23,12 @@ from models.base import (
     Synthesizer,
 )
 from models.engines.cuda_streams import CudaStreams
+from models.engines.jobs import Priority
 from models.engines.vllm.engines import EngineOptions, Engines
 from models.engines.vllm.frontend import ModelFrontend, open_frontend
 from models.engines.vllm.input_validator import InputValidator
 from models.engines.vllm.stream import VllmStream
-from models.engines.worker import Priority, Worker
+from models.engines.worker import Worker
 
 Result = TypeVar("Result")
 STREAMS = 256  # open at once on one instance
@@ -80,7 +81,7 @@ class VllmInstance:
 
     @property
     def is_up(self) -> bool:
-        return self._engines.mine(self.name).is_up
+        return self._worker.is_up and self._engines.mine(self.name).is_up
 
     def capacity(self) -> int:
         return self.validator.capacity

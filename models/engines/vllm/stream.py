@@ -29,6 +29,7 @@ from models.base import (
 )
 from models.engines.answering import AnswerVoice
 from models.engines.exclusive_access import ExclusiveAccess
+from models.engines.jobs import Priority
 from models.engines.snapshots import Snapshot, Snapshots
 from models.engines.vllm.answering import VoicedAnswer, Written
 from models.engines.vllm.frontend import ModelFrontend
@@ -40,7 +41,6 @@ from models.engines.vllm.prompt import Prompt
 from models.engines.vllm.requests import Urgency, answering, prompt_of
 from models.engines.vllm.session import Reader
 from models.engines.wording import Wording
-from models.engines.worker import Priority
 from models.synthesizers.recitation import spoken
 from models.vita.prompt import describe
 
@@ -255,7 +255,7 @@ class VllmStream:
             return self._places.keep(Snapshot(self._state, self._state.talk.line.length, ()))
 
     async def rewind(self, mark: Mark) -> None:
-        """Raises ValueError for a mark of another stream, or one that was rewound over."""
+        """Raises UnknownMark."""
         with self._guard.call("rewind"):
             self._state = self._places.back_to(mark).state
 

@@ -26,6 +26,7 @@ from models.base import (
     Samples,
     SpokenWord,
     Stream,
+    UnknownMark,
     UserSound,
     UserText,
     Verdict,
@@ -219,9 +220,9 @@ async def test_a_foreign_mark_is_refused(instance: Instance) -> None:
     await stream.read(UserText("one two"))
     late = await stream.mark()
     await stream.rewind(early)
-    with pytest.raises(ValueError, match="not a mark"):
+    with pytest.raises(UnknownMark, match="not a mark"):
         await stream.rewind(late)
-    with pytest.raises(ValueError, match="not a mark"):
+    with pytest.raises(UnknownMark, match="not a mark"):
         await other.rewind(late)
 
 

@@ -29,8 +29,8 @@ from models.engines import answering, memory
 from models.engines import bundle as bundles
 from models.engines.bundle import BadBundle, Bundle
 from models.engines.embedded import EmbeddedInstance, load
+from models.engines.jobs import Priority
 from models.engines.resident import STREAMS
-from models.engines.worker import Priority
 from models.training.export import Parts
 
 pytestmark = pytest.mark.timeout(300)  # the first of all exports a model

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from models.engines.cuda_streams import CudaStreams
+from models.engines.jobs import Priority
 from models.engines.kv_cache import GraphedStep, KvCache, language_step
 from models.engines.speech_batcher import SpeechBatcher, SpeechSlot
-from models.engines.worker import Priority
 from models.vita.config import LanguageModelConfig, SpeechDecoderConfig
 from models.vita.language_model import LanguageModel
 from models.vita.speech_decoder import SpeechDecoder

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.base import Conversation, UserImage, UserText
+from models.base import BadInput, Conversation, UserImage, UserText
 from models.engines.bundle import Bundle
 from models.engines.listening import NanoListener
 from models.engines.memory import NanoMemory
@@ -94,7 +94,7 @@ def test_the_blind_say_so(bundle: Bundle) -> None:
     blind = replace(bundle, config=replace(bundle.config, model=model), vision=None)
     memory = remembering(blind)
     room = memory.room()
-    with pytest.raises(ValueError, match="cannot see"):
+    with pytest.raises(BadInput, match="cannot see"):
         read(memory, UserImage(RED))
     assert memory.room() == room
     read(memory, UserText("hello"))

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from models.base import InstanceFailed, OutOfRoom
-from models.engines.worker import Priority, Worker
+from models.engines.jobs import Priority
+from models.engines.worker import Worker
 
 
 @dataclass
@@ -154,25 +155,104 @@ async def test_the_callers_fault_leaves_the_worker_well(worker: Worker) -> None:
     assert await worker.run(lambda: 7, Priority.HEARING) == 7
 
 
-async def test_a_broken_worker_fails_all_its_callers(worker: Worker) -> None:
+@pytest.mark.parametrize("fault", [ValueError, TypeError, MemoryError])
+async def test_a_job_that_raises_fails_alone(
+    worker: Worker, caplog: pytest.LogCaptureFixture, fault: type[Exception]
+) -> None:
     gate, steps = Gate(worker), Counting(count=3)
     await gate.entered.wait()
 
     def broken() -> None:
-        raise MemoryError
+        raise fault
 
-    calls = [
-        asyncio.create_task(worker.run(broken, Priority.HEARING)),
-        asyncio.create_task(worker.run(lambda: None, Priority.RUNNING)),
-        asyncio.create_task(anext(worker.iterate(steps))),
-    ]
+    async def drain() -> list[int]:
+        return [part async for part in worker.iterate(steps)]
+
+    bad = asyncio.create_task(worker.run(broken, Priority.HEARING))
+    good = asyncio.create_task(worker.run(lambda: 7, Priority.RUNNING))
+    answer = asyncio.create_task(drain())
     await asyncio.sleep(0)
     await gate.open()
-    for call in calls:
-        with pytest.raises(InstanceFailed, match="MemoryError"):
-            await call
+    with pytest.raises(InstanceFailed, match=f"{fault.__name__} in .*broken"):
+        await bad
+    assert (await good, await answer) == (7, [0, 1, 2])
+    said = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [("broken" in record.getMessage()) for record in said] == [True]
+
+
+async def test_steps_that_raise_end_their_own_iteration(worker: Worker) -> None:
+    class Broken(Counting):
+        def step(self) -> list[int]:
+            if self.made:
+                raise KeyError
+            return super().step()
+
+    parts = worker.iterate(Broken(count=3))
+    assert await anext(parts) == 0
+    with pytest.raises(InstanceFailed, match=r"KeyError in .*Broken"):
+        await anext(parts)
+    assert await worker.run(lambda: 7, Priority.RUNNING) == 7
+
+
+class Trial:
+    """A trial that fails so many times."""
+
+    def __init__(self, failures: int) -> None:
+        self.left, self.tried = failures, 0
+
+    def __call__(self) -> None:
+        self.tried += 1
+        if self.left:
+            self.left -= 1
+            raise RuntimeError
+
+
+async def until(worker: Worker, *, is_up: bool) -> None:
+    async with asyncio.timeout(10):
+        while worker.is_up is not is_up:  # noqa: ASYNC110  there is no event for it
+            await asyncio.sleep(0.001)
+
+
+async def test_a_worker_that_cannot_go_on_is_made_anew() -> None:
+    def broken() -> None:
+        raise RuntimeError
+
+    trial = Trial(failures=3)
+    worker = Worker("test", trial, first_delay=0.01)
+    threads = set[int | None]()
+    await worker.run(lambda: threads.add(threading.get_ident()), Priority.HEARING)
     with pytest.raises(InstanceFailed):
+        await worker.run(broken, Priority.HEARING)
+    await until(worker, is_up=False)
+    with pytest.raises(InstanceFailed, match="made anew"):
         await worker.run(lambda: None, Priority.HEARING)
+    await until(worker, is_up=True)
+    assert trial.tried == 4
+    await worker.run(lambda: threads.add(threading.get_ident()), Priority.HEARING)
+    assert len(threads) == 2
+    worker.close()
+
+
+async def test_a_job_that_does_not_end_is_given_up_with_its_thread() -> None:
+    worker, held = Worker("test", longest_job=0.05, first_delay=0.01), threading.Event()
+    hanging = asyncio.create_task(worker.run(held.wait, Priority.HEARING))
+    await until(worker, is_up=False)
+    with pytest.raises(InstanceFailed, match="did not end"):
+        await hanging
+    await until(worker, is_up=True)
+    assert await worker.run(lambda: 7, Priority.HEARING) == 7
+    held.set()  # the old thread ends by itself, and what it made is nobody's
+    assert await worker.run(lambda: 8, Priority.HEARING) == 8
+    worker.close()
+
+
+async def test_a_job_that_ends_its_thread_takes_no_other_with_it(worker: Worker) -> None:
+    def leaving() -> None:
+        raise SystemExit
+
+    with pytest.raises(InstanceFailed, match="SystemExit"):
+        await worker.run(leaving, Priority.HEARING)
+    assert await worker.run(lambda: 7, Priority.HEARING) == 7
 
 
 async def test_a_closed_worker_says_so(worker: Worker) -> None:

@@ -15,6 +15,7 @@ from models.base import (
     HEAR_CHUNK,
     AnswerOptions,
     AssistantText,
+    BadInput,
     Conversation,
     Instructions,
     OutOfRoom,
@@ -184,7 +185,7 @@ async def test_what_would_kill_an_engine_is_refused(
     pair: tuple[VllmInstance, VllmInstance], vectors: np.ndarray
 ) -> None:
     stream = await pair[0].open(HISTORY)
-    with pytest.raises((ValueError, OutOfRoom)):
+    with pytest.raises((BadInput, OutOfRoom)):
         await stream.read(UserSound(embedded=vectors))
     assert pair[0].is_up
     assert (await stream.hear(clip("fan"), last=True)).noise > 0.5
