@@ -31,7 +31,8 @@ COPY deploy/healthcheck.py /usr/local/bin/healthcheck.py
 ENV PATH=/opt/antiphon/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     ANTIPHON_HOST=0.0.0.0 \
-    ANTIPHON_PORT=8080
+    ANTIPHON_PORT=8080 \
+    ANTIPHON_DRAIN__SECONDS=1800
 WORKDIR /tmp
 USER 10001
 EXPOSE 8080

@@ -118,7 +118,7 @@ class Soak:
             while self._now + _WORTH < self.seconds:
                 await asyncio.sleep(1.0)
                 try:
-                    answer = await client.get(beside(self.line, "readyz"))
+                    answer = await client.get(beside(self.line, "readyz?full=1"))
                 except httpx.TransportError:
                     continue
                 if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:

@@ -1,4 +1,4 @@
-"""deploy: is the container healthy? Full is healthy: the sessions that it has go on."""
+"""deploy: is the container healthy? It is while it drains: the sessions that it has go on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import urllib.request
 
 
 def state(port: str) -> str:
-    """What /readyz says: ready, full, ill or loading."""
+    """What /readyz says: ready, draining, ill or loading."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=3) as response:
             body = response.read()
@@ -20,4 +20,4 @@ def state(port: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if state(os.environ.get("ANTIPHON_PORT", "8080")) in ("ready", "full") else 1)
+    sys.exit(0 if state(os.environ.get("ANTIPHON_PORT", "8080")) in ("ready", "draining") else 1)

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 # Each module has one function `command` with Typer's annotations.
 COMMANDS = {
     "serve": "server.serve",
+    "drain": "server.draining.command",
     "call": "server.call.command",
     "eval": "server.evaluation.command",
     "replay": "server.replay.command",

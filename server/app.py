@@ -104,11 +104,14 @@ def _add_health(app: FastAPI, service: Service) -> None:
         return {"status": "ok"}
 
     @app.get("/readyz")
-    async def readyz() -> JSONResponse:
-        ready = service.readiness == "ready"
-        admission = service.admission
+    async def readyz(full: bool = False) -> JSONResponse:
+        """`full`: a server without a free place is not ready either."""
+        admission, status = service.admission, service.readiness
+        if full and status == "ready" and not admission.left:
+            status = "full"
+        ready = status == "ready"
         body = {
-            "status": service.readiness,
+            "status": status,
             "sessions": admission.taken,
             "sessions_left": admission.left,
         }

@@ -61,12 +61,23 @@ class Limits(BaseModel):
     frame: int = Field(default=21 * MEBIBYTE, ge=64 * 1024, le=256 * MEBIBYTE)
     messages_a_second: int = Field(default=1000, ge=10)
     idle: float = Field(default=900.0, gt=0)  # without a message from the client
-    session: float = Field(default=3600.0, gt=0)
+    session: float | None = Field(default=None, gt=0)  # in all; None: as long as the client likes
     unread: int = Field(
         default=4 * MEBIBYTE, ge=64 * 1024
     )  # waiting for a client that reads slowly
     unread_seconds: float = Field(default=10.0, gt=0)  # then the client is let go
     ping_seconds: float = Field(default=20.0, gt=0)
+
+
+class DrainSettings(BaseModel):
+    """How the server ends after SIGTERM. Times are seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seconds: float = Field(default=5.0, ge=0, le=86_400)  # in which open calls end by themselves
+    answers: float = Field(default=10.0, ge=0, le=600)  # then: for what is being said
+    stagger: float = Field(default=5.0, ge=0, le=600)  # over which the closes are spread at most
+    socket: Path | None = None  # a Unix socket for `antiphon drain`
 
 
 class VllmSettings(BaseModel):
@@ -109,6 +120,7 @@ class ServerSettings(BaseSettings):
     trace_words: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: Limits = Limits()
+    drain: DrainSettings = DrainSettings()
 
     @field_validator("api_keys")
     @classmethod

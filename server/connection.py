@@ -19,6 +19,7 @@ from duplex.orchestrator import InputOverrun, Outgoing
 from duplex.outlet import AnswerSound
 from models.base import HEAR_RATE, Samples, Tool
 from server.config import Limits
+from server.draining.drain import Leaving
 from server.metrics import Metrics
 from server.outbox import Outbox, OutboxFull
 from server.realtime.decode import AudioReceived, Configured, Decoder, Step
@@ -28,7 +29,7 @@ from server.transport import SCOPE_KEY, ForceClose
 
 logger = logging.getLogger(__name__)
 
-NORMAL, GOING_AWAY, POLICY, BROKEN = 1000, 1001, 1008, 1011
+NORMAL, GOING_AWAY, POLICY, BROKEN, RESTART = 1000, 1001, 1008, 1011, 1012
 _DRAIN_SECONDS = 1.0  # for the last words before a close
 _WATCH_PERIOD = 0.25
 # Larger messages (long appends, images) are decoded beside the loop, where they delay no one.
@@ -66,10 +67,12 @@ class ConnectionClosing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """When this connection has to end: limits, and the session's end on the loop's clock."""
+    """When this connection has to end: limits, the session's end on the loop's clock (None: no
+    end), and the server's drain."""
 
     limits: Limits
-    ends_at: float
+    ends_at: float | None
+    leaving: Leaving
 
 
 class Connection:
@@ -103,6 +106,7 @@ class Connection:
             async with asyncio.TaskGroup() as group:
                 for work in (talk.run(), self._read(talk), self._write(), self._watch()):
                     group.create_task(work)
+                group.create_task(self._leave())
         except* ConnectionClosing as ends:
             over = _first(ends)
         except* Exception:
@@ -114,6 +118,7 @@ class Connection:
 
     def outlet(self, outgoing: Outgoing) -> None:
         """Never blocks. A client that takes in nothing is ended by the watch."""
+        self._bounds.leaving.follow(outgoing)
         if isinstance(outgoing, told.ResponseEnded):
             if outgoing.status is told.ResponseStatus.CANCELLED:
                 self.outbox.drop_sound(outgoing.response_id)
@@ -217,7 +222,7 @@ class Connection:
         while True:
             await asyncio.sleep(_WATCH_PERIOD)
             now = self._clock()
-            if now >= self._bounds.ends_at:
+            if self._bounds.ends_at is not None and now >= self._bounds.ends_at:
                 self._tell(Refusal("The session has reached its end.", code="session_expired"))
                 raise ConnectionClosing(GOING_AWAY, "session expired")
             if now - self._last_message > limits.idle:
@@ -225,6 +230,11 @@ class Connection:
                 raise ConnectionClosing(NORMAL, "idle")
             if self.outbox.age > limits.unread_seconds:
                 self._force_close("the client does not read")
+
+    async def _leave(self) -> None:
+        """The server ends: so does the call, when nobody speaks."""
+        await self._bounds.leaving.due()
+        raise ConnectionClosing(RESTART, "the server is shutting down")
 
     def _force_close(self, reason: str) -> None:
         """The reader sees the end of it as a disconnect."""

@@ -19,6 +19,7 @@ from models.base import Conversation, Instructions, Samples, UserSound
 from server.admission import Denied
 from server.auth import Grant, answered_subprotocol, is_origin_allowed, presented_key
 from server.connection import Bounds, Connection
+from server.draining.drain import Leaving
 from server.meter import SessionMeter
 from server.realtime.decode import Decoder
 from server.realtime.encode import Encoder
@@ -69,8 +70,10 @@ async def converse(websocket: WebSocket, service: Service) -> None:
         await websocket.send_denial_response(denied.response())
         return
     try:
-        await websocket.accept(answered_subprotocol(websocket.scope.get("subprotocols", [])))
-        await RealtimeSession(websocket, service, lease, granted.session or service.session).run()
+        with service.drain.watching() as leaving:
+            await websocket.accept(answered_subprotocol(websocket.scope.get("subprotocols", [])))
+            session = granted.session or service.session
+            await RealtimeSession(websocket, service, lease, session, leaving).run()
     finally:
         lease.release()
 
@@ -79,7 +82,12 @@ class RealtimeSession:
     """Puts one session's parts together."""
 
     def __init__(
-        self, websocket: WebSocket, service: Service, lease: Lease, session: SessionConfig
+        self,
+        websocket: WebSocket,
+        service: Service,
+        lease: Lease,
+        session: SessionConfig,
+        leaving: Leaving,
     ) -> None:
         self._service = service
         self._lease = lease
@@ -88,12 +96,13 @@ class RealtimeSession:
         self._talk: Orchestrator | None = None
         settings = service.settings
         ledger = WireIds(self._token, self._user_sound)
-        expires_at = int(time.time() + settings.limits.session)
+        longest = settings.limits.session
+        expires_at = None if longest is None else int(time.time() + longest)
         aliases = settings.model_aliases
         decoder = Decoder(ledger, session, settings.lead_ms / 1000, aliases)
         encoder = Encoder(ledger, session, self._recording, expires_at)
-        ends_at = asyncio.get_running_loop().time() + settings.limits.session
-        bounds = Bounds(settings.limits, ends_at)
+        ends_at = None if longest is None else asyncio.get_running_loop().time() + longest
+        bounds = Bounds(settings.limits, ends_at, leaving)
         self._connection = Connection(websocket, decoder, encoder, bounds, service.metrics)
 
     async def run(self) -> None:

@@ -111,6 +111,12 @@ class Metrics:
             "antiphon_instances_up", "Whether streams can be opened on an instance.", "model"
         )
         self.leases = self._gauge("antiphon_leases", "Leases on pairs that sessions hold.")
+        self.places = self._gauge(
+            "antiphon_places_left", "Sessions that could be opened now; 0 while draining."
+        )
+        self.draining = self._gauge(
+            "antiphon_draining", "1 from the request to end until the process ends."
+        )
         self.capacity = self._gauge("antiphon_capacity_sessions", "Sessions that can be open.")
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:

@@ -15,10 +15,12 @@ from rich.console import Console
 
 from server.app import create_app
 from server.config import ConfigurationError, ServerSettings, load_settings
+from server.draining.drain import Drain
+from server.draining.signals import DrainingServer
 from server.service import Service
 from server.transport import Transport
 
-_SHUTDOWN_SECONDS = 5
+SHUTDOWN_SECONDS = 5
 
 
 def command(
@@ -59,7 +61,8 @@ def command(
 def new_server(app: FastAPI, settings: ServerSettings) -> uvicorn.Server:
     """uvicorn as this application needs it."""
     limits = settings.limits
-    return uvicorn.Server(
+    drain: Drain = app.state.service.drain
+    return DrainingServer(
         uvicorn.Config(
             app,
             host=settings.host,
@@ -73,8 +76,9 @@ def new_server(app: FastAPI, settings: ServerSettings) -> uvicorn.Server:
             log_level=settings.log_level,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-        )
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        ),
+        drain,
     )
 
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from models.base import HEAR_CHUNK, AnswerOptions, Conversation, Instance, Voice
 from server.admission import Admission
 from server.auth import Keyring
 from server.config import ServerSettings
+from server.draining.control import ControlSocket
+from server.draining.drain import Drain
 from server.metering import MeteredDetector, MeteredInstance
 from server.metrics import Metrics
 from server.outbox import Outbox
@@ -53,6 +56,7 @@ class Service:
         self.metrics = Metrics()
         self.keyring = Keyring(key.get_secret_value() for key in settings.api_keys)
         self.admission = Admission()
+        self.drain = Drain(settings.drain, self.admission)
         self.queues: set[Queues] = set()
         self.disk = ThreadPoolExecutor(1, thread_name_prefix="trace")
         self.engine: Engine | None = None
@@ -60,16 +64,23 @@ class Service:
         self.loaded: asyncio.Future[None] | None = None
         self._load = load
         self._tasks: list[asyncio.Task[None]] = []
+        path = settings.drain.socket
+        self._control = None if path is None else self._new_control(path)
         self._watch()
 
     def _watch(self) -> None:
         metrics, admission = self.metrics, self.admission
         metrics.sessions.set_function(lambda: admission.taken)
         metrics.leases.set_function(lambda: admission.taken)
+        metrics.places.set_function(lambda: admission.left)
+        metrics.draining.set_function(lambda: admission.is_draining)
         metrics.pairs.set_function(lambda: len(self.engine.pairs) if self.engine else 0)
         metrics.capacity.set_function(lambda: admission.pool.capacity if admission.pool else 0)
         metrics.outgoing.set_function(lambda: sum(len(each.outbox) for each in self.queues))
         metrics.backlog.set_function(lambda: sum(each.backlog() for each in self.queues))
+
+    def _new_control(self, path: Path) -> ControlSocket:
+        return ControlSocket(path, self.drain, lambda: self.readiness)
 
     @property
     def session(self) -> SessionConfig:
@@ -80,19 +91,21 @@ class Service:
     @property
     def readiness(self) -> str:
         """What /readyz says; "ill" is no pair in rotation: an engine is being started again, or
-        an instance does not stop."""
+        an instance does not stop. A full server is ready: balancers cut the calls of others."""
         pool = self.admission.pool
-        if pool is None or self.admission.is_draining:
+        if self.admission.is_draining:
+            return "draining"
+        if pool is None:
             return "loading"
-        if self.admission.left:
-            return "ready"
-        return "full" if pool.capacity else "ill"
+        return "ready" if pool.capacity else "ill"
 
     # ------------------------------------------------------------------------ start and stop
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         self.loaded = loop.create_future()
+        if self._control is not None:
+            await self._control.open()
         self._tasks = [
             asyncio.create_task(self._fill()),
             asyncio.create_task(self.metrics.watch_loop(loop.time)),
@@ -101,6 +114,9 @@ class Service:
 
     async def stop(self) -> None:
         self.admission.is_draining = True
+        await self.drain.stop()
+        if self._control is not None:
+            await self._control.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

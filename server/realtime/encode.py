@@ -27,7 +27,11 @@ class Encoder:
     of an answer. The owner sets `session` whenever the configuration has changed."""
 
     def __init__(
-        self, ledger: WireIds, session: SessionConfig, recording_of: RecordingOf, expires_at: int
+        self,
+        ledger: WireIds,
+        session: SessionConfig,
+        recording_of: RecordingOf,
+        expires_at: int | None,
     ) -> None:
         self.session = session
         self._ledger = ledger

@@ -95,15 +95,16 @@ class SessionConfig(Strict):
                 param="session.audio.output.voice",
             )
 
-    def echo(self, session_id: str, expires_at: int) -> dict[str, Any]:
-        """The whole effective session as `session.created` and `session.updated` show it."""
+    def echo(self, session_id: str, expires_at: int | None) -> dict[str, Any]:
+        """The whole effective session as `session.created` and `session.updated` show it. It has no
+        `expires_at` where it has no end."""
         shown = self.model_dump(mode="json", exclude_none=True)
         shown["audio"]["input"]["format"] = self.audio.input.format.echo()
         shown["audio"]["output"]["format"] = self.audio.output.format.echo()
         return {
             "id": session_id,
             "object": "realtime.session",
-            "expires_at": expires_at,
+            **({} if expires_at is None else {"expires_at": expires_at}),
             **dict.fromkeys(_SHOWN_WHEN_OFF),
             **shown,
             "audio": {

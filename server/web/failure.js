@@ -64,7 +64,7 @@ export function ofClosing({ code, reason }) {
  * @returns {Promise<Failure>}
  */
 export async function ofRefusal(key) {
-  const ready = await ask("readyz");
+  const ready = await ask("readyz?full=1");
   if (!ready) {
     return {
       title: "The server cannot be reached",
@@ -87,6 +87,9 @@ function ofUnreadiness(body, response) {
   const again = wait ? `Try again in ${wait} s.` : "Try again in a moment.";
   if (/full|capacity/i.test(body)) {
     return { title: "Every place is taken", advice: `The server is full. ${again}`, act: "start" };
+  }
+  if (/draining/.test(body)) {
+    return { title: "The server is being restarted", advice: again, act: "start" };
   }
   return { title: "The server is not ready", advice: `Its model is not up. ${again}`, act: "start" };
 }

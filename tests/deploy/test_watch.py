@@ -11,7 +11,10 @@ from typing import Any
 import yaml
 from prometheus_client.metrics_core import Metric
 
+from server.config import DrainSettings
+from server.draining.drain import CLOSING
 from server.metrics import Metrics
+from server.serve import SHUTDOWN_SECONDS
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
@@ -58,3 +61,30 @@ def test_compose_mounts_files_that_are_there() -> None:
     mounts = [mount for one in services.values() for mount in one.get("volumes", ())]
     paths = [mount.split(":")[0] for mount in mounts if mount.startswith(".")]
     assert paths and all((DEPLOY / path).exists() for path in paths)
+
+
+# ------------------------------------------------------------------------------------- the end
+
+
+def image_drain() -> DrainSettings:
+    """How long a server in the image drains."""
+    dockerfile = (DEPLOY.parent / "Dockerfile").read_text()
+    (seconds,) = re.findall(r"ANTIPHON_DRAIN__SECONDS=(\d+)", dockerfile)
+    return DrainSettings(seconds=float(seconds))
+
+
+def longest(drain: DrainSettings) -> float:
+    """Seconds after which a server has ended for certain."""
+    return drain.seconds + drain.stagger + drain.answers + CLOSING + SHUTDOWN_SECONDS
+
+
+def test_compose_waits_until_the_server_has_drained() -> None:
+    service = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text())["services"]["antiphon"]
+    assert float(service["stop_grace_period"].removesuffix("s")) >= longest(image_drain())
+
+
+def test_the_unit_waits_until_the_server_has_drained() -> None:
+    unit = (DEPLOY / "antiphon.service").read_text()
+    (seconds,) = re.findall(r"ANTIPHON_DRAIN__SECONDS=(\d+)", unit)
+    (timeout,) = re.findall(r"TimeoutStopSec=(\d+)", unit)
+    assert float(timeout) >= longest(DrainSettings(seconds=float(seconds)))

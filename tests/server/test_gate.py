@@ -73,6 +73,9 @@ async def test_full_house(house: House) -> None:
         assert int(caught.value.response.headers["Retry-After"]) > 0
         async with httpx.AsyncClient(base_url=f"http://{house.host}") as http:
             ready = await http.get("/readyz")
+            assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+            assert ready.json()["sessions_left"] == 0
+            ready = await http.get("/readyz?full=1")
             assert (ready.status_code, ready.json()["status"]) == (503, "full")
             assert int(ready.headers["Retry-After"]) > 0
     await house.until_empty()

@@ -1,0 +1,1 @@
+"""server.draining: how a server leaves without cutting the calls that it has."""

@@ -1,0 +1,98 @@
+"""What a drain waits for, and in which order it ends the calls."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+
+import pytest
+
+from duplex import actions as told
+from models.base import AnswerOptions
+from server.admission import Admission
+from server.config import DrainSettings
+from server.draining.drain import Drain, Leaving
+
+STARTED = told.ResponseStarted(1, "item", None, AnswerOptions())
+ENDED = told.ResponseEnded(1, told.ResponseStatus.COMPLETED)
+
+
+async def has_come(due: asyncio.Task[None]) -> bool:
+    """Whether the call has to end, once everything that was ready has run."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return due.done()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([told.ShowState("speaking", "listening")], [told.ShowState("silent", "listening")]),
+        ([told.ShowState("paused", "listening")], [told.ShowState("silent", "listening")]),
+        ([told.ShowState("silent", "preparing")], [told.ShowState("silent", "listening")]),
+        ([told.ShowState("silent", "speaking")], [told.ShowState("silent", "listening")]),
+        ([STARTED], [ENDED]),  # an answer beside the conversation, or one that only writes
+    ],
+)
+async def test_a_call_ends_when_nobody_speaks(
+    before: list[told.Notice], after: list[told.Notice]
+) -> None:
+    call = Leaving()
+    due = asyncio.create_task(call.due())
+    for notice in before:
+        call.follow(notice)
+    call.ask(patience=60)
+    assert not await has_come(due)
+    for notice in after:
+        call.follow(notice)
+    assert await has_come(due)
+
+
+async def test_a_call_without_a_drain_goes_on() -> None:
+    call = Leaving()
+    due = asyncio.create_task(call.due())
+    assert not await has_come(due)
+    due.cancel()
+
+
+async def test_patience_ends() -> None:
+    call = Leaving()
+    call.follow(STARTED)
+    call.ask(patience=0.01)
+    async with asyncio.timeout(2):
+        await call.due()
+
+
+async def test_it_waits_for_the_last_call() -> None:
+    admission = Admission()
+    drain = Drain(DrainSettings(seconds=60), admission)
+    with drain.watching():
+        drain.begin()
+        assert admission.is_draining and drain.num_calls == 1
+        await asyncio.sleep(0.01)
+        assert not drain.ended.is_set()
+    async with asyncio.timeout(2):
+        await drain.ended.wait()
+
+
+async def test_calls_are_ended_one_after_the_other() -> None:
+    drain = Drain(DrainSettings(seconds=0, stagger=0.3), Admission())
+    clock = asyncio.get_running_loop().time
+    with ExitStack() as open_calls:
+        calls = [open_calls.enter_context(drain.watching()) for _ in range(3)]
+        drain.begin()
+        moments = []
+        for call in calls:
+            await call.due()
+            moments.append(clock())
+    assert moments[1] - moments[0] > 0.05 and moments[2] - moments[1] > 0.05
+    async with asyncio.timeout(2):
+        await drain.ended.wait()
+
+
+async def test_a_drain_that_is_given_up_never_ends() -> None:
+    drain = Drain(DrainSettings(seconds=60), Admission())
+    with drain.watching():
+        drain.begin()
+        await drain.stop()
+    assert not drain.ended.is_set()
