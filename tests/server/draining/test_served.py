@@ -11,12 +11,12 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from models.engines.script import Script, ScriptedAnswer
+from models.engines.script import EngineScript, ScriptedAnswer
 from server.config import DrainSettings
 from server.draining.command import requested
 from tests.server.house import House, receive
 
-LONG = Script(answers=[ScriptedAnswer("one two three four", word_seconds=0.3)])
+LONG = EngineScript(answers=[ScriptedAnswer("one two three four", word_seconds=0.3)])
 
 
 async def test_new_calls_are_refused_and_open_ones_go_on() -> None:
@@ -57,7 +57,7 @@ async def test_a_running_answer_is_finished_before_the_close() -> None:
 
 
 async def test_an_answer_without_end_is_cut_at_last() -> None:
-    script = Script(answers=[ScriptedAnswer("word " * 200, word_seconds=0.3)])
+    script = EngineScript(answers=[ScriptedAnswer("word " * 200, word_seconds=0.3)])
     async with House(script, drain=DrainSettings(seconds=0, answers=0.2)) as house:
         async with house.connect() as client:
             await client.send('{"type": "response.create"}')
