@@ -10,7 +10,7 @@ WORKDIR /build
 RUN python -m venv /opt/antiphon
 COPY requirements/ requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/antiphon/bin/pip install --no-deps -r requirements/serve.lock
+    /opt/antiphon/bin/pip install --no-deps --require-hashes -r requirements/serve.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY audio/ audio/
 COPY models/ models/

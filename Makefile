@@ -57,10 +57,11 @@ $(VLLM)/newest: $(VLLM)/state
 	@timeout 300 $(VLLM_PIP) --no-deps --no-compile --target $@ vllm || \
 		{ echo "skipped: the newest vLLM wheel cannot be had here"; mkdir -p $@; }
 
-# What runs the server: no torch. The lock file is complete, so nothing is resolved again.
+# What runs the server: no torch. The lock file is complete, so nothing is resolved again, and pip
+# refuses whatever has another SHA-256 than it says.
 .venv/serve: requirements/serve.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) --no-deps -r requirements/serve.lock
+	$(PIP) --no-deps --require-hashes -r requirements/serve.lock
 	$(PIP) --no-deps --editable .
 	touch $@
 
@@ -68,12 +69,12 @@ $(VLLM)/newest: $(VLLM)/state
 .venv/dev: requirements/dev.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) torch==2.13.0
-	$(PIP) --no-deps -r requirements/dev.lock
+	$(PIP) --no-deps --require-hashes -r requirements/dev.lock
 	$(PIP) --no-deps --editable .
 	touch $@ .venv/serve
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
-	--no-annotate --no-header --no-emit-index-url --quiet
+	--no-annotate --no-header --no-emit-index-url --generate-hashes --quiet
 lock: .venv/dev
 	$(PIP) uv
 	$(LOCK) --override requirements/serve.overrides --output-file requirements/serve.lock

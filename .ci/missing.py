@@ -1,4 +1,4 @@
-"""The lines of a lock file whose packages are not installed in this environment yet: what another
+"""The entries of a lock file whose packages are not installed in this environment yet: what another
 project's environment lacks to run ours, without moving anything that is there."""
 
 from __future__ import annotations
@@ -13,10 +13,17 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def entries(lock: str) -> list[str]:
+    """The requirements of a lock file, each with its marker and without its hashes."""
+    lines = lock.replace("\\\n", " ").splitlines()
+    found = [re.split(r"\s+--hash=", line)[0] for line in lines]
+    return [line for line in found if line and not line.startswith(("#", "-"))]
+
+
 def missing(lock: str, installed: set[str]) -> list[str]:
-    """Lines of `lock` that name none of `installed` (plain names)."""
-    lines = [line for line in lock.splitlines() if line.strip() and not line.startswith(("#", "-"))]
-    return [line for line in lines if plain(re.split(r"[=<>~!;\[ ]", line)[0]) not in installed]
+    """Entries of `lock` that name none of `installed` (plain names)."""
+    named = ((plain(re.split(r"[=<>~!;\[ ]", each)[0]), each) for each in entries(lock))
+    return [each for name, each in named if name not in installed]
 
 
 if __name__ == "__main__":
