@@ -89,7 +89,6 @@ class Bundle:
     language: onnxruntime.InferenceSession
     vision: onnxruntime.InferenceSession | None
     voice: VoiceNetworks | None
-    weight_bytes: int
 
     @property
     def model(self) -> VitaConfig:
@@ -140,7 +139,6 @@ class Bundle:
             language=_session(folder / LANGUAGE),
             vision=_session(folder / VISION) if config.model.vision else None,
             voice=_voice(folder) if spoken else None,
-            weight_bytes=sum(file.stat().st_size for file in folder.glob("*.onnx")),
         )
 
 

@@ -203,6 +203,17 @@ def _prompt(path: Path) -> NanoPrompt:
 
 
 def weights_of(folder: Path) -> Path:
-    if folder.resolve() == _BUNDLED and not (folder / LISTENING).exists():
-        return _KEPT
-    return folder
+    """Where the torch weights of nano lie: in its folder, or for the bundled model where its
+    training goes on from.
+
+    Raises CheckpointRefused where an installed package has no such weights.
+    """
+    if folder.resolve() != _BUNDLED or (folder / LISTENING).exists():
+        return folder
+    if not (_KEPT / LISTENING).exists():
+        raise CheckpointRefused(
+            "the installed package holds nano for the embedded engine only; its torch weights "
+            f"({LISTENING}, ...) are in a checkout: give a folder that holds them as --model, "
+            "or use --engine embedded"
+        )
+    return _KEPT

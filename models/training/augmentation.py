@@ -116,17 +116,6 @@ def mask(random: np.random.Generator, features: Features) -> None:
         features[start : start + width] = mean
 
 
-@dataclass(frozen=True, slots=True)
-class Padded:
-    """An augmented clip with silence around it; `scale` turns old frames into new ones."""
-
-    features: Features
-    onset: int
-    end: int
-    lead: int
-    scale: float
-
-
 def pad(features: Features, lead: int, trail: int) -> Features:
     """Digital silence before and behind; a floor of noise is added later."""
     widths = ((lead, trail), (0, 0))

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from audio.features import Features
+from models.order_slots import SlotScore, digit_of, parse_label, slots_of
 from models.training import augmentation
 from models.training.clips import Clip, ClipStore
 from models.training.listener import ALPHABET, Listener
 from models.training.material import person_exchange, restored
 from models.training.pinyin import is_chinese, words_of
-from models.training.scoring import SlotScore, Verdicts, answered, digit_of
-from models.training.skills.coffee import parse_label, slots_of
+from models.training.scoring import Verdicts, answered
 from models.training.skills.exchange import Exchange
 from models.vita.nano_prompt import CALL, END, SLOW, NanoPrompt
 

@@ -176,8 +176,8 @@ class CodecGraph(nn.Module):
 
 
 class ListeningGraph(nn.Module):
-    """One chunk: as models.vita.adapter.AudioStep, for towers whose adapter sees the letters too
-    (`blend`)."""
+    """One chunk as `models.vita.adapter.AudioTower.step` takes it, for export; for towers whose
+    adapter sees the letters too (`blend`)."""
 
     def __init__(self, tower: AudioTower) -> None:
         super().__init__()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from models.order_slots import parse_label, read_back
 from models.training.clips import Clip, ClipStore
 from models.training.hearing import Ear
 from models.training.pictured import PicturedMaterial
@@ -18,7 +19,6 @@ from models.training.pinyin import is_chinese, parted, words_of
 from models.training.preceding import OVER_ANSWER, QUESTION, TALK, Preceding, PrecedingShares
 from models.training.sequences import Sequence, Sound, Writer
 from models.training.simulation import Simulated, simulate
-from models.training.skills import coffee
 from models.training.skills.exchange import Exchange, ToolCall
 from models.training.skills.mandarin.negatives import BACKCHANNELS as CHINESE_BACKCHANNELS
 from models.training.skills.negatives import BACKCHANNELS as ENGLISH_BACKCHANNELS
@@ -228,7 +228,7 @@ def _precede(preceding: Preceding, sequence: Sequence, question: Exchange) -> No
 def person_exchange(clip: Clip) -> Exchange:
     """What a recorded order or digit should be answered."""
     if clip.kind == "order":
-        return Exchange(clip.text, coffee.read_back(coffee.parse_label(clip.text)), "coffee")
+        return Exchange(clip.text, read_back(parse_label(clip.text)), "coffee")
     return Exchange(clip.text, f"You said {clip.text}.", "digits", clip.text)
 
 

@@ -1,18 +1,13 @@
-"""When an answer is right: rules for skills, coffee slots, digits and state tokens. No torch."""
+"""When an answer is right: rules for skills and for state tokens. No torch."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from models.training.skills.coffee import Slots, slots_of
 from models.training.skills.exchange import Exchange
-from models.training.skills.numbers import spell
-
-_DIGIT_WORDS = {spell(number): number for number in range(10)}
 
 
 def normalised(text: str) -> str:
@@ -41,38 +36,6 @@ def _same_call(exchange: Exchange, name: str, arguments: str) -> bool:
     return name == exchange.call.name and bool(given == json.loads(exchange.call.arguments))
 
 
-def digit_of(answer: str) -> int | None:
-    """The one digit that an answer names; None if there is none or more than one."""
-    named = {_DIGIT_WORDS[word] for word in normalised(answer).split() if word in _DIGIT_WORDS}
-    return named.pop() if len(named) == 1 else None
-
-
-@dataclass(frozen=True, slots=True)
-class SlotScore:
-    """Counts over orders. `exact`: every slot right and none extra."""
-
-    orders: int = 0
-    exact: int = 0
-    hits: int = 0
-    given: int = 0
-    wanted: int = 0
-
-    @property
-    def command_accuracy(self) -> float:
-        return self.exact / max(1, self.orders)
-
-    @property
-    def slot_f1(self) -> float:
-        return 2 * self.hits / max(1, self.given + self.wanted)
-
-    def plus(self, given: Slots, wanted: Slots) -> SlotScore:
-        hits = sum(wanted.get(name) == value for name, value in given.items())
-        return SlotScore(
-            self.orders + 1, self.exact + (given == wanted), self.hits + hits,
-            self.given + len(given), self.wanted + len(wanted),
-        )  # fmt: skip
-
-
 @dataclass(slots=True)
 class Verdicts:
     """State tokens that were wanted and given."""
@@ -95,11 +58,3 @@ class Verdicts:
             "precision": hits / max(1, given), "recall": hits / max(1, wanted),
             "f1": 2 * hits / max(1, wanted + given), "count": wanted, **confused,
         }  # fmt: skip
-
-
-def score_orders(pairs: Iterable[tuple[str, Slots]]) -> SlotScore:
-    """Answers and the slots that they should have read back."""
-    score = SlotScore()
-    for answer, wanted in pairs:
-        score = score.plus(slots_of(answer), wanted)
-    return score

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +121,3 @@ def spoken_boundary(texts: Sequence[str], recited: Sequence[Recited]) -> float:
             pairs = zip(answer.words, aligned, strict=True)
             distances += [abs(word.end / SPEAK_RATE - end) for word, (_, _, end) in pairs]
     return float(np.median(distances)) * 1000 if distances else float("nan")
-
-
-def as_dict(scores: VoiceScores) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in asdict(scores).items()}

@@ -16,6 +16,7 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn import functional
 
+from models.order_slots import parse_label
 from models.training.clips import ClipStore
 from models.training.listener import Listener, letter_ids
 from models.training.skills import coffee
@@ -44,7 +45,7 @@ def transcribe(listener: Listener, store: ClipStore, folder: Path, seed: int = 0
     for number in track(orders, "orders"):
         features = torch.from_numpy(np.asarray(store.features(number)))[None]
         _, scores, _ = listener.frames(features, torch.tensor([features.shape[1]]))
-        slots = coffee.parse_label(store.clips[number].text)
+        slots = parse_label(store.clips[number].text)
         texts = sorted({coffee.phrase(slots, random) for _ in range(CANDIDATES)})
         best = int(misfit(scores[0], texts).argmin())
         words[number] = texts[best]

@@ -11,7 +11,6 @@ RESERVED_FLITE = ("awb", "rms")
 RESERVED_FESTIVAL = ("ked_diphone",)
 RESERVED_VARIANTS = ("Alicia", "Michael", "f4", "m5", "klatt4", "steph2")
 
-TRAIN_FLITE = ("kal", "kal16", "slt")
 TRAIN_RHVOICE = ("bdl", "bdl", "clb")
 TRAIN_PICO = ("en-US", "en-GB")
 TRAIN_FESTIVAL = ("kal_diphone", "cmu_us_slt_arctic_hts")

@@ -95,27 +95,3 @@ class AudioTower(nn.Module):
         frames = frames * there[None, :, None].to(frames.dtype)
         vectors, tail = self.adpter.step(frames, cache.tail)
         return vectors, frames, AudioCache(encoder, tail)
-
-
-class AudioStep(nn.Module):
-    """`AudioTower.step` with plain tensors, for export."""
-
-    def __init__(self, tower: AudioTower) -> None:
-        super().__init__()
-        self.tower = tower
-
-    def forward(
-        self,
-        features: Tensor,
-        valid: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        position: Tensor,
-        tail: Tensor,
-    ) -> tuple[Tensor, ...]:
-        """Gives vectors, letter scores (frames where there is no letter head), keys, values,
-        position, tail."""
-        cache = AudioCache(EncoderCache(keys, values, position), tail)
-        vectors, frames, later = self.tower.step(features, valid, cache)
-        spelt = frames if self.tower.letters is None else self.tower.spell(frames)
-        return vectors, spelt, *later.encoder, later.tail

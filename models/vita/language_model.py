@@ -18,7 +18,7 @@ from models.vita.blocks import (
     rotary_tables,
     run_blocks,
 )
-from models.vita.cache import GrowingLayer, LayerCache, empty, flatten_new, growing
+from models.vita.cache import LayerCache, empty, growing
 from models.vita.config import LanguageModelConfig
 
 
@@ -142,23 +142,3 @@ class LanguageModel(nn.Module):
         weight = self.model.norm.weight
         made = empty(self.config.layers, self.config.key_value_heads, self.head_width, weight.dtype)
         return tuple(tensor.to(weight.device) for tensor in made)
-
-
-class LanguageModelStep(nn.Module):
-    """Read some vectors after a past, with plain tensors, for export.
-
-    forward(embeddings [1, n, w], positions [n], mask [1, 1, n, past + n], past...) where past is
-    keys and values of each layer in turn, [1, past, heads, head], gives logits of the last token
-    [1, vocabulary] and then only what is new, [1, n, heads, head] each.
-    """
-
-    def __init__(self, model: LanguageModel) -> None:
-        super().__init__()
-        self.language = model
-
-    def forward(
-        self, embeddings: Tensor, positions: Tensor, mask: Tensor, *past: Tensor
-    ) -> tuple[Tensor, ...]:
-        layers: list[GrowingLayer] = growing(past)
-        hidden = self.language(embeddings, positions, layers, mask)
-        return self.language.logits(hidden[:, -1]), *flatten_new(layers)

@@ -1,4 +1,4 @@
-"""The segmenter: holds speech back until it can be cut at a quiet place."""
+"""Where speech can be cut: quiet places, and the silence in front of it."""
 
 from __future__ import annotations
 
@@ -33,27 +33,3 @@ def trim_onset(samples: Samples, level: float = ONSET) -> Samples:
     """Without the silence in front (all of it, if nothing is louder than `level`)."""
     loud = np.flatnonzero(np.abs(samples) > level)
     return samples[loud[0] :] if len(loud) else samples[:0]
-
-
-class Segmenter:
-    """Pieces of any length in, segments that end at quiet places out."""
-
-    def __init__(self, threshold: float, window: int = WINDOW) -> None:
-        self.threshold, self.window = threshold, window
-        self._held: list[Samples] = []
-
-    def push(self, piece: Samples) -> Samples | None:
-        """Take one decoded piece [n]; gives a segment if the piece has a quiet place."""
-        place = quiet_place(piece, self.threshold, self.window)
-        if place is None:
-            self._held.append(piece)
-            return None
-        segment = np.concatenate((*self._held, piece[:place]))
-        self._held = [piece[place:]]
-        return segment
-
-    def flush(self) -> Samples:
-        """All that was held back (may be empty)."""
-        rest = np.concatenate(self._held) if self._held else np.zeros(0, np.float32)
-        self._held = []
-        return rest

@@ -185,18 +185,3 @@ class SpeechPrefill(nn.Module):
         if self.decoder.text_embedding is not None:
             text = self.decoder.embed_text(text)
         return self.decoder.prefill(text)[1]
-
-
-class SpeechStep(nn.Module):
-    """One code, with plain tensors, for export: codes [1, 1], positions [1], past... ->
-    logits [1, codes + 4], aligner weights [1, keys] (if there is one), new keys and values."""
-
-    def __init__(self, decoder: SpeechDecoder) -> None:
-        super().__init__()
-        self.decoder = decoder
-
-    def forward(self, codes: Tensor, positions: Tensor, *past: Tensor) -> tuple[Tensor, ...]:
-        layers = growing(past)
-        logits, weights = self.decoder.step(codes, positions, layers)
-        aligned = () if weights is None else (weights,)
-        return logits, *aligned, *flatten_new(layers)

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.training.scoring import SlotScore, digit_of
-from models.training.skills.coffee import parse_label, slots_of
+from models.order_slots import SlotScore, digit_of, parse_label, slots_of
 from server.evaluation.manifest import LabelledRecording
 
 QUERY = frozenset({"query"})

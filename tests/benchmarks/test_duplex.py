@@ -17,12 +17,12 @@ from benchmarks.results import table
 from benchmarks.results_io import merge, read_trials
 from benchmarks.scene import BenchmarkScene, build, read_scenes
 from benchmarks.scene_runner import measure, settle
-from models.engines.script import NOISE, QUERY, EngineScript, ScriptedAnswer
-from models.engines.scripted import ScriptedInstance
 from models.vad import SileroDetector, SileroModel
 from server.config import ServerSettings
 from server.evaluation.system import serving
 from server.service import Engine
+from tests.engine_script import NOISE, QUERY, EngineScript, ScriptedAnswer
+from tests.scripted_engine import ScriptedInstance
 
 ANSWER = ScriptedAnswer(text=" ".join(f"word{number}" for number in range(20)))
 

@@ -18,8 +18,8 @@ from duplex.pair import Pair, PairPool
 from duplex.settings import Settings
 from duplex.trace import Observer, Record
 from models.base import HEAR_RATE
-from models.engines.script import EngineScript
-from models.engines.scripted import ScriptedInstance
+from tests.engine_script import EngineScript
+from tests.scripted_engine import ScriptedInstance
 
 Kind = TypeVar("Kind")
 FRAME = HEAR_RATE // 50

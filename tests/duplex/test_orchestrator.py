@@ -26,9 +26,9 @@ from models.base import (
     UserSound,
     UserText,
 )
-from models.engines.script import NOISE, QUERY, UNFINISHED, EngineScript, ScriptedAnswer, timed
 from tests.duplex.call import Call, Recorder, calling
 from tests.duplex.virtual import run_virtual
+from tests.engine_script import NOISE, QUERY, UNFINISHED, EngineScript, ScriptedAnswer, timed
 
 TEN = "one two three four five six seven eight nine ten"
 LONG = ScriptedAnswer(" ".join([TEN] * 4))

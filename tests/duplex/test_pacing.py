@@ -11,9 +11,9 @@ from duplex import actions as do
 from duplex import events as happened
 from duplex.outlet import MADE_AHEAD
 from models.base import SPEAK_RATE, AnswerOptions, AssistantText, UserText
-from models.engines.script import QUERY, EngineScript, ScriptedAnswer
 from tests.duplex.call import Call, Recorder, calling
 from tests.duplex.virtual import run_virtual
+from tests.engine_script import QUERY, EngineScript, ScriptedAnswer
 
 STORY = ScriptedAnswer(" ".join(str(number) for number in range(40)))  # of 12 s
 CHUNK = round(STORY.chunk_seconds * SPEAK_RATE)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from duplex.pair import NoCapacity, Pair, PairPool
-from models.engines.script import EngineScript
-from models.engines.scripted import ScriptedInstance
+from tests.engine_script import EngineScript
+from tests.scripted_engine import ScriptedInstance
 
 
 def pool(pairs: int, sessions: int) -> PairPool:

@@ -9,9 +9,9 @@ import pytest
 
 from duplex.patience import STOP_PATIENCE, expect_end
 from duplex.trace import Measured
-from models.engines.script import QUERY, EngineScript, ScriptedAnswer
 from tests.duplex.call import Recorder, calling
 from tests.duplex.virtual import VirtualLoop, run_virtual
+from tests.engine_script import QUERY, EngineScript, ScriptedAnswer
 
 STORY = ScriptedAnswer(" ".join(str(number) for number in range(40)), chunk_delay=0.1)
 

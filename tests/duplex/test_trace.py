@@ -8,9 +8,9 @@ import pytest
 
 from duplex.session import Session
 from duplex.trace import Record, TraceWriter, read_trace
-from models.engines.script import QUERY, EngineScript, ScriptedAnswer
 from tests.duplex.call import calling
 from tests.duplex.virtual import run_virtual
+from tests.engine_script import QUERY, EngineScript, ScriptedAnswer
 
 TEN = "one two three four five six seven eight nine ten"
 

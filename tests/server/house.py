@@ -16,12 +16,12 @@ from openai import AsyncOpenAI
 from websockets.asyncio.client import ClientConnection, connect
 
 from models.base import SPEAK_RATE, Samples, VoiceActivityDetector
-from models.engines.script import EngineScript
-from models.engines.scripted import ScriptedInstance
 from server.app import create_app
 from server.config import ServerSettings
 from server.serve import new_server
 from server.service import Engine, Service
+from tests.engine_script import EngineScript
+from tests.scripted_engine import ScriptedInstance
 from tests.server.judge import check_event
 
 KEY = "test-key-one"

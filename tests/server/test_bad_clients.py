@@ -13,8 +13,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from models.engines.script import EngineScript, ScriptedAnswer
 from server.config import Limits
+from tests.engine_script import EngineScript, ScriptedAnswer
 from tests.server.house import KEY, House, frames, noise, receive, silence
 
 ENDLESS = ScriptedAnswer("on " * 400, word_seconds=0.1, chunk_seconds=2.0)

@@ -14,8 +14,8 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
 from audio.resample import resample
 from models.base import SPEAK_RATE, FunctionCall
-from models.engines.script import NOISE, EngineScript, ScriptedAnswer, timed
 from models.vad import SileroDetector, SileroModel
+from tests.engine_script import NOISE, EngineScript, ScriptedAnswer, timed
 from tests.server.house import House, frames, noise, silence
 from tests.server.judge import check_event
 

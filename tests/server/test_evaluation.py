@@ -16,8 +16,6 @@ from typer.testing import CliRunner
 from websockets.asyncio.server import ServerConnection, serve
 
 from audio.frame import HEAR_RATE
-from models.engines.script import EngineScript, ScriptedAnswer
-from models.engines.scripted import ScriptedInstance
 from models.vad import SileroDetector, SileroModel
 from server.call.record import Happening
 from server.config import ServerSettings
@@ -28,6 +26,8 @@ from server.evaluation.manifest import LabelledRecording, read_manifest
 from server.evaluation.scores import EvaluatedClip, figures, unreached
 from server.evaluation.system import call_all, serving, settles
 from server.service import Engine
+from tests.engine_script import EngineScript, ScriptedAnswer
+from tests.scripted_engine import ScriptedInstance
 
 ORDER = "intent=orderDrink; coffeeDrink=latte; size=small; sugarAmount=a bit of sugar"
 

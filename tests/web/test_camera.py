@@ -15,13 +15,13 @@ import soxr
 pytest.importorskip("selenium", reason="selenium is not installed")
 
 from models.base import UserImage
-from models.engines.script import QUERY, EngineScript, ScriptedAnswer, ScriptedMemory
-from models.engines.scripted import ScriptedInstance
 from models.vad import SileroDetector, SileroModel
 from server.app import create_app
 from server.config import ServerSettings
 from server.realtime.images import KEPT_IMAGES
 from server.service import Engine
+from tests.engine_script import QUERY, EngineScript, ScriptedAnswer, ScriptedMemory
+from tests.scripted_engine import ScriptedInstance
 from tests.web.conftest import served, start_browser
 from tests.web.page import Page
 from tests.web.stand_in import RATE

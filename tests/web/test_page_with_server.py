@@ -15,12 +15,12 @@ from websockets.sync.client import connect
 pytest.importorskip("selenium", reason="selenium is not installed")
 
 from models.base import Verdict
-from models.engines.script import NOISE, QUERY, EngineScript, ScriptedAnswer, ScriptedSegment
-from models.engines.scripted import ScriptedInstance
 from models.vad import SileroDetector, SileroModel
 from server.app import create_app
 from server.config import ServerSettings
 from server.service import Engine
+from tests.engine_script import NOISE, QUERY, EngineScript, ScriptedAnswer, ScriptedSegment
+from tests.scripted_engine import ScriptedInstance
 from tests.web.conftest import served, start_browser
 from tests.web.page import Page
 from tests.web.stand_in import RATE

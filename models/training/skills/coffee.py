@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from random import Random
-from typing import TypeAlias
 
+from models.order_slots import (
+    AMOUNTS,
+    DRINKS,
+    MILKS,
+    ROASTS,
+    SHOTS,
+    SIZES,
+    SUGARS,
+    Slots,
+    read_back,
+)
 from models.training.skills.exchange import Exchange, sentence
-
-Slots: TypeAlias = dict[str, str]
-
-DRINKS = (
-    "coffee", "americano", "cappuccino", "espresso", "latte", "mocha", "iced coffee",
-    "iced mocha", "drip coffee", "house coffee",
-)  # fmt: skip
-SIZES = (
-    "small", "medium", "large", "eight ounce", "twelve ounce", "sixteen ounce", "twenty ounce",
-)  # fmt: skip
-ROASTS = ("light roast", "medium roast", "dark roast")
-SHOTS = ("single shot", "double shot", "triple shot")
-AMOUNTS = ("", "", "some ", "a bit of ", "a little bit of ", "a lot of ", "lots of ")
-MILKS = ("milk", "soy milk", "almond milk", "whole milk", "skim milk", "cream")
-SUGARS = ("sugar", "brown sugar", "sweetener")
 
 _OPENINGS = (
     "can i have", "could i have", "can i get", "could i get", "i would like", "i'd like",
@@ -68,48 +62,6 @@ def phrase(slots: Slots, random: Random) -> str:
     joint = random.choice((" and ", " and ", " with ", " and with ", " "))
     tail = f" with {joint.join(after)}" if after else ""
     return opening + lead + noun + tail + random.choice(_ENDINGS)
-
-
-def read_back(slots: Slots) -> str:
-    """The order in fixed words, from which `slots_of` gets the slots again.
-
-    >>> read_back({"coffeeDrink": "latte", "size": "small", "sugarAmount": "a bit of sugar"})
-    'One small latte, with a bit of sugar.'
-    """
-    noun = [slots[name] for name in ("size", "roast", "coffeeDrink") if name in slots]
-    text = "One " + " ".join(noun)
-    if "numberOfShots" in slots:
-        text += f", {slots['numberOfShots']}"
-    extras = [slots[name] for name in ("milkAmount", "sugarAmount") if name in slots]
-    if extras:
-        text += f", with {' and '.join(extras)}"
-    return text + "."
-
-
-def _one_of(values: tuple[str, ...]) -> str:
-    longest_first = sorted(set(values), key=len, reverse=True)
-    return "|".join(longest_first)
-
-
-_READ_BACK = re.compile(
-    rf"one (?:(?P<size>{_one_of(SIZES)}) )?(?:(?P<roast>{_one_of(ROASTS)}) )?"
-    rf"(?P<coffeeDrink>{_one_of(DRINKS)})(?: (?P<numberOfShots>{_one_of(SHOTS)}))?"
-    rf"(?: with(?: (?P<milkAmount>(?:{_one_of(AMOUNTS[2:])})?(?:{_one_of(MILKS)})))?"
-    rf"(?: and)?(?: (?P<sugarAmount>(?:{_one_of(AMOUNTS[2:])})?(?:{_one_of(SUGARS)})))?)?"
-)
-
-
-def slots_of(answer: str) -> Slots:
-    """The slots that an answer reads back; empty if it is no reading back."""
-    words = " ".join(re.findall(r"[a-z']+", answer.lower()))
-    found = _READ_BACK.fullmatch(words)
-    return {k: v for k, v in found.groupdict().items() if v} if found else {}
-
-
-def parse_label(label: str) -> Slots:
-    """Slots from a manifest's label such as "intent=orderDrink; coffeeDrink=latte"."""
-    pairs = (part.split("=", 1) for part in label.split(";") if "=" in part)
-    return {name.strip(): value.strip() for name, value in pairs if name.strip() != "intent"}
 
 
 def order(random: Random, held_out: bool = False) -> Exchange:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from models.training.skills import coffee, everyday, geography
+from models.order_slots import DRINKS, SIZES
+from models.training.skills import everyday, geography
 from models.training.skills.exchange import Exchange, Phrasings, pick, sentence
 from models.training.skills.mandarin import coffee as chinese_coffee
 from models.training.skills.mandarin import everyday as chinese_everyday
@@ -20,8 +21,8 @@ SAY_CHINESE = Phrasings(("请说{w}", "跟我说{w}", "你说{w}"), ("请跟我�
 
 _POOL = (
     *geography.COUNTRIES, *(city for city, _ in geography.COUNTRIES.values()), *everyday.ANIMALS,
-    *everyday.WORDS, *everyday.OPPOSITES, *everyday.DAYS, *everyday.MONTHS, *coffee.DRINKS,
-    *coffee.SIZES, *(spell(value) for value in range(100)),
+    *everyday.WORDS, *everyday.OPPOSITES, *everyday.DAYS, *everyday.MONTHS, *DRINKS,
+    *SIZES, *(spell(value) for value in range(100)),
 )  # fmt: skip
 _CHINESE_POOL = (
     *chinese_geography.COUNTRIES, *(city for city, _ in chinese_geography.COUNTRIES.values()),

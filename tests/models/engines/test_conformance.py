@@ -34,9 +34,9 @@ from models.base import (
 from models.engines import pytorch
 from models.engines.embedded import EmbeddedInstance, load
 from models.engines.nano_torch import TorchNano
-from models.engines.script import EngineScript, ScriptedAnswer, ScriptedMemory, ScriptedSegment
-from models.engines.scripted import ScriptedInstance
+from tests.engine_script import EngineScript, ScriptedAnswer, ScriptedMemory, ScriptedSegment
 from tests.models.engines.conftest import torch_networks
+from tests.scripted_engine import ScriptedInstance
 
 pytestmark = pytest.mark.timeout(300)  # the first of all exports a model
 

@@ -87,7 +87,8 @@ async def main():
     second = EmbeddedInstance(bundle, "second")
     await second.warm_up()
     gc.collect()
-    print((resident() - before) / bundle.weight_bytes)
+    weights = sum(file.stat().st_size for file in Path(sys.argv[1]).glob("*.onnx"))
+    print((resident() - before) / weights)
 
 asyncio.run(main())
 """

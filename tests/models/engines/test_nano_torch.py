@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.base import AnswerOptions, Samples, Verdict
-from models.engines import embedded
+from models.engines import embedded, nano_torch
 from models.engines.bundle import LANGUAGE
 from models.engines.memory import NanoMemory
 from models.engines.nano_model import NanoModel
@@ -111,3 +111,11 @@ def test_a_missing_or_cut_file_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"cut")
     with pytest.raises(CheckpointRefused, match=name):
         load(tmp_path, "cpu")
+
+
+def test_an_installed_package_says_which_weights_it_lacks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(nano_torch, "_KEPT", tmp_path)
+    with pytest.raises(CheckpointRefused, match=r"listening\.safetensors.*--engine embedded"):
+        nano_torch.weights_of(NANO)

@@ -8,8 +8,9 @@ from random import Random
 
 import pytest
 
+from models.order_slots import SlotScore, digit_of, parse_label, read_back, slots_of
 from models.training.pinyin import is_chinese
-from models.training.scoring import answered, digit_of, score_orders
+from models.training.scoring import answered
 from models.training.skills import (
     coffee,
     everyday,
@@ -58,7 +59,7 @@ def test_orders_read_back_every_slot() -> None:
     random = Random(2)
     for _ in range(400):
         slots = coffee.random_slots(random)
-        assert coffee.slots_of(coffee.read_back(slots)) == slots
+        assert slots_of(read_back(slots)) == slots
 
 
 def test_every_slot_is_said_in_an_order() -> None:
@@ -71,8 +72,8 @@ def test_every_slot_is_said_in_an_order() -> None:
 
 def test_labels_of_the_manifest() -> None:
     label = "intent=orderDrink; coffeeDrink=iced mocha; size=eight ounce"
-    assert coffee.parse_label(label) == {"coffeeDrink": "iced mocha", "size": "eight ounce"}
-    assert coffee.slots_of("I am Nano.") == {}
+    assert parse_label(label) == {"coffeeDrink": "iced mocha", "size": "eight ounce"}
+    assert slots_of("I am Nano.") == {}
 
 
 def test_opposites_go_both_ways() -> None:
@@ -132,10 +133,10 @@ def test_an_answer_is_right_by_its_key(answer: str, right: bool) -> None:
 
 def test_scores_of_orders() -> None:
     wanted = {"coffeeDrink": "latte", "size": "small"}
-    score = score_orders(
-        [("One small latte.", wanted), ("One large latte.", wanted), ("Hm.", wanted)]
-    )
-    assert (score.command_accuracy, score.slot_f1) == (1 / 3, 2 * 3 / (4 + 6))
+    score = SlotScore()
+    for answer in ("One small latte.", "One large latte.", "Hm."):
+        score = score.plus(slots_of(answer), wanted)
+    assert (score.orders, score.exact, score.slot_f1) == (3, 1, 2 * 3 / (4 + 6))
 
 
 @pytest.mark.parametrize(

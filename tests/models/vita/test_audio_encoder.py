@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.vita.adapter import AudioCache, AudioStep, AudioTower
-from models.vita.audio_encoder import EncoderCache, encoder_frames
+from models.vita.adapter import AudioTower
+from models.vita.audio_encoder import encoder_frames
 from models.vita.config import AdapterConfig, AudioEncoderConfig
 from tests.models.vita.golden import assert_close, expected, needs_golden, read, weights
 
@@ -113,17 +113,6 @@ def test_rotary_positions_are_relative() -> None:
     _, first, cache = tower.step(chunk, valid, tower.start())
     _, second, _ = tower.step(chunk, valid, cache)
     torch.testing.assert_close(first, second, atol=1e-4, rtol=0)
-
-
-def test_the_exported_form_is_the_step() -> None:
-    tower = own_tower(NANO)
-    features, valid, cache = torch.randn(1, 19, 80), torch.tensor([19]), tower.start()
-    vectors, frames, later = tower.step(features, valid, cache)
-    flat = AudioStep(tower)(features, valid, *cache.encoder, cache.tail)
-    again = AudioCache(EncoderCache(flat[2], flat[3], flat[4]), flat[5])
-    for found, wanted in ((flat[0], vectors), (flat[1], tower.spell(frames))):
-        torch.testing.assert_close(found, wanted)
-    assert again.encoder.position.tolist() == later.encoder.position.tolist() == [4]
 
 
 @pytest.mark.parametrize(("audio", "padding"), [(TINY, "left"), (replace(TINY, chunk=4), "right")])

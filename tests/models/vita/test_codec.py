@@ -11,7 +11,7 @@ from models.base import Samples
 from models.vita.codec import Codec, CodecStream
 from models.vita.config import CodecConfig
 from models.vita.released import fold_weight_norm
-from models.vita.segmenter import Segmenter, quiet_place, trim_onset
+from models.vita.segmenter import quiet_place, trim_onset
 from tests.models.vita.golden import assert_close, codec_pickle, expected, needs_golden, tolerance
 
 SMALL = CodecConfig(codes=32, code_width=16, initial_width=16, global_width=4, global_codes=(1, 2))
@@ -34,10 +34,16 @@ def pieces_of(codec: Codec, codes: Tensor, chunk: int) -> list[Samples]:
 
 def segments_of(pieces: list[Samples], threshold: float) -> list[Samples]:
     """As an engine cuts them: what the end sets free is not cut again."""
-    segmenter = Segmenter(threshold)
-    cut = [segmenter.push(piece) for piece in pieces[:-1]]
-    rest = np.concatenate((segmenter.flush(), pieces[-1]))
-    return [*(segment for segment in cut if segment is not None), rest]
+    segments: list[Samples] = []
+    held: list[Samples] = []
+    for piece in pieces[:-1]:
+        place = quiet_place(piece, threshold)
+        if place is None:
+            held.append(piece)
+        else:
+            segments.append(np.concatenate((*held, piece[:place])))
+            held = [piece[place:]]
+    return [*segments, np.concatenate((*held, pieces[-1]))]
 
 
 @needs_golden

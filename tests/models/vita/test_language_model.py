@@ -9,9 +9,9 @@ import torch
 from transformers import MixtralConfig, MixtralForCausalLM
 
 from models.vita.blocks import additive
-from models.vita.cache import StaticLayer
+from models.vita.cache import GrowingLayer, StaticLayer, flatten_new, growing
 from models.vita.config import LanguageModelConfig
-from models.vita.language_model import LanguageModel, LanguageModelStep, causal_mask
+from models.vita.language_model import LanguageModel, causal_mask
 from tests.models.vita.golden import assert_close, expected, needs_golden, weights
 
 TINY = LanguageModelConfig(
@@ -74,11 +74,13 @@ def test_rows_of_a_static_cache_equal_growing_ones() -> None:
         torch.testing.assert_close(together[row, 0], alone, atol=1e-5, rtol=0)
 
 
-def test_the_exported_form_gives_the_last_logits_and_only_what_is_new() -> None:
+def test_growing_layers_give_the_last_logits_and_keep_only_what_is_new() -> None:
     model, vectors = own_model(), torch.randn(1, 6, 48)
     _, past = model.read(vectors[:, :4], model.start(), 0)
     mask = causal_mask(2, 4, vectors.device, vectors.dtype)
-    logits, *new = LanguageModelStep(model)(vectors[:, 4:], torch.tensor([4, 5]), mask, *past)
+    layers: list[GrowingLayer] = growing(past)
+    hidden = model(vectors[:, 4:], torch.tensor([4, 5]), layers, mask)
+    logits, new = model.logits(hidden[:, -1]), flatten_new(layers)
     torch.testing.assert_close(logits, model.logits(model(vectors)[:, -1]), atol=1e-5, rtol=0)
     assert {tuple(tensor.shape) for tensor in new} == {(1, 2, 2, 12)}
     assert len(new) == 2 * TINY.layers

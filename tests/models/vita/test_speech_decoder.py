@@ -6,8 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from models.vita.cache import growing
 from models.vita.config import SpeechDecoderConfig
-from models.vita.speech_decoder import SpeechDecoder, SpeechPrefill, SpeechStep
+from models.vita.speech_decoder import SpeechDecoder, SpeechPrefill
 from tests.models.vita.golden import SPEECH, assert_close, expected, needs_golden
 
 TINY = SpeechDecoderConfig(width=32, heads=4, feed_forward=64, aligner=(2, 1))
@@ -33,11 +34,12 @@ def test_codes_are_those_of_the_reference() -> None:
     assert_close(decoder.prepare(text), wanted["decoder.pre_nn_out"])
     out, past = decoder.prefill(text)
     assert_close(out, wanted["decoder.prefill_out"])
-    step, codes, logits = SpeechStep(decoder), [TINY.start], []
+    codes, logits = [TINY.start], []
     for index in range(len(wanted["decoder.greedy_tokens"])):
         place = torch.tensor([1 + text.shape[1] + index])
-        scores, _, *new = step(torch.tensor([codes[-1:]]), place, *past)
-        past = tuple(torch.cat(pair, 1) for pair in zip(past, new, strict=True))
+        layers = growing(past)
+        scores, _ = decoder.step(torch.tensor([codes[-1:]]), place, layers)
+        past = tuple(tensor for layer in layers for tensor in layer.whole)
         logits.append(scores)
         codes.append(int(scores.argmax()))
     assert_close(torch.cat(logits[:5]), wanted["decoder.logits_first5"])
@@ -57,8 +59,10 @@ def test_training_equals_stepping_in_a_padded_batch() -> None:
         spoken = [OWN.start, *codes[row].tolist()]
         for index, code in enumerate(spoken):
             place = torch.tensor([1 + length + index])
-            scores, aligned, *new = SpeechStep(decoder)(torch.tensor([[code]]), place, *past)
-            past = tuple(torch.cat(pair, 1) for pair in zip(past, new, strict=True))
+            layers = growing(past)
+            scores, aligned = decoder.step(torch.tensor([[code]]), place, layers)
+            past = tuple(tensor for layer in layers for tensor in layer.whole)
+            assert aligned is not None
             torch.testing.assert_close(scores[0], logits[row, index], atol=1e-4, rtol=0)
             wanted = weights[row, index, :length]
             torch.testing.assert_close(aligned[0, 1 : 1 + length], wanted, atol=1e-5, rtol=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from models.training.skills.coffee import Slots
+from models.order_slots import Slots
 from models.training.skills.exchange import Exchange
 
 DRINKS = {

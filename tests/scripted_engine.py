@@ -33,7 +33,7 @@ from models.base import (
     Verdict,
 )
 from models.engines.exclusive_access import ExclusiveAccess, StreamClosed
-from models.engines.script import (
+from tests.engine_script import (
     UNDECIDED,
     EngineScript,
     ScriptedAnswer,
