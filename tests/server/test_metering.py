@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from models.base import AnswerChunk, AnswerOptions, AnswerPart, Conversation, InstanceFailed
-from models.engines.scripted import ScriptedInstance
 from server import metering
 from server.metering import MeteredInstance, MeteredStream
 from server.metrics import Metrics
+from tests.scripted_engine import ScriptedInstance
 
 CHUNK = AnswerChunk(samples=np.zeros(2_400, np.float32))
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from models.engines.script import EngineScript, ScriptedAnswer
 from server.config import DrainSettings
 from server.draining.command import requested
+from tests.engine_script import EngineScript, ScriptedAnswer
 from tests.server.house import House, receive
 
 LONG = EngineScript(answers=[ScriptedAnswer("one two three four", word_seconds=0.3)])
