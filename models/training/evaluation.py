@@ -19,8 +19,9 @@ from models.training.clips import Clip, ClipStore
 from models.training.listener import ALPHABET, Listener
 from models.training.material import person_exchange, restored
 from models.training.pinyin import is_chinese, words_of
-from models.training.scoring import Verdicts, answered
+from models.training.scoring import Verdicts
 from models.training.skills.exchange import Exchange
+from models.training.skills.registry import judge
 from models.vita.nano_prompt import CALL, END, SLOW, NanoPrompt
 
 STATES = ("query", "noise", "text", "unfinished")
@@ -118,7 +119,7 @@ class Examiner:
         scores, ids = self.ask(history, vectors)
         self._judge(language_of(exchange.question), "query", scores)
         slow = ids[:1] == [self.prompt.ids[SLOW]]
-        right = answered(exchange, *self.said(ids)) and slow == exchange.slow
+        right = judge(exchange, *self.said(ids)) and slow == exchange.slow
         if not right:
             heard = f"{exchange.question} [{letters}]"
             self.report.misses.append((exchange.skill, heard, str(self.said(ids))))
@@ -173,7 +174,7 @@ class Examiner:
             vectors, letters = self.hear(features)
             scores, ids = self.ask([], vectors)
             answer = self.said(ids)[0]
-            ok = answered(person_exchange(clip), answer)
+            ok = judge(person_exchange(clip), answer)
             if clip.kind == "order":
                 orders = orders.plus(slots_of(answer), parse_label(clip.text))
                 queries += STATES[int(np.argmax(scores))] == "query"

@@ -22,16 +22,10 @@ from models.training.simulation import Simulated, simulate
 from models.training.skills.exchange import Exchange, ToolCall
 from models.training.skills.mandarin.negatives import BACKCHANNELS as CHINESE_BACKCHANNELS
 from models.training.skills.negatives import BACKCHANNELS as ENGLISH_BACKCHANNELS
-from models.training.skills.registry import CHINESE, dialogue, drill, not_meant
+from models.training.skills.registry import CHINESE, dialogue, drill, not_meant, spoken_share
+from models.training.skills.skill import Language
 from models.vita.nano_prompt import NanoPrompt
 
-SPOKEN = {  # shares of skills among spoken conversations: what is asked for most, and what is hard
-    "coffee": 12, "capitals": 14, "continents": 7, "sums": 18, "digits": 6, "counting": 4,
-    "animals": 5, "colours": 4, "opposites": 5, "spelling": 4, "calendar": 5, "units": 5,
-    "identity": 6, "small talk": 7, "stopping": 10, "outside": 6, "stories": 5, "explanations": 6,
-    "going on": 14, "repeating": 9, "recalling": 9, "slower": 5, "functions": 9, "saying": 4,
-    "offers": 3,
-}  # fmt: skip
 DRILL = 0.2  # share of sums in a row among written conversations
 BACKCHANNELS = frozenset(ENGLISH_BACKCHANNELS + CHINESE_BACKCHANNELS)
 _FIELDS = {each.name for each in fields(Exchange)}
@@ -237,7 +231,9 @@ def _balanced(entries: Many[dict[str, Any]]) -> list[float]:
     kinds = [_kind(entry) for entry in entries]
     counts = Counter(kinds)
     return [
-        SPOKEN.get(skill, 1) * (CHINESE if chinese else 1 - CHINESE) / counts[chinese, skill]
+        spoken_share(skill, Language.CHINESE if chinese else Language.ENGLISH)
+        * (CHINESE if chinese else 1 - CHINESE)
+        / counts[chinese, skill]
         for chinese, skill in kinds
     ]
 

@@ -13,8 +13,8 @@ from random import Random
 from models.training.pinyin import is_chinese
 from models.training.sequences import Sequence, Sound, Writer
 from models.training.skills.exchange import Exchange
-from models.training.skills.mandarin import registry as mandarin
-from models.training.skills.registry import exchange as english_exchange
+from models.training.skills.registry import exchange
+from models.training.skills.skill import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +63,5 @@ class Preceding:
         self._writer.exchange(sequence, made, self._say(made.question))
 
     def _exchange(self, chinese: bool, long: bool) -> Exchange:
-        make = mandarin.exchange if chinese else english_exchange
-        return make(self._random, names=("narration",) if long else ())
+        language = Language.CHINESE if chinese else Language.ENGLISH
+        return exchange(self._random, names=("narration",) if long else (), language=language)

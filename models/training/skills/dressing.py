@@ -13,10 +13,6 @@ from models.training.pinyin import is_chinese
 from models.training.skills.exchange import Exchange, pick
 
 SHARE = 0.25
-SKILLS = frozenset(
-    ("sums", "counting", "capitals", "continents", "animals", "colours", "opposites", "spelling",
-     "calendar", "units", "identity", "outside", "stories", "explanations")
-)  # fmt: skip
 BEFORE = ("hey", "okay", "well", "so", "um", "nano", "excuse me", "hello", "now", "one question")
 ASKING = ("can you tell me", "i wonder", "do you know", "i would like to ask", "could you say")
 BEHIND = ("please", "now", "then", "nano", "thanks")
@@ -27,7 +23,7 @@ QUESTION_WORDS = ("what", "which", "how", "where", "who", "why")
 
 def dressed(random: Random, exchange: Exchange) -> Exchange:
     """Sometimes the same question with such words before or behind it."""
-    if exchange.skill not in SKILLS or random.random() >= SHARE:
+    if random.random() >= SHARE:
         return exchange
     question = exchange.question
     chinese = is_chinese(question)

@@ -15,7 +15,17 @@ from models.training.skills.mandarin import everyday as chinese_everyday
 from models.training.skills.mandarin import geography as chinese_geography
 from models.training.skills.mandarin import narration as chinese_narration
 from models.training.skills.mandarin import numbers as chinese_numbers
-from models.training.skills.registry import dialogue, drill, exchange
+from models.training.skills.registry import (
+    DIALOGUES,
+    SKILLS,
+    dialogue,
+    drill,
+    exchange,
+    judge,
+)
+from models.training.skills.skill import Language
+
+FILLERS = (*dressing.BEFORE, *dressing.ASKING)
 
 MODULES = (
     everyday, functions, geography, narration, numbers,
@@ -66,15 +76,38 @@ def test_some_questions_are_dressed_and_their_answers_stay() -> None:
 
 
 def test_what_is_to_be_said_again_stays_as_it_is() -> None:
-    said = Exchange("say seven lemons", "Seven lemons.", "saying")
-    assert all(dressed(random, said) == said for random in map(Random, range(60)))
+    asked = [exchange(random, names=("saying",)) for random in map(Random, range(200))]
+    assert not any(
+        each.question.startswith(tuple(f"{word} " for word in FILLERS)) for each in asked
+    )
 
 
 def test_evaluation_is_never_dressed() -> None:
     random = Random(4)
     made = [exchange(random, held_out=True) for _ in range(400)]
-    asked = [each.question for each in made if each.skill in dressing.SKILLS]
+    asked = [each.question for each in made if each.skill in ("sums", "capitals", "animals")]
     assert asked and not any(question.startswith(dressing.BEFORE) for question in asked)
+
+
+def test_every_kind_of_exchange_has_its_skill() -> None:
+    """What the skills make is what they are registered to make: shares and judges are found."""
+    random = Random(8)
+    for language in Language:
+        registered = {
+            kind
+            for each in (*SKILLS, *DIALOGUES)
+            if each.language is language
+            for kind in each.spoken
+        }
+        made = [dialogue(random, chinese=float(language is Language.CHINESE)) for _ in range(600)]
+        assert {each.exchanges[-1].skill for each in made} <= registered
+    with pytest.raises(ValueError, match="poetry"):
+        judge(Exchange("", "", "poetry"), "")
+
+
+def test_a_right_answer_is_right_and_a_wrong_one_is_not() -> None:
+    asked = Exchange("what is two plus two", "Two plus two is four.", "sums", "is four")
+    assert judge(asked, "Two plus two is four.") and not judge(asked, "Two plus two is five.")
 
 
 @pytest.mark.parametrize("chinese", [0.0, 1.0])

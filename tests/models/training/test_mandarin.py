@@ -16,8 +16,8 @@ from models.training.skills import registry
 from models.training.skills.exchange import Exchange
 from models.training.skills.mandarin import coffee, everyday, geography, narration, negatives
 from models.training.skills.mandarin import numbers as chinese_numbers
-from models.training.skills.mandarin import registry as mandarin
 from models.training.skills.offers import offer
+from models.training.skills.skill import Language
 from models.training.skills.slower import slower
 
 CHARACTERS_A_SECOND = 4.6  # of an unhurried voice
@@ -64,7 +64,7 @@ def test_long_answers_last_twenty_to_forty_seconds() -> None:
 def test_every_question_has_letters_for_each_character() -> None:
     random = Random(1)
     for _ in range(300):
-        for exchange in mandarin.dialogue(random, random.random() < 0.5).exchanges:
+        for exchange in registry.dialogue(random, random.random() < 0.5, chinese=1.0).exchanges:
             syllables = spelled(exchange.question).split()
             assert len(syllables) == len(words_of(exchange.question)), exchange.question
             assert re.fullmatch(r"[a-z ]+", spelled(exchange.question))
@@ -94,7 +94,7 @@ def test_chinese_answers_are_right_by_their_key(answer: str, right: bool) -> Non
 
 def test_negatives_and_shares() -> None:
     random = Random(6)
-    asked = {mandarin.exchange(random).question for _ in range(500)}
+    asked = {registry.exchange(random, language=Language.CHINESE).question for _ in range(500)}
     assert len(asked & {negatives.not_meant(random) for _ in range(500)}) <= 5
     asked_first = [registry.dialogue(random).exchanges[0].question for _ in range(1000)]
     share = sum(map(is_chinese, asked_first)) / 1000
