@@ -77,6 +77,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--no-annotate --no-header --no-emit-index-url --generate-hashes --quiet
 lock: .venv/dev
 	$(PIP) uv
-	$(LOCK) --override requirements/serve.overrides --output-file requirements/serve.lock
+	$(LOCK) --extra microphone --extra tls --override requirements/serve.overrides \
+		--output-file requirements/serve.lock
 	$(LOCK) --extra dev --extra training --override requirements/dev.overrides \
 		--no-emit-package torch --output-file requirements/dev.lock

@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from models.base import Instance
 from models.engines.choice import engine_for
-from server import gate
+from server import addresses, gate
 from server.admission import RETRY_AFTER, Denied
 from server.config import ServerSettings
 from server.realtime.refusal import Refusal
@@ -124,18 +124,34 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
 
 def _add_realtime(app: FastAPI, service: Service) -> None:
-    @app.websocket("/v1/realtime")
     async def realtime(websocket: WebSocket) -> None:
         await gate.converse(websocket, service)
 
-    @app.get("/v1/models")
+    for path in addresses.REALTIME:
+        app.add_api_websocket_route(path, realtime)
+    _add_beside(app, service)
+    addresses.add_unknown_paths(app, service.metrics)
+
+
+def _add_beside(app: FastAPI, service: Service) -> None:
+    """Add the plain HTTP beside the conversations."""
+
     async def models(request: Request) -> Response:
         return _guarded(service, request, lambda: _models(service))
 
-    @app.post("/v1/realtime/client_secrets")
+    async def model(request: Request) -> Response:
+        name = request.path_params["name"]
+        return _guarded(service, request, lambda: _named_model(service, name))
+
     async def client_secrets(request: Request) -> Response:
         body = await request.body()
         return _guarded(service, request, lambda: gate.make_secret(service, _json(body)))
+
+    for path in addresses.MODELS:
+        app.add_api_route(path, models)
+        app.add_api_route(f"{path}/{{name:path}}", model)
+    for path in addresses.CLIENT_SECRETS:
+        app.add_api_route(path, client_secrets, methods=["POST"])
 
 
 def _guarded(service: Service, request: Request, answer: Callable[[], Any]) -> Response:
@@ -161,6 +177,15 @@ def _json(body: bytes) -> Any:
 
 
 def _models(service: Service) -> dict[str, Any]:
+    return {"object": "list", "data": [_model(service)]}
+
+
+def _named_model(service: Service, name: str) -> dict[str, Any]:
+    """The model that answers to a name. Raises Denied."""
+    gate.check_model(service, name)
+    return _model(service)
+
+
+def _model(service: Service) -> dict[str, Any]:
     name = service.settings.model_name
-    model = {"id": name, "object": "model", "created": _STARTED, "owned_by": "antiphon"}
-    return {"object": "list", "data": [model]}
+    return {"id": name, "object": "model", "created": _STARTED, "owned_by": "antiphon"}

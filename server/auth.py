@@ -20,6 +20,7 @@ from server.realtime.session_config import SessionConfig
 
 SUBPROTOCOL = "realtime"
 _KEY_PROTOCOL = "openai-insecure-api-key."
+_KEY_HEADERS = ("x-api-key", "api-key")
 _MOST_SECRETS = 10_000  # short-lived keys that are valid at the same time
 
 
@@ -79,12 +80,13 @@ class Keyring:
 
 
 def presented_key(headers: Headers, subprotocols: Iterable[str] = ()) -> str | None:
-    """The key in a request: bearer, X-API-Key, or a browser's subprotocol."""
+    """The key in a request: bearer, X-API-Key, Azure's api-key, or a browser's subprotocol."""
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and bearer:
         return bearer.strip()
-    if "x-api-key" in headers:
-        return headers["x-api-key"]
+    for name in _KEY_HEADERS:
+        if name in headers:
+            return headers[name]
     for protocol in subprotocols:
         if protocol.startswith(_KEY_PROTOCOL):
             return protocol.removeprefix(_KEY_PROTOCOL)

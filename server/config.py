@@ -20,6 +20,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -67,6 +68,7 @@ class Limits(BaseModel):
     )  # waiting for a client that reads slowly
     unread_seconds: float = Field(default=10.0, gt=0)  # then the client is let go
     ping_seconds: float = Field(default=20.0, gt=0)
+    loading: float = Field(default=30.0, ge=0)  # for which a handshake waits for the models
 
 
 class DrainSettings(BaseModel):
@@ -103,13 +105,16 @@ class ServerSettings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65_535)
     model: Path = BUNDLED_MODEL
     model_name: str = Field(default="nano", pattern=r"^[\w.-]{1,64}$")
-    model_aliases: Names = ("gpt-realtime",)  # other names under which clients may ask for it
+    model_aliases: Names = ()  # other names for it beside gpt-*realtime*; * is any letters
     engine: Literal["auto", "embedded", "pytorch", "vllm"] = "auto"  # auto: by the folder
     device: str = "auto"  # for pytorch and vllm
     vllm: VllmSettings = VllmSettings()
     synthesizer: str = ""  # espeak-ng, or an http address: for checkpoints without a voice
     synthesizer_voice: str = ""
     synthesizer_key: SecretStr = SecretStr("")
+    tls: Literal["off", "self-signed"] = "off"  # self-signed: a new certificate at each start
+    tls_certificate: Path | None = None  # PEM, with the chain
+    tls_key: Path | None = None  # PEM, without a passphrase
     api_keys: Secrets = ()
     allowed_origins: Names = ()  # beside the server's own; "*" is every origin
     pairs: int = Field(default=1, ge=1, le=64)
@@ -128,6 +133,19 @@ class ServerSettings(BaseSettings):
         if any(len(key.get_secret_value()) < 8 for key in keys):
             raise ValueError("a key has at least 8 letters")
         return keys
+
+    @model_validator(mode="after")
+    def _certificate_is_whole(self) -> ServerSettings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together: both are needed")
+        if self.tls_certificate is not None and self.tls != "off":
+            raise ValueError("tls is 'self-signed' or a certificate is given, not both")
+        return self
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether clients come over https and wss."""
+        return self.tls != "off" or self.tls_certificate is not None
 
     @property
     def capacity(self) -> int:
@@ -185,4 +203,5 @@ def _check_readable(file: Path) -> None:
 def _fault(fault: Any) -> str:
     """One line; never the value, which may be a key."""
     field = ".".join(str(part) for part in fault["loc"])
-    return f"{field}: {fault['msg'].removeprefix('Value error, ')}"
+    said = str(fault["msg"]).removeprefix("Value error, ")
+    return f"{field}: {said}" if field else said

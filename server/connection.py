@@ -125,6 +125,8 @@ class Connection:
         sound_of = outgoing.response_id if isinstance(outgoing, AnswerSound) else None
         for event in self._encoder.encode(outgoing):
             self._put(event, sound_of)
+        if isinstance(outgoing, told.ResponseEnded):
+            self._put(self._encoder.rate_limits(self._allowance.left, self._allowance.rate))
 
     # ------------------------------------------------------------------------------ the reader
 
@@ -258,17 +260,20 @@ class Allowance:
     """A token bucket: so many messages a second, and a burst of one second's worth."""
 
     def __init__(self, rate: int, clock: Callable[[], float]) -> None:
-        self._rate = rate
+        self.rate = rate
         self._clock = clock
         self._left = float(rate)
         self._since = clock()
 
+    @property
+    def left(self) -> float:
+        """Messages that may come at once now."""
+        return min(self.rate, self._left + (self._clock() - self._since) * self.rate)
+
     def take(self) -> float:
         """Count one message; give the seconds to wait before it may be taken."""
-        now = self._clock()
-        self._left = min(self._rate, self._left + (now - self._since) * self._rate) - 1
-        self._since = now
-        return max(0.0, -self._left / self._rate)
+        self._left, self._since = self.left - 1, self._clock()
+        return max(0.0, -self._left / self.rate)
 
 
 def _pieces(samples: Samples) -> Iterator[Samples]:

@@ -30,6 +30,7 @@ from server.service import Queues, Service
 from server.tracing import TraceFile
 
 logger = logging.getLogger(__name__)
+MODEL_KEYS = ("model", "deployment")  # of the query: OpenAI's name for the model, and Azure's
 
 
 # ---------------------------------------------------------------------------------- who and what
@@ -47,12 +48,17 @@ def admit(service: Service, headers: Headers, subprotocols: list[str]) -> Grant:
 
 def check_query(service: Service, query: Mapping[str, str]) -> None:
     """Keys that nobody knows are passed over. Raises Denied."""
-    settings, name = service.settings, query.get("model")
     if query.get("intent") == "transcription" or "call_id" in query:
         message = "Only conversations over this WebSocket are served."
         raise Denied(400, "intent", message, code="invalid_intent")
-    if name not in (None, "", settings.model_name, *settings.model_aliases):
-        message = f"There is no model '{name}' here; this is '{settings.model_name}'."
+    for key in MODEL_KEYS:
+        check_model(service, query.get(key))
+
+
+def check_model(service: Service, name: str | None) -> None:
+    """Raises Denied where another model is asked for."""
+    if not service.model_names.answers_to(name):
+        message = service.model_names.refusal(name)
         raise Denied(404, "model", message, code="model_not_found")
 
 
@@ -64,9 +70,11 @@ async def converse(websocket: WebSocket, service: Service) -> None:
     try:
         granted = admit(service, websocket.headers, websocket.scope.get("subprotocols", []))
         check_query(service, websocket.query_params)
+        await service.loading.wait(websocket, service.loaded)
         lease = service.admission.take()
     except Denied as denied:
         service.metrics.refusals.labels(denied.reason).inc()
+        logger.info("a client was refused (%d %s): %s", denied.status, denied.reason, denied)
         await websocket.send_denial_response(denied.response())
         return
     try:
@@ -98,8 +106,7 @@ class RealtimeSession:
         ledger = WireIds(self._token, self._user_sound)
         longest = settings.limits.session
         expires_at = None if longest is None else int(time.time() + longest)
-        aliases = settings.model_aliases
-        decoder = Decoder(ledger, session, settings.lead_ms / 1000, aliases)
+        decoder = Decoder(ledger, session, settings.lead_ms / 1000, service.model_names)
         encoder = Encoder(ledger, session, self._recording, expires_at)
         ends_at = None if longest is None else asyncio.get_running_loop().time() + longest
         bounds = Bounds(settings.limits, ends_at, leaving)
@@ -174,14 +181,8 @@ def make_secret(service: Service, body: Any) -> dict[str, Any]:
         wanted = SecretRequest.model_validate(body)
     except ValidationError as error:
         raise from_validation(error) from None
-    session = service.session.changed(_with_own_name(service, wanted.session))
+    session = service.session.changed(wanted.session, names=service.model_names)
     secret = service.keyring.new_secret(session, wanted.expires_after.seconds)
     name = f"sess_{secrets.token_hex(6)}"
     shown = session.echo(name, secret.expires_at)
     return {"value": secret.value, "expires_at": secret.expires_at, "session": shown}
-
-
-def _with_own_name(service: Service, session: dict[str, Any]) -> dict[str, Any]:
-    if session.get("model") in service.settings.model_aliases:
-        return session | {"model": service.settings.model_name}
-    return session

@@ -14,13 +14,18 @@ from fastapi import FastAPI
 from rich.console import Console
 
 from server.app import create_app
+from server.certificate import Certificate, certificate
 from server.config import ConfigurationError, ServerSettings, load_settings
 from server.draining.drain import Drain
 from server.draining.signals import DrainingServer
+from server.extras import ExtraMissing
+from server.preflight import check_place
 from server.service import Service
+from server.settings_help import environment_help
 from server.transport import Transport
 
 SHUTDOWN_SECONDS = 5
+EPILOG = environment_help()
 
 
 def command(
@@ -34,6 +39,25 @@ def command(
     device: Annotated[str | None, typer.Option(help="For pytorch, vllm: cpu, cuda, auto.")] = None,
     pairs: Annotated[int | None, typer.Option(help="Pairs of instances.")] = None,
     sessions_per_pair: Annotated[int | None, typer.Option(help="Conversations a pair.")] = None,
+    lead_ms: Annotated[
+        int | None, typer.Option(help="How far sending runs ahead of playing, milliseconds.")
+    ] = None,
+    instructions: Annotated[
+        str | None, typer.Option(help="What a session is told where its client says nothing.")
+    ] = None,
+    api_keys: Annotated[
+        str | None,
+        typer.Option(help="Keys with commas between. Better ANTIPHON_API_KEYS: ps shows flags."),
+    ] = None,
+    allowed_origins: Annotated[
+        str | None, typer.Option(help="Web origins with commas between, beside the server's own.")
+    ] = None,
+    model_aliases: Annotated[
+        str | None, typer.Option(help="Other names of the model, with commas between.")
+    ] = None,
+    tls: Annotated[str | None, typer.Option(help="off, or self-signed (to try it).")] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="PEM file with the chain.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of its key.")] = None,
     trace_directory: Annotated[
         Path | None, typer.Option(help="Write one trace a session here.")
     ] = None,
@@ -43,23 +67,35 @@ def command(
     """Serve conversations. Flags rule over ANTIPHON_* in the environment, that over the file."""
     flags: dict[str, Any] = dict(locals())
     flags.pop("config")
-    console = Console(stderr=True)
+    errors = Console(stderr=True)
     try:
         settings = load_settings(config, flags)
+        check_place(settings)
     except ConfigurationError as error:
         for fault in error.faults:
-            console.print(fault, style="red", markup=False)
+            errors.print(fault, style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(levelname)s %(name)s %(message)s"
     )
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        code = runner.run(_serve(settings, Console()))
+    try:
+        with certificate(settings) as files:
+            code = _run(settings, files)
+    except ExtraMissing as error:
+        errors.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
     raise typer.Exit(code)
 
 
-def new_server(app: FastAPI, settings: ServerSettings) -> uvicorn.Server:
-    """uvicorn as this application needs it."""
+def _run(settings: ServerSettings, files: Certificate | None) -> int:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings, files, Console()))
+
+
+def new_server(
+    app: FastAPI, settings: ServerSettings, files: Certificate | None = None
+) -> uvicorn.Server:
+    """uvicorn as this application needs it; with TLS where there is a certificate."""
     limits = settings.limits
     drain: Drain = app.state.service.drain
     return DrainingServer(
@@ -77,14 +113,16 @@ def new_server(app: FastAPI, settings: ServerSettings) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            ssl_certfile=None if files is None else files.chain,
+            ssl_keyfile=None if files is None else files.key,
         ),
         drain,
     )
 
 
-async def _serve(settings: ServerSettings, console: Console) -> int:
+async def _serve(settings: ServerSettings, files: Certificate | None, console: Console) -> int:
     app = create_app(settings)
-    server = new_server(app, settings)
+    server = new_server(app, settings, files)
     announcing = asyncio.create_task(_announce(app.state.service, server, console))
     try:
         await server.serve()
@@ -108,6 +146,11 @@ async def _announce(service: Service, server: uvicorn.Server, console: Console) 
         server.should_exit = True
         return True
     console.print(f"Antiphon is ready: {address(server)}", style="bold", soft_wrap=True)
+    if service.settings.tls == "self-signed":
+        console.print(
+            f"Its certificate, for clients that are to trust it: {server.config.ssl_certfile}",
+            soft_wrap=True,
+        )
     return False
 
 
@@ -116,7 +159,8 @@ def address(server: uvicorn.Server) -> str:
     host = server.config.host
     port = server.config.port
     for bound in server.servers:
-        for socket in bound.sockets:
-            port = socket.getsockname()[1]
+        for each in bound.sockets:
+            port = each.getsockname()[1]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"
+    scheme = "https" if server.config.is_ssl else "http"
+    return f"{scheme}://[{shown}]:{port}/" if ":" in shown else f"{scheme}://{shown}:{port}/"

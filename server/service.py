@@ -18,9 +18,11 @@ from server.auth import Keyring
 from server.config import ServerSettings
 from server.draining.control import ControlSocket
 from server.draining.drain import Drain
+from server.loading import LoadingQueue
 from server.metering import MeteredDetector, MeteredInstance
 from server.metrics import Metrics
 from server.outbox import Outbox
+from server.realtime.model_names import ModelNames
 from server.realtime.session_config import SessionConfig
 
 logger = logging.getLogger(__name__)
@@ -55,8 +57,10 @@ class Service:
         self.settings = settings
         self.metrics = Metrics()
         self.keyring = Keyring(key.get_secret_value() for key in settings.api_keys)
+        self.model_names = ModelNames(settings.model_name, settings.model_aliases)
         self.admission = Admission()
         self.drain = Drain(settings.drain, self.admission)
+        self.loading = LoadingQueue(settings.capacity, settings.limits.loading)
         self.queues: set[Queues] = set()
         self.disk = ThreadPoolExecutor(1, thread_name_prefix="trace")
         self.engine: Engine | None = None

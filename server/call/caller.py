@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
+from websockets.http11 import Response
 
+from server.call.address import websocket_url
 from server.call.conversation import CallFailed, CallMachine, Message, ServerBusy
 from server.call.record import CallRecord
 from server.call.script import CallScript
+from server.faults import one_line
 
 Progress = Callable[[CallMachine, float], None]
 
@@ -34,7 +37,7 @@ class Caller:
         self, url: str, script: CallScript, *, key: str | None = None, model: str = "nano"
     ) -> None:
         self.call = CallMachine(script)
-        self._url = with_model(url, model)
+        self._url = websocket_url(url, model)
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._connection: ClientConnection | None = None
         self._begun = 0.0
@@ -50,10 +53,10 @@ class Caller:
             )
         except InvalidStatus as error:
             raise _refusal(error) from error
-        except InvalidHandshake as error:
-            raise CallFailed(f"the server refused the call: {error}") from error
+        except (InvalidHandshake, InvalidMessage, EOFError) as error:
+            raise CallFailed(f"{self._url} does not speak WebSocket: {one_line(error)}") from error
         except OSError as error:
-            raise CallFailed(f"no server at {self._url}: {error}") from error
+            raise CallFailed(_unreached(self._url, error)) from error
         await self._send([self.call.opening()])
         session = (await self._wait_for("session.updated")).get("session", {})
         self.call.session_id = str(session.get("id", ""))
@@ -155,18 +158,34 @@ async def call(
         return record
 
 
+def _unreached(url: str, error: OSError) -> str:
+    hint = "--url names another"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        hint = "SSL_CERT_FILE names a certificate that is to be trusted"
+    return f"no server at {url}: {one_line(error)}; {hint}"
+
+
+_HINTS = {
+    HTTPStatus.UNAUTHORIZED: "give the key with --key or ANTIPHON_KEY",
+    HTTPStatus.NOT_FOUND: "see --url and --model",
+}
+
+
 def _refusal(error: InvalidStatus) -> CallFailed:
+    """What the server says, and the flag that helps."""
     answer = error.response
-    if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-        return CallFailed(f"the server refused the call: {error}")
-    named = answer.headers.get("Retry-After", "")  # seconds, or a date, which is as good as none
-    return ServerBusy(float(named) if named.isdecimal() else _RETRY_AFTER)
+    if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        named = answer.headers.get("Retry-After", "")  # seconds, or a date: as good as none
+        return ServerBusy(float(named) if named.isdecimal() else _RETRY_AFTER, _said(answer))
+    said = _said(answer) or f"HTTP {answer.status_code}"
+    hint = _HINTS.get(HTTPStatus(answer.status_code), "")
+    return CallFailed(f"the server refused the call: {said}" + (f" ({hint})" if hint else ""))
 
 
-def with_model(url: str, model: str) -> str:
-    """The address with `?model=` added, unless it names one."""
-    parts = urlsplit(url)
-    if "model=" in parts.query:
-        return url
-    query = "&".join(filter(None, (parts.query, urlencode({"model": model}))))
-    return urlunsplit(parts._replace(query=query))
+def _said(answer: Response) -> str:
+    """The message of a refusal's JSON body, or nothing."""
+    try:
+        message = json.loads(answer.body or b"")["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return f"{message} [HTTP {answer.status_code}]"

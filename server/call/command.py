@@ -14,12 +14,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from server.call.caller import Caller
 from server.call.conversation import CallFailed, CallMachine
+from server.call.microphone import check_devices, devices
 from server.call.record import CallRecord
-from server.call.report import summary, table, warnings
+from server.call.report import dialogue, said, summary, table, warnings
 from server.call.script import CallScript, ClientBehaviour, Cue
 from server.call.timeline import RATE, load_clip
+from server.faults import one_line
 
 URL = "ws://127.0.0.1:8080/v1/realtime"
+# The words of both sides are wanted; any name of a transcription model does.
+WITH_WORDS = {"audio": {"input": {"transcription": {"model": "gpt-4o-mini-transcribe"}}}}
 
 
 def command(
@@ -34,7 +38,9 @@ def command(
         Path | None, typer.Option(help="Write what was played, on the call's clock.")
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    url: Annotated[str, typer.Option(help="Any server that speaks the Realtime protocol.")] = URL,
+    url: Annotated[
+        str, typer.Option(help="The server: http://, https://, ws://, wss:// or HOST:PORT.")
+    ] = URL,
     key: Annotated[str | None, typer.Option(envvar="ANTIPHON_KEY", help="Bearer key.")] = None,
     model: Annotated[str, typer.Option(help="The model's name on the wire.")] = "nano",
     microphone: Annotated[bool, typer.Option(help="Talk and listen yourself.")] = False,
@@ -44,10 +50,11 @@ def command(
     """Call a server, play it a question, play the answer, and report every latency."""
     errors = Console(stderr=True)
     try:
+        check_writable(record)
         script = _script(question, interrupt or [], microphone, explain, patience)
         finished = asyncio.run(_call(url, script, key, model, microphone, errors))
-    except (CallFailed, OSError, ValueError, ModuleNotFoundError) as error:
-        errors.print(str(error), style="red", markup=False)
+    except (CallFailed, OSError, ValueError) as error:
+        errors.print(one_line(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
@@ -56,6 +63,16 @@ def command(
     _show(finished, json_output, errors)
     if not microphone and not any(answer.audible for answer in finished.answers):
         raise typer.Exit(2)
+
+
+def check_writable(path: Path | None) -> None:
+    """Raises ValueError where a recording could not be written when the call is over."""
+    if path is None:
+        return
+    if not path.parent.is_dir():
+        raise ValueError(f"--record {path}: there is no folder {path.parent}")
+    if path.suffix[1:].upper() not in soundfile.available_formats():
+        raise ValueError(f"--record {path}: a sound file is wanted, as in answer.wav")
 
 
 def parse_interruption(text: str) -> Cue:
@@ -74,8 +91,9 @@ def parse_interruption(text: str) -> Cue:
 def _script(
     question: Path | None, interrupt: list[str], microphone: bool, explain: bool, patience: float
 ) -> CallScript:
-    behaviour = ClientBehaviour(explains=explain)
+    behaviour = ClientBehaviour(explains=explain, session=WITH_WORDS)
     if microphone:
+        check_devices()
         return CallScript(length=float("inf"), behaviour=behaviour)
     if question is None:
         raise ValueError("a sound file is wanted, or --microphone")
@@ -102,8 +120,6 @@ async def _call(
 
 
 async def _talk(caller: Caller, console: Console) -> CallRecord:
-    from server.call.microphone import devices
-
     console.print("Speak. Control-C ends the call.")
     shown = 0
     with devices() as link:
@@ -112,8 +128,8 @@ async def _talk(caller: Caller, console: Console) -> CallRecord:
             nonlocal shown
             link.exchange(call, now)
             for happening in call.happenings[shown:]:
-                if happening.type == "response.output_audio_transcript.done":
-                    console.print(f"[bold]assistant[/bold] {happening.event.get('transcript')}")
+                for line in said(happening):
+                    console.print(line)
             shown = len(call.happenings)
 
         return await caller.run(exchange)
@@ -128,6 +144,9 @@ def _show(record: CallRecord, as_json: bool, errors: Console) -> None:
     if as_json:
         Console().print_json(json.dumps(summary(record)))
     else:
-        Console().print(table(record))
+        console = Console()
+        for line in dialogue(record):
+            console.print(line)
+        console.print(table(record))
     for warning in warnings(record):
-        errors.print(warning, style="yellow", markup=False)
+        errors.print(warning, style="yellow", markup=False, soft_wrap=True)

@@ -31,8 +31,9 @@ class CallFailed(Exception):
 class ServerBusy(CallFailed):
     """The server takes no call now; it may be asked again in `retry_after` seconds."""
 
-    def __init__(self, retry_after: float) -> None:
-        super().__init__(f"the server is busy; it says to ask again in {retry_after:g} s")
+    def __init__(self, retry_after: float, said: str = "") -> None:
+        reason = f": {said}" if said else ""
+        super().__init__(f"the server is busy{reason}; ask again in {retry_after:g} s")
         self.retry_after = retry_after
 
 

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from audio.frame import EMPTY, Samples
-from server.call.conversation import CallMachine
+from server.call.conversation import CallFailed, CallMachine
 from server.call.timeline import FRAME, RATE, TimelineClip
+from server.extras import needed
+from server.faults import one_line
 
 
-class Devices:
+class SoundDevices:
     """Carries sound between a Call and the machine's devices.
 
     The device thread only touches the two buffers here; `exchange` moves them on the event loop.
@@ -49,14 +51,34 @@ class Devices:
         played[count:, 0] = 0.0
 
 
+def check_devices() -> None:
+    """Raises CallFailed where there is nothing to hear or to play with, ModuleNotFoundError
+    without the `microphone` extra."""
+    try:
+        import sounddevice
+    except OSError:
+        raise CallFailed(f"--microphone needs {needed('microphone')}") from None
+    for kind, what in (("input", "microphone"), ("output", "loudspeaker")):
+        try:
+            sounddevice.query_devices(kind=kind)
+        except (ValueError, sounddevice.PortAudioError):
+            message = f"no {what} was found; connect one, or choose one in the system's settings"
+            raise CallFailed(message) from None
+
+
 @contextmanager
-def devices() -> Iterator[Devices]:
-    """The default microphone and speaker at 24 kHz. Raises ModuleNotFoundError without the
-    `microphone` extra, OSError without a sound device."""
+def devices() -> Iterator[SoundDevices]:
+    """The default microphone and speaker at 24 kHz. Raises CallFailed where they cannot be
+    opened; see check_devices for the rest."""
     import sounddevice
 
-    link = Devices()
-    with sounddevice.Stream(
-        samplerate=RATE, channels=1, dtype="float32", blocksize=FRAME, callback=link.callback
-    ):
+    link = SoundDevices()
+    try:
+        stream = sounddevice.Stream(
+            samplerate=RATE, channels=1, dtype="float32", blocksize=FRAME, callback=link.callback
+        )
+    except sounddevice.PortAudioError as error:
+        said = one_line(error)
+        raise CallFailed(f"the sound devices cannot be opened at {RATE} Hz: {said}") from error
+    with stream:
         yield link

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from server.call.latency import MeasuredTurn, turns
-from server.call.record import CallRecord
+from server.call.record import CallRecord, Happening
 
 _COLUMNS = ("response", "stop", "duck", "interruption")
 
@@ -69,9 +70,36 @@ def table(record: CallRecord) -> Table:
         view.add_column(name, justify="right" if is_figure else "left", no_wrap=is_figure)
     for turn in turns(record):
         figures = [_cell(getattr(turn, name)) for name in _COLUMNS]
-        answer = shortened(turn.transcript) or ("(sound)" if turn.answered else "no answer")
+        answer = "answered" if turn.answered else "no answer"
         view.add_row(turn.name, *figures, ", ".join(turn.decisions) or "-", answer)
     return view
+
+
+_USER = "conversation.item.input_audio_transcription.completed"
+
+
+def said(happening: Happening) -> list[Text]:
+    """The line of a dialogue that one event stands for, if it holds somebody's words."""
+    if happening.type == _USER:
+        return [_line("you", str(happening.event.get("transcript", "")))]
+    if happening.type == "response.output_audio_transcript.done":
+        return [_line("assistant", str(happening.event.get("transcript", "")))]
+    return []
+
+
+def dialogue(record: CallRecord) -> list[Text]:
+    """What both sides said, whole and in order; what was cut says after how long."""
+    lines = [(one.now, line) for one in record.events(_USER) for line in said(one)]
+    for answer in record.answers:
+        note = f" (cut after {answer.seconds_played:.1f} s)" if answer.cut else ""
+        if answer.transcript:
+            lines.append((answer.created, _line("assistant", answer.transcript, note)))
+    return [line for _, line in sorted(lines, key=lambda one: one[0])]
+
+
+def _line(who: str, words: str, note: str = "") -> Text:
+    text = " ".join(words.split())
+    return Text.assemble((f"{who:>9}  ", "bold"), text, (note, "dim"))
 
 
 def warnings(record: CallRecord) -> list[str]:
@@ -85,14 +113,11 @@ def warnings(record: CallRecord) -> list[str]:
         )
     if record.underruns:
         gaps = record.underrun_seconds * 1000
-        found.append(f"the answer had {record.underruns} gaps, {gaps:.0f} ms in all")
+        found.append(
+            f"the answer had {record.underruns} gaps, {gaps:.0f} ms in all: its sound came later "
+            "than it was to be played, because the server or the network is slow"
+        )
     return found + record.errors
-
-
-def shortened(text: str, longest: int = 60) -> str:
-    """The beginning of a text, for a table."""
-    words = " ".join(text.split())
-    return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
 def _cell(seconds: float | None) -> str:

@@ -21,6 +21,7 @@ from server.evaluation.model import hear_all
 from server.evaluation.plot import plot
 from server.evaluation.scores import LABELS, figures, unreached
 from server.evaluation.system import Outcome, call_all, serving
+from server.faults import one_line
 from server.service import Engine
 
 
@@ -34,9 +35,20 @@ def command(
     sessions: Annotated[int, typer.Option(min=1, help="Calls at a time for the full path.")] = 4,
     limit: Annotated[int | None, typer.Option(min=1, help="Recordings of each label.")] = None,
 ) -> None:
-    """Measure the model and the whole system on labelled recordings."""
+    """Measure the model and the whole system on labelled recordings.
+
+    The manifest is a text file with a head line and tabs between its columns: path (a sound file,
+    relative to the manifest), split (train, dev, test or a name of yours) and label; also speaker
+    and transcript_or_tag, where there are any.
+
+    Labels: "query", an order, whose tag has the slots that the answer must repeat; "digit", whose
+    tag is the number that must be answered; and those that must not be answered: "noise", "music",
+    "babble", "read_speech", "conversation", "isolated_word", "nonquery", "word", "echo",
+    "residual_echo". Other labels are passed over.
+    """
     console = Console(stderr=True)
     try:
+        check_target(json_output)
         settings = load_settings(None, _flags(model, engine, sessions))
         recordings = chosen(read_manifest(manifest), split, limit)
         found = asyncio.run(evaluate(settings, recordings, console, sessions if system else 0))
@@ -45,12 +57,18 @@ def command(
             console.print(fault, style="red", markup=False)
         raise typer.Exit(2) from None
     except (OSError, ValueError, InstanceFailed) as error:
-        console.print(str(error), style="red", markup=False)
+        console.print(one_line(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
     report = {"manifest": manifest.name, "split": split, "engine": settings.engine} | found
     json_output.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
     _draw(report, json_output.with_suffix(".png"), console)
     Console().print(table(report))
+
+
+def check_target(path: Path) -> None:
+    """Raises ValueError where the figures could not be written when all has been measured."""
+    if not path.parent.is_dir():
+        raise ValueError(f"--json {path}: there is no folder {path.parent}")
 
 
 def chosen(

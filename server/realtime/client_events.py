@@ -10,7 +10,9 @@ from server.realtime.formats import OutputFormat
 from server.realtime.items import ItemId
 from server.realtime.session_fields import (
     FunctionTool,
+    Label,
     MaxTokens,
+    Metadata,
     Modalities,
     Strict,
     ToolChoice,
@@ -86,11 +88,14 @@ class ResponseFields(Strict):
     input: list[Any] | None = Field(default=None, max_length=512)
     instructions: str | None = Field(default=None, max_length=200_000)
     max_output_tokens: MaxTokens | None = None
-    metadata: dict[str, str] | None = None
+    metadata: Metadata | None = None
     output_modalities: Modalities | None = None
     parallel_tool_calls: bool | None = None
     prompt: dict[str, Any] | None = None
     reasoning: dict[str, Any] | None = None
+    safety_identifier: Label | None = None
+    service_tier: Label | None = None
+    verbosity: Label | None = None
     tool_choice: ToolChoice | None = None
     tools: list[FunctionTool] | None = Field(default=None, max_length=128)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -16,6 +16,7 @@ from server.realtime import client_events as wire
 from server.realtime.formats import SoundReader, decode_base64
 from server.realtime.images import KEPT_IMAGES
 from server.realtime.items import ReadItem, Reference, read_input, read_item
+from server.realtime.model_names import ModelNames
 from server.realtime.refusal import MISSING, Refusal, from_validation, path
 from server.realtime.requests import response_request
 from server.realtime.session_config import SessionConfig
@@ -43,7 +44,7 @@ Step: TypeAlias = AudioReceived | Configured | happened.Event
 
 
 class Decoder:
-    """One session's way in. `lead`: the operator's default, seconds; `aliases`: other names of
+    """One session's way in. `lead` is the operator's default, in seconds; `names` are those of
     the model, which a client may repeat in its session."""
 
     def __init__(
@@ -51,12 +52,12 @@ class Decoder:
         ledger: WireIds,
         session: SessionConfig,
         lead: float,
-        aliases: Collection[str] = (),
+        names: ModelNames | None = None,
     ) -> None:
         self.session = session
         self._ledger = ledger
         self._lead = lead
-        self._aliases = aliases
+        self._names = names
         self._reader = SoundReader(session.audio.input.format)
 
     def decode(self, text: str | bytes) -> list[Step]:
@@ -106,9 +107,7 @@ class Decoder:
 
     def _configured(self, patch: dict[str, Any]) -> Configured:
         old = self.session
-        if patch.get("model") in self._aliases:
-            patch = patch | {"model": old.model}
-        new = old.changed(patch, voice_spoken=self._ledger.voice_spoken)
+        new = old.changed(patch, voice_spoken=self._ledger.voice_spoken, names=self._names)
         if new.audio.input.format != old.audio.input.format:
             self._reader = SoundReader(new.audio.input.format)
         self.session = new

@@ -47,6 +47,17 @@ class Encoder:
         shown = self.session.echo(self._ledger.session_id, self._expires_at)
         return self._named({"type": kind, "session": shown})
 
+    def rate_limits(self, left: float, rate: int) -> WireEvent:
+        """The one limit that there is: `rate` messages of the client a second, of which `left`
+        may come at once. Nothing limits the tokens, so no figure is given for them."""
+        requests = {
+            "name": "requests",
+            "limit": rate,
+            "remaining": max(0, int(left)),
+            "reset_seconds": round(max(0.0, rate - left) / rate, 3),
+        }
+        return self._named({"type": "rate_limits.updated", "rate_limits": [requests]})
+
     def refusal(self, refusal: Refusal, kind: str = "invalid_request_error") -> WireEvent:
         error = {
             "type": kind,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from models.base import (
     AssistantText,
@@ -44,10 +44,16 @@ class Content(_Lenient):
     detail: Literal["auto", "low", "high"] | None = None
 
 
+def served_role(value: Any) -> Any:
+    """What a developer says counts as what the system says."""
+    return "system" if value == "developer" else value
+
+
 class MessageItem(_Lenient):
     type: Literal["message"]
     id: ItemId | None = None
-    role: Literal["system", "user", "assistant"]
+    role: Annotated[Literal["system", "user", "assistant"], BeforeValidator(served_role)]
+    phase: str | None = Field(default=None, max_length=64)
     content: list[Content] = Field(max_length=64)
 
 
@@ -186,12 +192,13 @@ def _words(content: Content, role: str, param: str) -> Item:
 
 
 def _message_wire(message: MessageItem) -> dict[str, Any]:
-    return {
+    shown = {
         "type": "message",
         "role": message.role,
         "status": "completed",
         "content": [_content_wire(part, message.role) for part in message.content],
     }
+    return shown if message.phase is None else shown | {"phase": message.phase}
 
 
 def _content_wire(content: Content, role: str) -> dict[str, Any]:

@@ -6,10 +6,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from server.realtime.beta_names import name_of_today
+
 INVALID = "invalid_value"
 MISSING = "missing_required_parameter"
 UNKNOWN = "unknown_parameter"
-_CODES = {"missing": MISSING, "extra_forbidden": UNKNOWN}
+_CODES = {"missing": MISSING}
+_MOST_NAMED = 12  # unknown fields in one message
 
 
 class Refusal(Exception):
@@ -37,12 +40,33 @@ class Refusal(Exception):
 
 
 def from_validation(error: ValidationError, *prefix: str) -> Refusal:
-    """The first fault that pydantic found, as a refusal; `prefix` is the path of what was read."""
-    fault = error.errors(include_url=False, include_context=False)[0]
-    param = path(*prefix, *_without_tags(fault["loc"]))
+    """The first fault that pydantic found, as a refusal; `prefix` is the path of what was read.
+
+    Of fields that nobody knows all are named at once, those of the beta protocol with the name
+    that they have today.
+    """
+    faults = error.errors(include_url=False, include_context=False)
+    unknown = [_param(fault, prefix) for fault in faults if fault["type"] == "extra_forbidden"]
+    if faults[0]["type"] == "extra_forbidden":
+        return Refusal(
+            " ".join(map(_unknown, unknown[:_MOST_NAMED])), code=UNKNOWN, param=unknown[0]
+        )
+    fault = faults[0]
+    param = _param(fault, prefix)
     code = _CODES.get(fault["type"], INVALID)
     said = fault["msg"].removeprefix("Value error, ")
     return Refusal(f"Invalid value for '{param}': {said}.", code=code, param=param)
+
+
+def _param(fault: Any, prefix: tuple[str, ...]) -> str:
+    return path(*prefix, *_without_tags(fault["loc"]))
+
+
+def _unknown(param: str) -> str:
+    today = name_of_today(param)
+    if today is None:
+        return f"Unknown parameter: '{param}'."
+    return f"Unknown parameter: '{param}' (the GA protocol calls it '{today}')."
 
 
 def path(*parts: Any) -> str:

@@ -8,11 +8,9 @@ from typing import Any
 from duplex.events import ResponseRequested
 from models.base import AnswerOptions, Item
 from server.realtime.client_events import ResponseFields
-from server.realtime.refusal import Refusal, path
+from server.realtime.refusal import Refusal
 from server.realtime.session_config import SessionConfig, check_choice, token_limit
 from server.realtime.session_fields import choice_option
-
-_MAX_PAIRS, _MAX_KEY, _MAX_VALUE = 16, 64, 512
 
 
 def response_request(
@@ -22,7 +20,6 @@ def response_request(
     event_id: str | None,
 ) -> ResponseRequested:
     """The core's event; `items` is the response's own input. Raises Refusal naming the field."""
-    _check_metadata(fields.metadata)
     _check_output(fields, session)
     return ResponseRequested(
         _options(fields, session),
@@ -50,11 +47,8 @@ def _options(fields: ResponseFields, session: SessionConfig) -> AnswerOptions:
 
 def _choice(fields: ResponseFields, session: SessionConfig) -> str:
     assert fields.tool_choice is not None
-    try:
-        tools = session.tools if fields.tools is None else fields.tools
-        check_choice(fields.tool_choice, tools)
-    except ValueError as error:
-        raise Refusal(f"{error}.", param="response.tool_choice") from None
+    tools = session.tools if fields.tools is None else fields.tools
+    check_choice(fields.tool_choice, tools, "response.tool_choice")
     return choice_option(fields.tool_choice)
 
 
@@ -62,16 +56,6 @@ def _is_in_conversation(name: str | None) -> bool:
     if name not in (None, "auto", "none"):
         raise Refusal("conversation is 'auto' or 'none'.", param="response.conversation")
     return name != "none"
-
-
-def _check_metadata(metadata: dict[str, str] | None) -> None:
-    pairs = metadata or {}
-    if len(pairs) > _MAX_PAIRS:
-        raise Refusal(f"At most {_MAX_PAIRS} pairs of metadata.", param="response.metadata")
-    for key, value in pairs.items():
-        if len(key) > _MAX_KEY or len(value) > _MAX_VALUE:
-            message = f"A key has at most {_MAX_KEY} letters, a value {_MAX_VALUE}."
-            raise Refusal(message, param=path("response", "metadata", key[:_MAX_KEY]))
 
 
 def _check_output(fields: ResponseFields, session: SessionConfig) -> None:

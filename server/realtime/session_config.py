@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 
 from duplex.settings import Eagerness, Settings, TurnDetection
 from models.base import AnswerOptions, Tool
+from server.realtime.model_names import ModelNames
 from server.realtime.refusal import INVALID, Refusal, from_validation
 from server.realtime.session_fields import (
     Audio,
     Extension,
     FunctionTool,
+    Label,
     MaxTokens,
+    Metadata,
     Modalities,
     SemanticVad,
     ServerVad,
@@ -25,10 +28,12 @@ from server.realtime.session_fields import (
 
 # Objects that are replaced as a whole; all others are merged key by key.
 _WHOLE = {"format", "tool_choice", "tracing", "truncation", "prompt", "reasoning", "tools", "voice"}
+_WHOLE |= {"metadata"}
 _CLEARED_BY_NULL = {"turn_detection", "transcription", "noise_reduction", "idle_timeout_ms"}
 # Clients read these as null when they are off; a null deeper inside trips some of them.
 _SHOWN_WHEN_OFF = ("tracing", "prompt", "include", "reasoning")
 _SHOWN_INPUT_WHEN_OFF = ("transcription", "noise_reduction", "turn_detection")
+SERVICE_TIER = "default"  # there is only one, whichever is asked for
 _SERVER_ONLY = ("id", "object", "expires_at", "client_secret")
 
 
@@ -49,6 +54,10 @@ class SessionConfig(Strict):
     truncation: Truncation = "auto"
     include: list[str] | None = None
     prompt: dict[str, Any] | None = None
+    metadata: Metadata | None = None
+    safety_identifier: Label | None = None
+    service_tier: Label | None = None
+    verbosity: Label | None = None
     antiphon: Extension = Extension()
 
     @field_validator("output_modalities")
@@ -57,23 +66,28 @@ class SessionConfig(Strict):
         """Audio comes with its words, so ["audio", "text"] of older clients means ["audio"]."""
         return ["audio"] if "audio" in value else ["text"]
 
-    @model_validator(mode="after")
-    def _choice_is_known(self) -> SessionConfig:
-        check_choice(self.tool_choice, self.tools)
-        return self
-
     @property
     def speaks(self) -> bool:
         return self.output_modalities == ["audio"]
 
-    def changed(self, patch: dict[str, Any], *, voice_spoken: bool = False) -> SessionConfig:
+    def changed(
+        self,
+        patch: dict[str, Any],
+        *,
+        voice_spoken: bool = False,
+        names: ModelNames | None = None,
+    ) -> SessionConfig:
         """This configuration with the client's sparse `session` applied, whole or not at all.
 
         An absent key keeps its value; null clears what can be off and resets the rest to its
-        default. Raises Refusal naming the field.
+        default. `names` are those that stand for the model. Raises Refusal naming the field.
         """
         patch = {key: value for key, value in patch.items() if key not in _SERVER_ONLY}
+        if "model" in patch:
+            patch["model"] = self._own_model(patch["model"], names or ModelNames(self.model))
         merged = _merge(self.model_dump(), patch)
+        if merged.get("service_tier") is not None:
+            merged["service_tier"] = SERVICE_TIER
         try:
             config = SessionConfig.model_validate(merged)
         except ValidationError as error:
@@ -81,13 +95,14 @@ class SessionConfig(Strict):
         self._check_fixed(config, voice_spoken)
         return config
 
+    def _own_model(self, name: Any, names: ModelNames) -> str:
+        """The model that answers, under whichever of its names it is asked for."""
+        if names.answers_to(name):
+            return self.model
+        raise Refusal(names.refusal(name), code=INVALID, param="session.model")
+
     def _check_fixed(self, config: SessionConfig, voice_spoken: bool) -> None:
-        if config.model != self.model:
-            raise Refusal(
-                f"The model of a running session cannot change (it is '{self.model}').",
-                code=INVALID,
-                param="session.model",
-            )
+        check_choice(config.tool_choice, config.tools, "session.tool_choice")
         if voice_spoken and config.audio.output.voice != self.audio.output.voice:
             raise Refusal(
                 "Cannot update a conversation's voice if assistant audio is present.",
@@ -147,10 +162,11 @@ class SessionConfig(Strict):
         )
 
 
-def check_choice(choice: ToolChoice, tools: list[FunctionTool]) -> None:
-    """Raises ValueError where a tool is demanded that is not there."""
-    if not isinstance(choice, str) and choice.name not in {tool.name for tool in tools}:
-        raise ValueError(f"tool_choice names '{choice.name}', which is not in tools")
+def check_choice(choice: ToolChoice, tools: list[FunctionTool], param: str) -> None:
+    """Raises Refusal where a function is demanded that is not declared."""
+    if isinstance(choice, str) or choice.name in {tool.name for tool in tools}:
+        return
+    raise Refusal(f"tool_choice names '{choice.name}', which is not in tools.", param=param)
 
 
 def token_limit(limit: MaxTokens) -> int:
@@ -188,6 +204,8 @@ def _merge(current: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
             merged.pop(key, None)
         elif _merges(key, merged.get(key), value):
             merged[key] = _merge(merged[key], value)
+        elif isinstance(value, dict) and key not in _WHOLE:
+            merged[key] = _merge({}, value)  # a null in a new object means the default, too
         else:
             merged[key] = value
     return merged

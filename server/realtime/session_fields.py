@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from models.base import Tool
 from server.realtime.formats import PCM, InputFormat, OutputFormat
@@ -50,6 +57,14 @@ class SemanticVad(Strict):
 TurnDetection = Annotated[ServerVad | SemanticVad, Field(discriminator="type")]
 
 
+def no_detection(value: Any) -> Any:
+    """Azure's clients write {"type": "none"} where OpenAI's write null."""
+    return None if isinstance(value, dict) and value.get("type") == "none" else value
+
+
+OptionalDetection = Annotated[TurnDetection | None, BeforeValidator(no_detection)]
+
+
 # --------------------------------------------------------------------------------------- audio
 
 
@@ -69,7 +84,7 @@ class AudioInput(Strict):
     format: InputFormat = PCM
     transcription: Transcription | None = None
     noise_reduction: NoiseReduction | None = None
-    turn_detection: TurnDetection | None = SemanticVad()
+    turn_detection: OptionalDetection = SemanticVad()
 
 
 def voice_name(value: Any) -> Any:
@@ -80,10 +95,17 @@ def voice_name(value: Any) -> Any:
 Voice = Annotated[str, BeforeValidator(voice_name), Field(min_length=1, max_length=64)]
 
 
+SLOWEST, FASTEST = 0.25, 1.5
+# What is asked for beyond these is clamped, and the session shows what it came to.
+Speed = Annotated[
+    float, Field(gt=0), AfterValidator(lambda speed: min(max(speed, SLOWEST), FASTEST))
+]
+
+
 class AudioOutput(Strict):
     format: OutputFormat = PCM
     voice: Voice = DEFAULT_VOICE
-    speed: float = Field(default=1.0, ge=0.25, le=1.5)
+    speed: Speed = 1.0
 
 
 class Audio(Strict):
@@ -94,10 +116,17 @@ class Audio(Strict):
 # --------------------------------------------------------------------------------------- tools
 
 
+def only_functions(value: Any) -> Any:
+    """Raises ValueError for tools that OpenAI's servers would call themselves."""
+    if value != "function":
+        raise ValueError(f"tools of type {value!r:.40} are not served, only 'function' is")
+    return value
+
+
 class FunctionTool(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    type: Literal["function"] = "function"
+    type: Annotated[Literal["function"], BeforeValidator(only_functions)] = "function"
     name: str = Field(pattern=re.compile(r"^[a-zA-Z0-9_.-]{1,64}$"))
     description: str | None = None
     parameters: dict[str, Any] | None = None
@@ -116,7 +145,16 @@ class FunctionChoice(BaseModel):
         return self.name
 
 
-ToolChoice: TypeAlias = Literal["none", "auto", "required"] | FunctionChoice
+def a_function(value: Any) -> Any:
+    """Raises ValueError for a choice among tools that are not served."""
+    if isinstance(value, dict) and value.get("type") != "function":
+        raise ValueError(f"type {value.get('type')!r:.40} is not served, only 'function' is")
+    return value
+
+
+ToolChoice = Annotated[
+    Literal["none", "auto", "required"] | FunctionChoice, BeforeValidator(a_function)
+]
 
 
 def choice_option(choice: ToolChoice) -> str:
@@ -127,6 +165,18 @@ def choice_option(choice: ToolChoice) -> str:
 # ---------------------------------------------------------------------- accepted without effect
 
 
+MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
+
+
+def check_metadata(pairs: dict[str, str]) -> dict[str, str]:
+    """The protocol's bounds of metadata. Raises ValueError."""
+    if len(pairs) > MOST_PAIRS:
+        raise ValueError(f"at most {MOST_PAIRS} pairs of metadata are taken")
+    if any(len(key) > LONGEST_KEY or len(value) > LONGEST_VALUE for key, value in pairs.items()):
+        raise ValueError(f"a key has at most {LONGEST_KEY} letters, a value {LONGEST_VALUE}")
+    return pairs
+
+
 class RetentionRatio(Open):
     type: Literal["retention_ratio"]
     retention_ratio: Share
@@ -134,6 +184,8 @@ class RetentionRatio(Open):
 
 Truncation: TypeAlias = Literal["auto", "disabled"] | RetentionRatio
 Modalities = Annotated[list[Literal["audio", "text"]], Field(min_length=1, max_length=2)]
+Label = Annotated[str, StringConstraints(max_length=512)]
+Metadata: TypeAlias = Annotated[dict[str, str], AfterValidator(check_metadata)]
 MaxTokens: TypeAlias = Annotated[int, Field(ge=1, le=4096)] | Literal["inf"]
 
 

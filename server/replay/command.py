@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from duplex.trace import read_trace
+from server.faults import one_line
 from server.replay.picture import draw
 from server.replay.rerun import rerun
 from server.replay.story import swap_seconds, tell
@@ -32,8 +33,8 @@ def command(
         differences = rerun(records)
         if picture is not None:
             draw(story, picture)
-    except (OSError, ValueError, ModuleNotFoundError) as error:
-        errors.print(str(error), style="red", markup=False)
+    except (OSError, ValueError) as error:
+        errors.print(one_line(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
     console.print(TimelineRows(story))
     console.print(lines(story))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,12 +18,16 @@ from typer.testing import CliRunner
 from websockets.asyncio.server import ServerConnection, serve
 
 from audio.pcm import decode_pcm16, encode_pcm16
-from server.call.caller import Caller, call, with_model
-from server.call.command import command, parse_interruption
+from models.engines.script import EngineScript, ScriptedAnswer
+from server.call.address import websocket_url
+from server.call.caller import Caller, call
+from server.call.command import WITH_WORDS, command, parse_interruption
 from server.call.conversation import CallFailed
 from server.call.latency import turns
-from server.call.script import CallScript, Cue
+from server.call.report import dialogue
+from server.call.script import CallScript, ClientBehaviour, Cue
 from server.call.timeline import RATE, TimelineClip
+from tests.server.house import KEY, House
 
 
 def beep(seconds: float) -> Any:
@@ -141,15 +146,84 @@ def test_bad_interruptions_are_explained(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "expected"),
+    ("text", "expected"),
     [
         ("ws://h/v1/realtime", "ws://h/v1/realtime?model=nano"),
         ("ws://h/v1/realtime?x=1", "ws://h/v1/realtime?x=1&model=nano"),
         ("ws://h/v1/realtime?model=big", "ws://h/v1/realtime?model=big"),
+        ("http://h:8080", "ws://h:8080/v1/realtime?model=nano"),
+        ("https://h/", "wss://h/v1/realtime?model=nano"),
+        ("http://h:1/v1", "ws://h:1/v1/realtime?model=nano"),
+        ("h:8080", "ws://h:8080/v1/realtime?model=nano"),
+        ("localhost", "ws://localhost/v1/realtime?model=nano"),
+        ("[::1]:8080", "ws://[::1]:8080/v1/realtime?model=nano"),
+        ("wss://h/openai/v1/realtime", "wss://h/openai/v1/realtime?model=nano"),
     ],
 )
-def test_the_model_is_part_of_the_address(url: str, expected: str) -> None:
-    assert with_model(url, "nano") == expected
+def test_addresses_as_people_write_them(text: str, expected: str) -> None:
+    assert websocket_url(text, "nano") == expected
+
+
+@pytest.mark.parametrize("text", ["", "ftp://h", "http://", ":8080", "h:port", "h:99999"])
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match="HOST:PORT"):
+        websocket_url(text, "nano")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"key": "wrong-key"}, "--key"),
+        ({"key": KEY, "url": "http://HOST/v1/realtim"}, "/v1/realtime"),
+        ({"key": KEY, "model": "gpt-4o"}, "--model"),
+    ],
+)
+async def test_refusals_name_the_flag_that_helps(
+    house: House, options: dict[str, str], named: str
+) -> None:
+    url = options.pop("url", "http://HOST").replace("HOST", house.host)
+    with pytest.raises(CallFailed) as caught:
+        await call(url, CallScript(length=0.1), **options)  # type: ignore[arg-type]
+    assert named in str(caught.value)
+    assert "HTTP 40" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["absent.wav"], "absent.wav: no such file"),
+        (["."], "no such file"),
+        (["--microphone", "--record", "absent/answer.wav"], "no folder absent"),
+        (["q.wav", "--record", "answer.doc"], "a sound file is wanted"),
+        ([], "a sound file is wanted"),
+    ],
+)
+def test_what_call_cannot_have_is_one_line(arguments: list[str], named: str) -> None:
+    app = Typer()
+    app.command()(command)
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert named in result.output and "Errno" not in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+async def test_nobody_answers_at_the_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(CallFailed, match="connection refused; --url") as caught:
+        await call(f"127.0.0.1:{port}", CallScript())
+    assert "Errno" not in str(caught.value)
+
+
+async def test_both_sides_words_are_shown_whole() -> None:
+    words = "a long answer " * 20
+    async with House(EngineScript(answers=[ScriptedAnswer(words, word_seconds=0.02)])) as house:
+        cue = Cue(TimelineClip.of("question", beep(0.6)), at=0.3)
+        behaviour = ClientBehaviour(session=WITH_WORDS)
+        record = await call(house.host, CallScript((cue,), behaviour=behaviour), key=KEY)
+    lines = [line.plain for line in dialogue(record)]
+    assert [line.split()[0] for line in lines] == ["you", "assistant"]
+    assert words.strip() in lines[1]
 
 
 async def test_hanging_up_in_the_middle_of_an_answer_takes_no_time() -> None:

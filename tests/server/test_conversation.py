@@ -293,3 +293,15 @@ async def test_telephone(house: House, form: Any) -> None:
         base64.b64decode(e["delta"]) for e in events if e["type"] == "response.output_audio.delta"
     )
     assert len(sound) == len(ScriptedAnswer().sound()) // 3
+
+
+async def test_the_limit_of_messages_is_told_after_each_response(house: House) -> None:
+    async with house.sdk.realtime.connect(model="nano") as connection:
+        await connection.response.create()
+        events = await until(connection, "rate_limits.updated")
+    assert types(events)[-2:] == ["response.done", "rate_limits.updated"]
+    (told,) = events[-1]["rate_limits"]
+    assert told["name"] == "requests"
+    assert told["limit"] == house.settings.limits.messages_a_second
+    assert told["limit"] - 2 <= told["remaining"] < told["limit"] + 1
+    assert 0 <= told["reset_seconds"] < 1

@@ -120,7 +120,11 @@ def test_partial_turn_detection_keeps_the_rest() -> None:
         ({"max_output_tokens": 0}, "invalid_value", "session.max_output_tokens"),
         ({"tools": [{"type": "mcp"}]}, "invalid_value", "session.tools[0].type"),
         ({"tools": [{"type": "function"}]}, "missing_required_parameter", "session.tools[0].name"),
-        ({"tool_choice": {"type": "function", "name": "no"}}, "invalid_value", "session"),
+        (
+            {"tool_choice": {"type": "function", "name": "no"}},
+            "invalid_value",
+            "session.tool_choice",
+        ),
         (
             detection(type="server_vad", threshold=3),
             "invalid_value",
@@ -132,8 +136,14 @@ def test_partial_turn_detection_keeps_the_rest() -> None:
             "invalid_value",
             "session.audio.output.format",
         ),
-        ({"audio": {"output": {"speed": 0.2}}}, "invalid_value", "session.audio.output.speed"),
-        ({"audio": {"output": {"speed": 1.51}}}, "invalid_value", "session.audio.output.speed"),
+        ({"audio": {"output": {"speed": 0}}}, "invalid_value", "session.audio.output.speed"),
+        ({"voice": "ash"}, "unknown_parameter", "session.voice"),
+        ({"metadata": {"k": "v" * 513}}, "invalid_value", "session.metadata"),
+        (
+            {"tool_choice": {"type": "mcp", "server_label": "x"}},
+            "invalid_value",
+            "session.tool_choice",
+        ),
         ({"antiphon": {"events": ["all"]}}, "invalid_value", "session.antiphon.events[0]"),
         (
             {"antiphon": {"sensitivity": {"query": 2}}},
@@ -146,6 +156,52 @@ def test_refused_change_names_the_field(patch: dict[str, Any], code: str, param:
     with pytest.raises(Refusal) as caught:
         SessionConfig().changed({"instructions": "must not stick", **patch})
     assert (caught.value.code, caught.value.param) == (code, param)
+
+
+@pytest.mark.parametrize(
+    ("patch", "path", "value"),
+    [
+        ({"metadata": {"user": "7"}}, ("metadata",), {"user": "7"}),
+        ({"safety_identifier": "s"}, ("safety_identifier",), "s"),
+        ({"verbosity": "low"}, ("verbosity",), "low"),
+        ({"service_tier": "priority"}, ("service_tier",), "default"),
+        ({"parallel_tool_calls": False}, ("parallel_tool_calls",), False),
+        ({"audio": {"output": {"speed": 4}}}, ("audio", "output", "speed"), 1.5),
+        ({"audio": {"output": {"speed": 0.1}}}, ("audio", "output", "speed"), 0.25),
+        ({"model": "gpt-4o-mini-realtime-preview"}, ("model",), "nano"),
+        (detection(type="none"), ("audio", "input", "turn_detection"), None),
+    ],
+)
+def test_shows_what_a_field_came_to(
+    patch: dict[str, Any], path: tuple[str, ...], value: Any
+) -> None:
+    shown: Any = SessionConfig().changed(patch).echo("sess_1", 1)
+    for part in path:
+        shown = shown[part]
+    assert shown == value
+
+
+def test_every_beta_field_is_named_with_what_it_is_called_today() -> None:
+    beta = {
+        "modalities": ["audio"],
+        "voice": "ash",
+        "input_audio_format": "pcm16",
+        "turn_detection": {"type": "server_vad"},
+        "max_response_output_tokens": 9,
+    }
+    with pytest.raises(Refusal) as caught:
+        SessionConfig().changed(beta)
+    for name in ("output_modalities", "audio.output.voice", "audio.input.format"):
+        assert f"'session.{name}'" in caught.value.message
+    assert "'session.audio.input.turn_detection'" in caught.value.message
+
+
+@pytest.mark.parametrize("before", [None, {"type": "server_vad"}, {"type": "semantic_vad"}])
+def test_null_means_the_default_whatever_was_set_before(before: dict[str, Any] | None) -> None:
+    names = ("threshold", "prefix_padding_ms", "idle_timeout_ms", "create_response")
+    nulls = detection(type="server_vad", **dict.fromkeys(names))
+    config = SessionConfig().changed({"audio": {"input": {"turn_detection": before}}})
+    assert config.changed(nulls) == SessionConfig().changed(detection(type="server_vad"))
 
 
 def test_voice_is_fixed_once_it_was_heard() -> None:

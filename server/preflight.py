@@ -1,0 +1,46 @@
+"""server: what can be found wrong before anything is loaded: folder, certificate, address."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+
+from server.config import ConfigurationError, ServerSettings
+
+
+def check_place(settings: ServerSettings) -> None:
+    """Raises ConfigurationError where the model, the certificate or the port cannot be had."""
+    faults = []
+    if not settings.model.is_dir():
+        faults.append(f"model: there is no folder {settings.model}")
+    faults += [fault for fault in (_fault_of_tls(settings), _fault_of_address(settings)) if fault]
+    if faults:
+        raise ConfigurationError(faults)
+
+
+def _fault_of_tls(settings: ServerSettings) -> str:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return ""
+    for name in ("tls_certificate", "tls_key"):
+        if not getattr(settings, name).is_file():
+            return f"{name}: there is no file {getattr(settings, name)}"
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key, password="")
+    except (OSError, ValueError) as error:
+        said = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+        return f"tls_certificate, tls_key: they are no certificate with its key ({said})"
+    return ""
+
+
+def _fault_of_address(settings: ServerSettings) -> str:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        with socket.create_server((settings.host, settings.port), family=family):
+            return ""
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"port: {settings.port} is taken by another program; --port chooses another"
+        said = error.strerror or str(error)
+        return f"host: cannot listen on {settings.host}, port {settings.port} ({said})"
