@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 from websockets.asyncio.server import ServerConnection, serve
 
 from audio.pcm import decode_pcm16, encode_pcm16
-from models.engines.script import EngineScript, ScriptedAnswer
 from server.call.address import websocket_url
 from server.call.caller import Caller, call
 from server.call.command import WITH_WORDS, command, parse_interruption
@@ -27,6 +26,7 @@ from server.call.latency import turns
 from server.call.report import dialogue
 from server.call.script import CallScript, ClientBehaviour, Cue
 from server.call.timeline import RATE, TimelineClip
+from tests.engine_script import EngineScript, ScriptedAnswer
 from tests.server.house import KEY, House
 
 
