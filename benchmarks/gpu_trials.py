@@ -17,13 +17,13 @@ import torch
 
 from benchmarks.percentiles import distribution, percentile
 from models.base import SPEAK_RATE, AnswerChunk, AnswerOptions, AnswerPart, Conversation, Samples
+from models.engines.memory import PromptMemory
 from models.engines.pytorch import PytorchInstance
 from models.engines.resident import ResidentStream
-from models.engines.vita_memory import VitaMemory
-from models.engines.vita_model import VitaWeights
+from models.engines.vita_model import VitaDecoder, VitaWeights
 from models.engines.vita_segment import VERDICT_EVERY
 
-Stream: TypeAlias = ResidentStream[VitaMemory]
+Stream: TypeAlias = ResidentStream[PromptMemory]
 QUERY_SECONDS = 3.0
 WRITE = AnswerOptions(speak=False, max_tokens=96)
 BUDGET_MS = 300.0  # of a response, where capacity ends
@@ -50,7 +50,7 @@ async def memory(
         marks.append(held())
     stream = await pair[0].open(Conversation())
     await listened(stream, sound(QUERY_SECONDS))
-    cache = stream.memory.line.buffers.bytes
+    cache = cast(VitaDecoder, stream.memory.cache.decoder).line.buffers.bytes
     await stream.close()
     second = marks[2] - marks[1]
     return {

@@ -14,7 +14,7 @@ from pathlib import Path
 from models.base import Synthesizer
 from models.engines.bundle import Bundle
 from models.engines.jobs import Priority
-from models.engines.memory import NanoMemory
+from models.engines.memory import PromptMemory
 from models.engines.nano_model import NanoModel
 from models.engines.resident import DeviceStream, ResidentInstance
 
@@ -24,17 +24,17 @@ def load(folder: Path) -> Bundle:
     return Bundle.read(folder)
 
 
-class EmbeddedInstance(ResidentInstance[NanoMemory]):
+class EmbeddedInstance(ResidentInstance[PromptMemory]):
     """A models.base.Instance over a bundle that others may share."""
 
     def __init__(
         self, bundle: Bundle, name: str = "embedded", synthesizer: Synthesizer | None = None
     ) -> None:
-        super().__init__(NanoModel(bundle, synthesizer, _no_lanes), name)
+        super().__init__(NanoModel(bundle, synthesizer, no_device), name)
         self.bundle = bundle
 
 
-def _no_lanes() -> DeviceStream:
+def no_device() -> DeviceStream:
     """One thread and no device: work runs where it is."""
 
     def on_cpu(_: Priority) -> AbstractContextManager[None]:

@@ -68,10 +68,6 @@ class Buffers:
     def static(self, slots: Tensor) -> list[StaticLayer]:
         return [StaticLayer(keys, values, slots) for keys, values in self.layers]
 
-    def rows(self, start: int, stop: int) -> tuple[Tensor, ...]:
-        """A copy of the tokens [start, stop)."""
-        return tuple(tensor[:, start:stop].clone() for tensor in self._flat)
-
     def put(self, rows: Sequence[Tensor], start: int) -> None:
         for buffer, kept in zip(self._flat, rows, strict=True):
             buffer[:, start : start + kept.shape[1]] = kept
@@ -149,7 +145,8 @@ def language_step(model: LanguageModel) -> Step:
     def step(
         vectors: Tensor, positions: Tensor, cache: Sequence[LayerCache], mask: Tensor | None
     ) -> tuple[Tensor, ...]:
-        return (model.logits(model(vectors, positions, cache, mask)[:, -1]),)
+        hidden = model(vectors, positions, cache, mask)[:, -1]
+        return hidden, model.logits(hidden)
 
     return step
 
@@ -164,6 +161,8 @@ class KvCache:
             config.layers, capacity, config.key_value_heads, model.head_width, like
         )
         self.capacity, self.length = capacity, 0
+        self._hidden = like.new_zeros(1, config.width)  # behind what was read last
+        self._logits: Tensor | None = None
         example = like.new_zeros(1, 1, config.width)
         self._graphed = (
             GraphedStep(language_step(model), self.buffers, example) if like.is_cuda else None
@@ -171,23 +170,37 @@ class KvCache:
         if self._graphed is not None:
             self._graphed.prepare()
 
-    def read(self, vectors: Tensor) -> Tensor:
-        """Read [n, width]; gives the logits [vocabulary] after the last. Raises OutOfRoom and
-        leaves all as it was."""
+    def read(self, vectors: Tensor) -> None:
+        """Read [n, width]; `logits` and `scores` then tell of what comes after the last. Raises
+        OutOfRoom and leaves all as it was."""
         count = vectors.shape[0]
         self.require(count)
         if count == 1 and self._graphed is not None:
-            (logits,) = self._graphed(vectors[None], self.length)
+            self._hidden, self._logits = self._graphed(vectors[None], self.length)
         else:
-            logits = self._read(vectors[None], count)
+            self._hidden, self._logits = self._read(vectors[None], count), None
         self.length += count
-        return logits[0]
 
-    def require(self, count: int, start: int | None = None) -> None:
-        """Raises OutOfRoom if `count` tokens do not fit behind `start` (default: all)."""
-        wanted = (self.length if start is None else start) + count
-        if wanted > self.capacity:
-            raise OutOfRoom(f"{wanted} tokens of {self.capacity}")
+    def logits(self) -> Tensor:
+        """[vocabulary], of the next token; valid until the next `read`."""
+        if self._logits is None:
+            self._logits = self._model.logits(self._hidden)
+        return self._logits[0]
+
+    def scores(self, ids: Sequence[int]) -> Tensor:
+        """Logits of some tokens, in float32 whatever the model computes in: near 20 those of
+        bfloat16 have steps of 0.125."""
+        rows = self._model.lm_head.weight[list(ids)].float()
+        return rows @ self._hidden[0].float()
+
+    def require(self, count: int) -> None:
+        """Raises OutOfRoom if `count` tokens more do not fit."""
+        if self.length + count > self.capacity:
+            raise OutOfRoom(f"{self.length + count} tokens of {self.capacity}")
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first `length` tokens."""
+        self.length = length
 
     def _read(self, vectors: Tensor, count: int) -> Tensor:
         start = self.length
@@ -196,13 +209,5 @@ class KvCache:
         if count > 1:
             mask = causal_mask(count, start, vectors.device, vectors.dtype)
         hidden = self._model(vectors, positions, self.buffers.window(start), mask)
-        return self._model.logits(hidden[:, -1])
-
-    def rows(self, start: int) -> tuple[Tensor, ...]:
-        return self.buffers.rows(start, self.length)
-
-    def rewind(self, length: int, rows: Sequence[Tensor] = ()) -> None:
-        """Forget all but the first `length` tokens; `rows` are the last of them, put back."""
-        self.length = length
-        if rows:
-            self.buffers.put(rows, length - rows[0].shape[1])
+        last: Tensor = hidden[:, -1]
+        return last

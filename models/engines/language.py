@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -102,12 +102,6 @@ class LanguageCache:
         logits: Array = self._cache.outputs["logits"][0]
         return logits
 
-    def rows(self, start: int) -> tuple[Array, ...]:
-        """A copy of what was kept of the tokens from `start` on, one array a buffer."""
-        return tuple(b[:, :, start : self.length].copy() for b in self._cache.buffers)
-
-    def rewind(self, length: int, rows: Sequence[Array] = ()) -> None:
-        """Forget all but the first `length` tokens; `rows` are the last of them, put back."""
+    def rewind(self, length: int) -> None:
+        """Forget all but the first `length` tokens."""
         self.length = length
-        for buffer, kept in zip(self._cache.buffers, rows, strict=False):
-            buffer[:, :, length - kept.shape[2] : length] = kept

@@ -120,13 +120,11 @@ class TorchLanguageCache:
         return self._line.length
 
     def read(self, vectors: Array) -> Array:
-        return _array(self._line.read(torch.from_numpy(vectors).to(self._like)))
+        self._line.read(torch.from_numpy(vectors).to(self._like))
+        return _array(self._line.logits())
 
-    def rows(self, start: int) -> Sequence[Tensor]:
-        return self._line.rows(start)
-
-    def rewind(self, length: int, rows: Sequence[Tensor] = ()) -> None:
-        self._line.rewind(length, rows)
+    def rewind(self, length: int) -> None:
+        self._line.rewind(length)
 
 
 class TorchSpeechCache:

@@ -43,12 +43,8 @@ class TokenCache(Protocol):
         call). Raises OutOfRoom and leaves the cache as it was."""
         ...
 
-    def rows(self, start: int) -> Sequence[Any]:
-        """A copy of what was kept of the tokens from `start` on."""
-        ...
-
-    def rewind(self, length: int, rows: Sequence[Any] = ()) -> None:
-        """Forget all but the first `length` tokens; `rows` are the last of them, put back."""
+    def rewind(self, length: int) -> None:
+        """Forget all but the first `length` tokens."""
         ...
 
 

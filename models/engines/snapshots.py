@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from models.base import Mark, UnknownMark
 
@@ -14,12 +13,10 @@ KEPT = 16  # marks of a stream; older ones are forgotten
 
 @dataclass(frozen=True, slots=True)
 class Snapshot(Generic[State]):
-    """A state, the length of the line of tokens, and those of its last rows that going on would
-    overwrite."""
+    """The state of a stream, and how many tokens its prompt had."""
 
     state: State
     length: int
-    rows: Sequence[Any]
 
 
 class Snapshots(Generic[State]):

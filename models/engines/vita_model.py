@@ -2,25 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from models.base import AnswerOptions, Synthesizer
+from models.base import AnswerOptions, Synthesizer, UserImage
 from models.engines.answering import Answer
 from models.engines.cuda_streams import CudaStreams
+from models.engines.grammar import VitaGrammar
+from models.engines.hearing import WholeSegmentFrontend
+from models.engines.kv_cache import KvCache
+from models.engines.memory import PromptMemory, StreamParts
+from models.engines.nano_model import drawn
+from models.engines.prompt import Array, Feature, Piece
 from models.engines.resident import DeviceStream
-from models.engines.speech_batcher import SpeechBatchers
-from models.engines.vita_memory import VitaMemory
+from models.engines.speech_batcher import SpeechBatchers, SpeechSlot
 from models.engines.vita_segment import VERDICT_EVERY
-from models.engines.vita_speaking import VitaVoice
-from models.engines.vita_writing import VitaWriter
+from models.engines.vita_sight import picture_tiles
+from models.engines.vita_speaking import TEXT_VECTORS, VitaVoice
+from models.engines.wording import VitaWording
+from models.engines.writing import TokenWriter
 from models.vita.checkpoint import TOKENIZER, Checkpoint
 from models.vita.network import Vita
-from models.vita.prompt import TEMPLATES, VitaPrompt
+from models.vita.prompt import TEMPLATES, VitaPrompt, told_for_one_answer
+from models.vita.system_prompts import SystemPrompts
 from models.vita.tensor_files import CheckpointRefused
 
 CAPACITY = 4_096  # tokens of one stream, unless the checkpoint has fewer positions
+
+
+class VitaDecoder:
+    """A models.engines.prompt_cache.StreamDecoder over torch; vectors stay on the device."""
+
+    piece = 256
+
+    def __init__(self, model: Vita, capacity: int) -> None:
+        """All that the language model of a stream ever allocates."""
+        self._language = model.language
+        self._like = model.language.model.norm.weight
+        self.line = KvCache(model.language, capacity)
+
+    @property
+    def capacity(self) -> int:
+        return self.line.capacity
+
+    @property
+    def length(self) -> int:
+        return self.line.length
+
+    def vectors(self, pieces: Sequence[Piece]) -> Tensor:
+        return torch.cat([self._of(piece) for piece in pieces])
+
+    def vectors_of(self, embedded: Array) -> Tensor:
+        return tensor_like(embedded, self._like)
+
+    def array_of(self, vectors: Sequence[Tensor]) -> Array:
+        joined: Array = torch.cat(list(vectors)).float().cpu().numpy()
+        return joined
+
+    def read(self, vectors: Tensor) -> None:
+        self.line.read(vectors)
+
+    def rewind(self, length: int) -> None:
+        self.line.rewind(length)
+
+    def scores(self, ids: Sequence[int]) -> list[float]:
+        found: list[float] = self.line.scores(ids).tolist()
+        return found
+
+    def choose(self, temperature: float, random: np.random.Generator, barred: Sequence[int]) -> int:
+        """The likeliest is found on the device: only its number comes back."""
+        if temperature <= 0 and not barred:
+            return int(self.line.logits().argmax())
+        return drawn(self.line.logits().float().cpu().numpy(), temperature, random, barred)
+
+    def _of(self, piece: Piece) -> Tensor:
+        if isinstance(piece, Feature):
+            vectors: Tensor = piece.vectors
+            return vectors
+        ids = torch.tensor(list(piece), dtype=torch.long, device=self._like.device)
+        return self._language.embed(ids)
+
+
+def tensor_like(array: Array, like: Tensor) -> Tensor:
+    return torch.from_numpy(array).to(like.device, like.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +105,10 @@ class VitaWeights:
 
     @staticmethod
     def of(
-        checkpoint: Checkpoint, capacity: int = CAPACITY, synthesizer: Synthesizer | None = None
+        checkpoint: Checkpoint,
+        capacity: int = CAPACITY,
+        synthesizer: Synthesizer | None = None,
+        prompts: SystemPrompts | None = None,
     ) -> VitaWeights:
         """Raises CheckpointRefused where it cannot converse."""
         config = checkpoint.config
@@ -45,9 +116,10 @@ class VitaWeights:
             raise CheckpointRefused(f"{TOKENIZER} is missing: without it there are no words")
         if config.template not in TEMPLATES:
             raise CheckpointRefused(f"{config.template} is no template of a VITA checkpoint")
+        template = TEMPLATES[config.template]
         return VitaWeights(
             model=checkpoint.model,
-            prompt=VitaPrompt.read(checkpoint.tokenizer, TEMPLATES[config.template]),
+            prompt=VitaPrompt.read(checkpoint.tokenizer, template, prompts),
             device=checkpoint.model.language.model.norm.weight.device,
             capacity=min(capacity, config.language.positions),
             licence=checkpoint.licence,
@@ -70,12 +142,37 @@ class VitaWeights:
     def device_stream(self) -> DeviceStream:
         return CudaStreams(self.device).device_stream
 
-    def remember(self) -> VitaMemory:
-        return VitaMemory(self.model, self.prompt, self.capacity, self.rooms)
+    def remember(self) -> PromptMemory:
+        grammar = VitaGrammar(self.prompt)
+        return PromptMemory(
+            StreamParts(
+                grammar=grammar,
+                listening=WholeSegmentFrontend(self._encode, grammar),
+                decoder=VitaDecoder(self.model, self.capacity),
+                states=self.prompt.states.ids,
+                look=self._look,
+                speech=self._speech_slot(),
+            )
+        )
 
-    def answer(self, memory: VitaMemory, options: AnswerOptions) -> Answer:
-        writer = VitaWriter(self.prompt, memory, options)
+    def answer(self, memory: PromptMemory, options: AnswerOptions) -> Answer:
+        tools = memory.tools if options.tools is None else options.tools
+        told = told_for_one_answer(options, memory.tools)
+        writer = TokenWriter(memory, VitaWording(self.prompt, tools, options), options, told)
         codec, line = self.model.codec, memory.speech
         if not options.speak or line is None or codec is None:
             return Answer(writer, None)
         return Answer(writer, VitaVoice(self.model, self.prompt, line, codec, options.seed))
+
+    def _speech_slot(self) -> SpeechSlot | None:
+        speech = self.model.speech
+        if speech is None:
+            return None
+        return self.rooms.line(speech, TEXT_VECTORS, speech.config.max_codes)
+
+    def _encode(self, features: Array) -> Tensor:
+        return self.model.hear(torch.from_numpy(features).to(self.device))
+
+    def _look(self, image: UserImage, room: int) -> Tensor:
+        pixels = picture_tiles(image, room, self.model.config.vision)
+        return self.model.see(torch.from_numpy(pixels).to(self.device)).flatten(0, 1)

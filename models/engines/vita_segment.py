@@ -1,4 +1,4 @@
-"""A stretch of sound for an encoder that takes it as a whole."""
+"""The features of one segment, for an audio encoder that takes it as a whole."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from audio.features import BINS, StreamingFilterBank
-from models.base import Samples, Verdict
+from models.base import Samples
 from models.vita.segmenter import quiet_place
 
 Features = npt.NDArray[np.float32]  # [n, 80]
@@ -20,21 +19,17 @@ QUIET = 10  # feature frames over which loudness is averaged where it is cut
 
 @dataclass(frozen=True, slots=True)
 class WholeSegment:
-    """Sound of one segment, or the rest of one that was cut. It stands in the line from `start`
-    on; `settled` is the last verdict at a whole step, to which a flush is taken back when hearing
-    goes on."""
+    """Sound of one segment, or the rest of one that was cut: of `received` samples the first
+    `judged` have a verdict."""
 
     bank: StreamingFilterBank
     features: Features
-    start: int
     received: int = 0
     judged: int = 0
-    vectors: Tensor | None = None  # [n, width] of what was judged
-    settled: Verdict | None = None
 
     @staticmethod
-    def begun(start: int) -> WholeSegment:
-        return WholeSegment(StreamingFilterBank(), np.zeros((0, BINS), np.float32), start)
+    def begun() -> WholeSegment:
+        return WholeSegment(StreamingFilterBank(), np.zeros((0, BINS), np.float32))
 
     def grown(self, samples: Samples) -> WholeSegment:
         """With more samples [n] at 16 kHz."""

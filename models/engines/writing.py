@@ -1,37 +1,29 @@
-"""The words of one answer of nano, a token at a time."""
+"""The words of one answer, a token at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from models.base import AnswerOptions, FunctionCall
-from models.engines.memory import PIECE, NanoMemory
-from models.engines.networks import Networks
-from models.engines.wording import NanoWording
-
-Array = npt.NDArray[np.float32]
+from models.engines.memory import PromptMemory
+from models.engines.wording import Wording
 
 
-class NanoWriter:
-    """Decodes one answer. `step` reads one token (the first: a piece of what opens the answer) and
+class TokenWriter:
+    """Decodes one answer. `step` reads one token (at first: a piece of what opens the answer) and
     gives what it adds to the text; `done` once the answer has ended, `call` if it was a call,
-    `ids` the tokens of either. `slow_down` is called if the answer begins with the wish for it."""
+    `ids` the tokens of either. `told` is for this answer only."""
 
     def __init__(
-        self,
-        networks: Networks,
-        memory: NanoMemory,
-        options: AnswerOptions,
-        slow_down: Callable[[], None] | None = None,
+        self, memory: PromptMemory, wording: Wording, options: AnswerOptions, told: str = ""
     ) -> None:
-        self._memory, self._options = memory, options
+        self._memory, self._wording, self._options = memory, wording, options
+        self._told = told
         self._random = np.random.default_rng(options.seed)
-        tools = memory.tools if options.tools is None else options.tools
-        self._wording = NanoWording(networks.prompt, tools, options, slow_down)
-        self._opening: list[int] | None = None
+        self._opening: Iterator[None] | None = None
+        self._next: int | None = None
         self.done = False
 
     @property
@@ -44,36 +36,28 @@ class NanoWriter:
 
     def step(self) -> str:
         """Raises OutOfRoom."""
-        if self._opening is None:
-            self._opening = [*self._memory.answer_ids(), *self._wording.forced]
-        if self._opening:
-            piece, self._opening = self._opening[:PIECE], self._opening[PIECE:]
-            self._choose(self._memory.say(piece))
+        if self._next is None:
+            self._open()
             return ""
-        return self._read(self._next)
-
-    def _read(self, token: int) -> str:
-        """Take the token that was chosen; choose the next."""
+        token = self._next
         if self._wording.is_end(token):
             self.done = True
             self._memory.end_answer()
             return self._wording.end()
         text = self._wording.take(token)
-        self._choose(self._memory.say([token]))
+        self._memory.say(token)
+        self._choose()
         return text
 
-    def _choose(self, logits: Array) -> None:
-        self._next = self._pick(_without(logits, self._wording.barred()))
+    def _open(self) -> None:
+        """A piece of what opens the answer; behind the last the first token is chosen."""
+        if self._opening is None:
+            self._opening = self._memory.open_answer(self._told, self._wording.forced)
+        next(self._opening, None)
+        if self._memory.is_opened:
+            self._choose()
 
-    def _pick(self, scores: Array) -> int:
-        if self._options.temperature <= 0:
-            return int(scores.argmax())
-        heated = (scores.astype(np.float64) - scores.max()) / self._options.temperature
-        shares = np.exp(heated)
-        return int(self._random.choice(len(shares), p=shares / shares.sum()))
-
-
-def _without(logits: Array, barred: Sequence[int]) -> Array:
-    scores = logits.copy()
-    scores[list(barred)] = -np.inf
-    return scores
+    def _choose(self) -> None:
+        self._next = self._memory.choose(
+            self._options.temperature, self._random, self._wording.barred()
+        )

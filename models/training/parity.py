@@ -16,9 +16,11 @@ from torch import Tensor
 from audio.features import FilterBank
 from models.base import AnswerOptions, Samples, UserImage, UserText
 from models.engines.bundle import Bundle
-from models.engines.listening import NanoListener
-from models.engines.memory import NanoMemory
-from models.engines.writing import NanoWriter
+from models.engines.embedded import no_device
+from models.engines.memory import PromptMemory
+from models.engines.nano_model import NanoModel
+from models.engines.wording import NanoWording
+from models.engines.writing import TokenWriter
 from models.training.export import Parts
 from models.vita.cache import growing
 from models.vita.images import Pixels, normalise, tiles
@@ -132,12 +134,13 @@ def _sound_vectors(parts: Parts, clip: Samples) -> Tensor:
     return vectors
 
 
-def _memory(bundle: Bundle) -> NanoMemory:
-    return NanoMemory(bundle, NanoListener(bundle.audio_frontend(), bundle.model))
+def _memory(bundle: Bundle) -> PromptMemory:
+    return NanoModel(bundle, None, no_device).remember()
 
 
-def _written(bundle: Bundle, memory: NanoMemory, max_tokens: int) -> list[int]:
-    writer = NanoWriter(bundle, memory, AnswerOptions(max_tokens=max_tokens))
+def _written(bundle: Bundle, memory: PromptMemory, max_tokens: int) -> list[int]:
+    options = AnswerOptions(max_tokens=max_tokens)
+    writer = TokenWriter(memory, NanoWording(bundle.prompt, (), options), options)
     while not writer.done:
         writer.step()
     return writer.ids

@@ -243,7 +243,9 @@ class AudioEncoder(nn.Module):
         return cast(EncoderTransformer, self.enc[1])
 
     def subsample(self, features: Tensor) -> Tensor:
-        out: Tensor = self.enc[0](self.global_cmvn(features))
+        """Normalised in the precision of the statistics, which may be higher than the rest's."""
+        normalised = self.global_cmvn(features).to(self.transformer.after_norm.weight.dtype)
+        out: Tensor = self.enc[0](normalised)
         return out
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from models.vita.adapter import AudioTower
 from models.vita.codec import Codec
@@ -14,6 +15,7 @@ from models.vita.language_model import LanguageModel
 from models.vita.speech_decoder import SpeechDecoder
 from models.vita.vision import Projector, VisionTower
 
+BUCKET = 64  # feature frames: a segment is encoded in a multiple of them
 IMAGE, SOUND = -200, -500  # what stands in token ids for the vectors of one image or one sound
 
 
@@ -38,17 +40,22 @@ class Vita(nn.Module):
         """
         if self.vision is None or self.projector is None:
             raise ValueError("this model cannot see: its checkpoint has no vision tower")
-        out: Tensor = self.projector(self.vision(pixels))
+        out: Tensor = self.projector(self.vision(pixels.to(self.language.model.norm.weight.dtype)))
         return out
 
     def hear(self, features: Tensor) -> Tensor:
-        """One whole segment [t, 80] -> [n, language width]; n is 0 for less than 7 frames."""
-        if features.shape[0] < 7:
-            return features.new_zeros(0, self.config.language.width)
-        lengths = torch.tensor([features.shape[0]], device=features.device)
-        vectors, counts = self.audio(features[None], lengths)
+        """One whole segment [t, 80] -> [n, language width]; n is 0 for less than 7 frames.
+
+        The segment is padded to whole buckets, so that a GPU's libraries see few shapes.
+        """
+        like, count = self.language.model.norm.weight, features.shape[0]
+        if count < 7:
+            return like.new_zeros(0, self.config.language.width)
+        padded = functional.pad(features, (0, 0, 0, -count % BUCKET))
+        lengths = torch.tensor([count], device=features.device)
+        vectors, counts = self.audio(padded[None], lengths)
         kept: Tensor = vectors[0, : int(counts[0])]
-        return kept
+        return kept.to(like.dtype)
 
     def splice(
         self, ids: Sequence[int], images: Sequence[Tensor], sounds: Sequence[Tensor]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from models.base import FunctionCall, Tool
+from models.base import AnswerOptions, FunctionCall, Tool
 from models.vita.config import StateTokens
+from models.vita.system_prompts import Sight, SystemPrompts, trained_prompts
 
-DEFAULT_INSTRUCTIONS = "You are a helpful voice assistant. Answer in the language of the user."
 CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
 
 
@@ -75,8 +75,12 @@ def spell_states(spellings: Sequence[Sequence[int]]) -> StateSpelling:
 class VitaPrompt:
     """Turns the parts of a conversation into token ids, by one of the released templates."""
 
-    def __init__(self, tokenizer: Tokenizer, template: Template) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, template: Template, prompts: SystemPrompts | None = None
+    ) -> None:
+        """`prompts`: the operator's, in place of those of the release."""
         self._tokenizer, self.template = tokenizer, template
+        self._prompts = prompts or trained_prompts()
         self._special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
         known = [tokenizer.token_to_id(name) for name in template.ends]
         if known[0] is None:
@@ -85,9 +89,11 @@ class VitaPrompt:
         self.spelling = spell_states([self.markup(state) for state in template.states])
 
     @classmethod
-    def read(cls, path: Path, template: Template) -> VitaPrompt:
+    def read(
+        cls, path: Path, template: Template, prompts: SystemPrompts | None = None
+    ) -> VitaPrompt:
         """From a tokenizer.json. Raises ValueError where it does not fit the template."""
-        return cls(Tokenizer.from_file(str(path)), template)
+        return cls(Tokenizer.from_file(str(path)), template, prompts)
 
     @property
     def states(self) -> StateTokens:
@@ -107,12 +113,19 @@ class VitaPrompt:
     def decode(self, ids: Iterable[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    def opening(self, instructions: str = "", tools: Sequence[Tool] = ()) -> list[int]:
-        """What stands before the first turn."""
-        template = self.template
-        text = (instructions or DEFAULT_INSTRUCTIONS) + describe(tools)
-        head = self.markup(template.begin + template.system[0])
-        return [*head, *self.encode(text), *self.markup(template.system[1])]
+    def opening(
+        self, instructions: str = "", tools: Sequence[Tool] = (), sight: Sight = "none"
+    ) -> list[int]:
+        """What stands before the first turn: the model's own system prompt for what is seen, the
+        client's instructions behind it, then the functions."""
+        told = f"\n{instructions}" if instructions else ""
+        text = self._prompts.of(sight) + told + describe(tools)
+        return [*self.markup(self.template.begin), *self.system(text)]
+
+    def system(self, text: str) -> list[int]:
+        """A system turn."""
+        before, behind = (self.markup(markup) for markup in self.template.system)
+        return [*before, *self.encode(text), *behind]
 
     def user(self) -> list[int]:
         """Opens a user's turn; words, sound and images follow."""
@@ -156,6 +169,14 @@ def describe(tools: Sequence[Tool]) -> str:
              for t in tools]  # fmt: skip
     how = f'{CALL_OPEN}{{"name": ..., "arguments": ...}}{CALL_CLOSE}'
     return "\n\nFunctions:\n" + "\n".join(lines) + f"\nTo call one, answer only: {how}"
+
+
+def told_for_one_answer(options: AnswerOptions, tools: Sequence[Tool]) -> str:
+    """What an answer's own options say to the model, where the conversation has `tools`."""
+    told = options.instructions or ""
+    if options.tools is not None and options.tools != tuple(tools):
+        told += describe(options.tools)
+    return told.strip()
 
 
 def parse_call(text: str) -> FunctionCall | None:

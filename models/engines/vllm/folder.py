@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from models.engines.prompt import FEATURE_TOKENS
 from models.engines.vllm.plugin import ARCHITECTURE
 from models.vita.config import LanguageModelConfig
 
-FEATURE_TOKENS: Final = 512  # of one feature; longer sound enters as several
 DECODERS: Final = {"qwen2": "Qwen2ForCausalLM", "mixtral": "MixtralForCausalLM"}
 _CONVERTED, _RELEASED = "language.", ("model.embed_tokens.", "model.layers.", "model.norm.")
 

@@ -15,19 +15,20 @@ import torch
 from models.base import AnswerOptions, BadInput, Synthesizer, Tool, UserImage
 from models.engines.answering import AnswerVoice
 from models.engines.choice import engine_for
+from models.engines.grammar import Grammar, NanoGrammar, VitaGrammar
+from models.engines.hearing import ListeningFrontend, StreamedFrontend, WholeSegmentFrontend
 from models.engines.listening import NanoListener
 from models.engines.nano_torch import TorchNetworks, load_nano, weights_of
+from models.engines.prompt import Array
 from models.engines.speaking import NanoVoice
 from models.engines.speech_batcher import SpeechBatchers
 from models.engines.vita_model import CAPACITY
+from models.engines.vita_sight import picture_tiles
 from models.engines.vita_speaking import TEXT_VECTORS, VitaVoice
-from models.engines.vllm.grammar import Grammar, NanoGrammar, VitaGrammar
-from models.engines.vllm.hearing import ListeningFrontend, StreamedFrontend, WholeSegmentFrontend
-from models.engines.vllm.prompt import Array
 from models.engines.wording import NanoWording, VitaWording, Wording
 from models.vita.checkpoint import TOKENIZER, load_without_layers
 from models.vita.config import LanguageModelConfig
-from models.vita.images import MOST_TILES, normalise, tiles
+from models.vita.images import normalise, tiles
 from models.vita.nano_network import LISTENING
 from models.vita.network import Vita
 from models.vita.prompt import TEMPLATES, VitaPrompt
@@ -72,8 +73,6 @@ class ModelFrontend(Protocol):
     def synthesizer(self) -> Synthesizer | None:
         """What speaks for a model without a voice."""
         ...
-
-    def opening(self, instructions: str, tools: Sequence[Tool]) -> list[int]: ...
 
     def audio_frontend(self) -> ListeningFrontend: ...
 
@@ -133,9 +132,6 @@ class NanoFrontend:
     @property
     def capacity(self) -> int:
         return min(self.networks.config.capacity, self.language.positions - 1)
-
-    def opening(self, instructions: str, tools: Sequence[Tool]) -> list[int]:
-        return self.networks.prompt.opening(instructions, tools)
 
     def audio_frontend(self) -> ListeningFrontend:
         listener = NanoListener(self.networks.audio_frontend(), self.networks.config.model)
@@ -203,20 +199,11 @@ class VitaFrontend:
     def synthesizer(self) -> Synthesizer | None:
         return self.voice_of_another if self.model.speech is None else None
 
-    def opening(self, instructions: str, tools: Sequence[Tool]) -> list[int]:
-        return self.prompt.opening(instructions, tools)
-
     def audio_frontend(self) -> ListeningFrontend:
         return WholeSegmentFrontend(self._encode, self.grammar)
 
     def see(self, image: UserImage, room: int) -> Array:
-        """One tile, or for "high" detail as many as a quarter of the room holds."""
-        vision = self.model.config.vision
-        if vision is None:
-            raise BadInput("this model cannot see: its checkpoint has no vision tower")
-        most = min(MOST_TILES, room // (4 * vision.tokens) - 1)  # and the whole behind them
-        most = max(1, most) if image.detail == "high" else 1
-        pixels = normalise(tiles(image.pixels, most, vision.image))
+        pixels = picture_tiles(image, room, self.model.config.vision)
         return _array(self.model.see(self._tensor(pixels)).flatten(0, 1))
 
     def speech_cache(self) -> Any:
@@ -238,8 +225,7 @@ class VitaFrontend:
         return _array(self.model.hear(self._tensor(features)))
 
     def _tensor(self, array: Array) -> torch.Tensor:
-        like = self.model.language.model.norm.weight
-        return torch.from_numpy(array).to(like.device, like.dtype)
+        return torch.from_numpy(array).to(self.model.language.model.norm.weight.device)
 
 
 def _array(tensor: torch.Tensor) -> Array:

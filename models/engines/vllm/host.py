@@ -13,7 +13,7 @@ from typing import Any
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
 from models.base import InstanceFailed
-from models.engines.vllm.prompt import Prompt
+from models.engines.prompt import Prompt
 from models.engines.vllm.requests import Urgency, judging, prompt_of
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,7 @@ from weakref import WeakSet
 import numpy as np
 
 from models.base import BadInput, OutOfRoom
-from models.engines.vllm.folder import FEATURE_TOKENS
-from models.engines.vllm.prompt import Feature, Prompt
+from models.engines.prompt import FEATURE_TOKENS, Feature, Prompt
 from models.vita.config import LanguageModelConfig
 from models.vita.tensor_files import CheckpointRefused
 

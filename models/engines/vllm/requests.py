@@ -20,7 +20,7 @@ from vllm.multimodal.inputs import (
 from vllm.sampling_params import RequestOutputKind
 
 from models.base import AnswerOptions
-from models.engines.vllm.prompt import Feature, Prompt
+from models.engines.prompt import Feature, Prompt
 from models.engines.vllm.served_model import MODALITIES, vectors_field
 
 _NEVER = -100.0  # the bias that leaves a token no chance; vLLM takes none lower

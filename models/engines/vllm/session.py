@@ -12,8 +12,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models.engines.prompt import Prompt
 from models.engines.vllm.host import EngineHost, EngineProcess
-from models.engines.vllm.prompt import Prompt
 from models.engines.vllm.requests import Urgency, judging, more, prompt_of, scores_of
 
 REOPEN_FROM = 64  # tokens: to read so many again costs more than to ask the prefix cache for them

@@ -3,8 +3,7 @@ is in the engine's cache."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -29,20 +28,21 @@ from models.base import (
 )
 from models.engines.answering import AnswerVoice
 from models.engines.exclusive_access import ExclusiveAccess
+from models.engines.grammar import PromptState
+from models.engines.hearing import HearingState
 from models.engines.jobs import Priority
+from models.engines.memory import verdict_of
+from models.engines.prompt import Prompt, digest, features_of
 from models.engines.snapshots import Snapshot, Snapshots
 from models.engines.vllm.answering import VoicedAnswer, Written
 from models.engines.vllm.frontend import ModelFrontend
-from models.engines.vllm.grammar import PromptState
-from models.engines.vllm.hearing import HearingState
 from models.engines.vllm.host import EngineHost, EngineProcess
 from models.engines.vllm.input_validator import InputValidator
-from models.engines.vllm.prompt import Prompt
 from models.engines.vllm.requests import Urgency, answering, prompt_of
 from models.engines.vllm.session import Reader
 from models.engines.wording import Wording
 from models.synthesizers.recitation import spoken
-from models.vita.prompt import describe
+from models.vita.prompt import told_for_one_answer
 
 Result = TypeVar("Result")
 ENDING = 8  # tokens that the end of an answer may take
@@ -69,7 +69,7 @@ class VllmStream:
         self._grammar, self._audio_frontend = frontend.grammar, frontend.audio_frontend()
         self.reader = Reader(host, process, frontend.states)
         self._guard = ExclusiveAccess()
-        self._state = HearingState(PromptState(Prompt()))
+        self._state = HearingState(self._grammar.begun(""))
         self._tools: tuple[Tool, ...] = ()
         self._places: Snapshots[HearingState] = Snapshots()
         self._speech_cache: Any = None
@@ -78,8 +78,7 @@ class VllmStream:
         """Read a conversation from its beginning."""
         self._tools = conversation.tools
         said = " ".join(i.text for i in conversation.items if isinstance(i, Instructions))
-        opening = self._home.frontend.opening(said, conversation.tools)
-        self._state = HearingState(PromptState(Prompt().plus(opening)))
+        self._state = HearingState(self._grammar.begun(said, conversation.tools))
         for item in conversation.items:
             if not isinstance(item, Instructions):
                 await self._read(item)
@@ -95,7 +94,7 @@ class VllmStream:
                 flushed = await self._urgent(partial(self._audio_frontend.flush, state))
                 state = await self._judged(flushed)
             self._state = state
-            return state.verdict or _verdict([0.0] * len(self._home.frontend.states))
+            return state.verdict or verdict_of([0.0] * len(self._home.frontend.states))
 
     async def end_segment(self) -> None:
         with self._guard.call("end_segment"):
@@ -113,7 +112,7 @@ class VllmStream:
         streamed = self._home.frontend.is_streamed and not question.fleeting
         ask = self.reader.read if streamed else self.reader.probe
         scores = await ask(question.line, Urgency.HEARING)
-        return state.answered(_verdict(scores, question.words, question.heard))
+        return state.answered(verdict_of(scores, question.words, question.heard))
 
     async def _end_segment(self) -> None:
         if self._state.segment is not None:
@@ -137,7 +136,8 @@ class VllmStream:
             case UserImage():
                 look = partial(self._home.frontend.see, item, self.room())
                 vectors = await self._home.run(look, Priority.RUNNING)
-                talk = self._grammar.seen(talk, vectors)
+                features = features_of("image", vectors, f"{digest(item.pixels)} {len(vectors)}")
+                talk = self._grammar.seen(talk, features, is_frame=item.is_frame)
             case _:
                 talk = self._grammar.read(talk, item)
         if talk.line.length:
@@ -146,7 +146,8 @@ class VllmStream:
 
     async def _read_sound(self, sound: UserSound, talk: PromptState) -> PromptState:
         if sound.embedded is not None:
-            return self._grammar.heard(talk, np.asarray(sound.embedded, np.float32))
+            vectors = np.asarray(sound.embedded, np.float32)
+            return self._grammar.heard(talk, features_of("audio", vectors))
         if sound.samples is None:
             return self._grammar.worded(talk, sound.words)
         heard = partial(
@@ -219,10 +220,8 @@ class VllmStream:
 
     def _told(self, options: AnswerOptions) -> PromptState:
         """The opening of an answer for which the model is told something that is not kept."""
-        told = options.instructions or ""
-        if options.tools is not None and options.tools != self._tools:
-            told += describe(options.tools)
-        return self._grammar.answering(self._state.talk, told.strip())
+        told = told_for_one_answer(options, self._tools)
+        return self._grammar.answering(self._state.talk, told)
 
     async def _tokens(
         self, line: Prompt, wording: Wording, options: AnswerOptions
@@ -252,7 +251,7 @@ class VllmStream:
 
     async def mark(self) -> Mark:
         with self._guard.call("mark"):
-            return self._places.keep(Snapshot(self._state, self._state.talk.line.length, ()))
+            return self._places.keep(Snapshot(self._state, self._state.talk.line.length))
 
     async def rewind(self, mark: Mark) -> None:
         """Raises UnknownMark."""
@@ -279,10 +278,3 @@ async def _single(outputs: AsyncIterator[Any]) -> AsyncGenerator[int, None]:
     async for output in outputs:
         for token in output.outputs[0].token_ids:
             yield token
-
-
-def _verdict(scores: Sequence[float], words: str = "", heard: int = 0) -> Verdict:
-    """From log-probabilities in the order of the state ids; they need not sum to one."""
-    shares = [math.exp(score - max(scores)) for score in scores]
-    query, noise, text, unfinished = ([share / sum(shares) for share in shares] + [0.0])[:4]
-    return Verdict(query, noise, text, unfinished, words=words, heard=heard)

@@ -111,14 +111,14 @@ async def test_hearing_goes_before_a_running_answer(
     """Two sessions of opposite roles on one instance: hearing waits for no answer, and hears what
     it would have heard alone."""
     log: list[str] = []
-    step, hear = answering.Answer.step, memory.NanoMemory.hear
+    step, hear = answering.Answer.step, memory.PromptMemory.hear
 
     def noted_step(self: answering.Answer) -> object:
         log.append("step")
         time.sleep(0.002)  # a step of a model that is not tiny: no two fit between two lines here
         return step(self)
 
-    def noted_hear(self: memory.NanoMemory, samples: Samples) -> Verdict:
+    def noted_hear(self: memory.PromptMemory, samples: Samples) -> Verdict:
         log.append("hear")
         return hear(self, samples)
 
@@ -127,7 +127,7 @@ async def test_hearing_goes_before_a_running_answer(
     expected = await (await alone.open(Conversation())).hear(sound)
     await alone.close()
     monkeypatch.setattr(answering.Answer, "step", noted_step)
-    monkeypatch.setattr(memory.NanoMemory, "hear", noted_hear)
+    monkeypatch.setattr(memory.PromptMemory, "hear", noted_hear)
 
     speaking = await instance.open(Conversation((UserText("hello"),)))
     hearing = await instance.open(Conversation())

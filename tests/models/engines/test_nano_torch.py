@@ -15,7 +15,7 @@ from torch import Tensor
 from models.base import AnswerOptions, Samples, Verdict
 from models.engines import embedded, nano_torch
 from models.engines.bundle import LANGUAGE
-from models.engines.memory import NanoMemory
+from models.engines.memory import PromptMemory
 from models.engines.nano_model import NanoModel
 from models.engines.nano_torch import TorchNano
 from models.engines.pytorch import load
@@ -42,7 +42,7 @@ def nano() -> TorchNano:
 
 def heard(model: NanoModel, samples: Samples) -> tuple[Verdict, str]:
     """The verdict on a whole clip, and what is written in answer."""
-    memory: NanoMemory = model.remember()
+    memory: PromptMemory = model.remember()
     memory.hear(samples)
     verdict = memory.flush()
     writer = model.answer(memory, WRITTEN)

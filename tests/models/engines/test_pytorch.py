@@ -143,7 +143,7 @@ async def test_a_picture_of_high_detail_is_read_in_tiles(instance: PytorchInstan
         before = stream.room()
         await stream.read(UserImage(np.zeros((56, 112, 3), np.uint8), detail))
         used.append(before - stream.room())
-    assert used[0] == used[1]
+    assert used[1] == used[2]  # a quarter of the room is enough
     assert used[2] - used[0] == 2 * 4  # two tiles and the whole instead of the whole, 4 tokens each
 
 
@@ -170,8 +170,9 @@ async def test_a_long_segment_is_cut_where_it_is_quiet(
     assert verdict.heard == whole.heard == 40_000
     assert verdict.query == pytest.approx(whole.query, abs=1e-5)
     assert often.room() == once.room()
-    assert len(once.memory.state.vectors) == 2
-    first = cast(torch.Tensor, once.memory.state.vectors[0])
+    turn = once.memory.state.talk.turn
+    assert len(turn) == 3  # two that were cut off, and the rest
+    first = turn[0].vectors
     assert 15_000 / 1_280 - 2 <= len(first) <= 17_000 / 1_280 + 2  # 80 ms a vector
     vectors = (often.embedded(), once.embedded())
     assert vectors[0] is not None
@@ -193,7 +194,7 @@ async def test_what_is_told_for_one_answer_is_forgotten_with_it(
     for stream, how in ((told, options), (plain, SILENT)):
         await stream.hear(noise(6_000), last=True)
         async for _ in stream.answer(how):
-            before = stream.memory.line.length
+            before = stream.memory.cache.decoder.length
         if stream is told:
             longest = before
     assert longest > before + 5  # it was there while the answer was written

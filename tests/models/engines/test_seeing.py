@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ import torch
 
 from models.base import BadInput, Conversation, UserImage, UserText
 from models.engines.bundle import Bundle
-from models.engines.listening import NanoListener
-from models.engines.memory import NanoMemory
+from models.engines.embedded import no_device
+from models.engines.memory import PromptMemory
+from models.engines.nano_model import NanoDecoder, NanoModel
 from models.engines.networks import Networks
 from models.training.export import Parts
 from models.vita.images import normalise, tiles
@@ -28,17 +30,25 @@ def networks(parts: Parts, exact_folder: Path, bundle: Bundle) -> dict[str, Netw
     return {"exact": Bundle.read(exact_folder), "eight": bundle, "torch": torch_networks(parts)}
 
 
-def remembering(networks: Networks) -> NanoMemory:
-    memory = NanoMemory(networks, NanoListener(networks.audio_frontend(), networks.config.model))
+def remembering(networks: Networks) -> PromptMemory:
+    memory = NanoModel(networks, None, no_device).remember()
     for _ in memory.begin(Conversation()):
         pass
     return memory
 
 
-def read(memory: NanoMemory, *items: UserImage | UserText) -> None:
+def read(memory: PromptMemory, *items: UserImage | UserText) -> None:
     for item in items:
         for _ in memory.reading(item):
             pass
+
+
+def opened(memory: PromptMemory) -> np.ndarray:
+    """Begin an answer: the logits of its first token."""
+    for _ in memory.open_answer("", ()):
+        pass
+    assert memory.is_opened
+    return cast(NanoDecoder, memory.cache.decoder).logits.copy()
 
 
 @pytest.mark.parametrize("picture", [RED, BLUE])
@@ -61,7 +71,7 @@ def test_a_picture_stands_in_the_user_s_turn(networks: dict[str, Networks], name
     before = memory.room()
     read(memory, UserImage(RED))
     assert before - memory.room() == 1 + 1 + TOKENS  # <user> <image> vectors
-    assert memory.state.open and not memory.state.spoken
+    assert memory.state.talk.open and not memory.state.talk.spoken
     read(memory, UserImage(BLUE))
     assert before - memory.room() == 1 + 2 * (1 + TOKENS)
 
@@ -72,7 +82,7 @@ def test_what_follows_depends_on_what_was_seen(networks: dict[str, Networks], na
     for picture in (RED, BLUE, RED):
         memory = remembering(networks[name])
         read(memory, UserImage(picture), UserText("what is it"))
-        scores.append(memory.say(memory.answer_ids()).copy())
+        scores.append(opened(memory))
     assert np.array_equal(scores[0], scores[2])
     assert np.abs(scores[0] - scores[1]).max() > 0.01
 
@@ -85,7 +95,7 @@ def test_a_mark_before_a_picture_forgets_it(networks: dict[str, Networks]) -> No
     read(memory, UserImage(BLUE), UserText("what is it"))
     plain = remembering(networks["exact"])
     read(plain, UserImage(BLUE), UserText("what is it"))
-    first, second = memory.say(memory.answer_ids()), plain.say(plain.answer_ids())
+    first, second = opened(memory), opened(plain)
     assert np.allclose(first, second, atol=1e-4)
 
 

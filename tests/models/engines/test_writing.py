@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import pytest
 
 from models.base import AnswerOptions, FunctionCall, Tool
 from models.engines.bundle import Bundle
-from models.engines.memory import NanoMemory
-from models.engines.writing import NanoWriter
+from models.engines.memory import PromptMemory
+from models.engines.nano_model import drawn
+from models.engines.wording import NanoWording
+from models.engines.writing import TokenWriter
 from models.vita.nano_prompt import SLOW
 
 pytestmark = pytest.mark.timeout(300)  # the first of all exports a model
@@ -20,31 +22,50 @@ SET = Tool("set")
 
 
 class Recited:
-    """In the place of a Memory: wants to say `ids`, whatever it is told."""
+    """In the place of a PromptMemory: wants to say `ids`, whatever it is told."""
 
     def __init__(self, ids: list[int], tools: tuple[Tool, ...], vocabulary: int) -> None:
         self.tools, self.told = tools, list[int]()
         self._ids, self._vocabulary = ids, vocabulary
         self.ended = False
 
-    def answer_ids(self) -> list[int]:
-        return [2]
+    def open_answer(self, told: str, forced: Sequence[int]) -> Iterator[None]:
+        yield  # as if what opens the answer were read in two pieces
+        self.told += [2, *forced]
+        yield
 
-    def say(self, ids: Sequence[int]) -> Any:
-        self.told += ids
+    @property
+    def is_opened(self) -> bool:
+        return bool(self.told)
+
+    def say(self, token: int) -> None:
+        self.told.append(token)
+
+    def choose(self, temperature: float, random: np.random.Generator, barred: Sequence[int]) -> int:
         logits = np.zeros(self._vocabulary, np.float32)
         logits[self._ids.pop(0)] = 1.0
-        return logits
+        return drawn(logits, temperature, random, barred)
 
     def end_answer(self) -> None:
         self.ended = True
 
 
+def writer_of(
+    bundle: Bundle,
+    memory: Recited,
+    options: AnswerOptions,
+    slow_down: Callable[[], None] | None = None,
+) -> TokenWriter:
+    tools = memory.tools if options.tools is None else options.tools
+    wording = NanoWording(bundle.prompt, tools, options, slow_down)
+    return TokenWriter(cast(PromptMemory, memory), wording, options)
+
+
 def written(
     bundle: Bundle, ids: list[int], options: AnswerOptions, tools: tuple[Tool, ...] = ()
-) -> tuple[str, NanoWriter, Recited]:
+) -> tuple[str, TokenWriter, Recited]:
     memory = Recited([*ids, bundle.prompt.ids["<end>"]], tools, len(bundle.table))
-    writer = NanoWriter(bundle, cast(NanoMemory, memory), options)
+    writer = writer_of(bundle, memory, options)
     text = ""
     while not writer.done:
         text += writer.step()
@@ -63,9 +84,7 @@ def test_text_ends_at_the_end(bundle: Bundle) -> None:
 def test_the_wish_to_be_slow_is_no_word(bundle: Bundle) -> None:
     ids, slow, wishes = bundle.prompt.encode("paris"), bundle.prompt.ids[SLOW], list[bool]()
     memory = Recited([slow, *ids, slow, 1], (), len(bundle.table))  # the second one is barred
-    writer = NanoWriter(
-        bundle, cast(NanoMemory, memory), AnswerOptions(), slow_down=lambda: wishes.append(True)
-    )
+    writer = writer_of(bundle, memory, AnswerOptions(), lambda: wishes.append(True))
     text = ""
     while not writer.done and len(memory.told) < 3 + len(ids):
         text += writer.step()

@@ -28,12 +28,15 @@ from models.vita.config import (
     VitaConfig,
 )
 from models.vita.network import Vita
-from models.vita.prompt import DEFAULT_INSTRUCTIONS, TEMPLATES, Template
+from models.vita.prompt import TEMPLATES, Template
+from models.vita.system_prompts import trained_prompts
 
 ANSWER = "Hello there, this tiny model can say only what stands here."
 SENTENCES = (
     ANSWER,
-    DEFAULT_INSTRUCTIONS,
+    trained_prompts().sound,
+    trained_prompts().image,
+    trained_prompts().video,
     "what is the capital of France",
     "user assistant system",
     "☞☟☜",

@@ -16,6 +16,7 @@ from models.vita.prompt import (
     parse_call,
     spell_states,
 )
+from models.vita.system_prompts import Sight, trained_prompts
 from tests.models.vita.golden import needs_golden, read
 from tests.models.vita.released_folder import tokenizer
 
@@ -23,6 +24,18 @@ from tests.models.vita.released_folder import tokenizer
 def prompt_of(kind: str) -> tuple[VitaPrompt, Tokenizer]:
     words = tokenizer(TEMPLATES[kind])
     return VitaPrompt(words, TEMPLATES[kind]), words
+
+
+@needs_golden
+@pytest.mark.parametrize(
+    ("name", "sight"),
+    [("audio_only", "none"), ("text_only", "none"), ("image_audio", "image"),
+     ("image_text", "image"), ("video4_audio", "video")],
+)  # fmt: skip
+def test_the_system_prompts_are_those_of_the_reference(name: str, sight: Sight) -> None:
+    row = read("preprocess_tables.json")["prompts"][name]
+    system = trained_prompts().of(sight).join(VITA_15.system)
+    assert row["prompt"].startswith(system + VITA_15.user[0])
 
 
 @needs_golden
@@ -39,7 +52,8 @@ def test_a_spoken_turn_of_vita_15() -> None:
     ids = [*prompt.opening("Be kind."), *prompt.user(), *prompt.closing(), *prompt.state(True)]
     ids += [*prompt.encode("Hello"), *prompt.ending()]
     assert words.decode(ids, skip_special_tokens=False) == (
-        "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\n<|im_end|>\n"
+        f"<|im_start|>system\n{trained_prompts().sound}\nBe kind.<|im_end|>\n"
+        "<|im_start|>user\n<|im_end|>\n"
         "<|im_start|>assistant\n☞Hello<|im_end|>\n"
     )
     assert prompt.spelling.shared == ()
@@ -51,9 +65,21 @@ def test_a_typed_turn_of_vita_10() -> None:
     ids = [*prompt.opening("Be kind."), *prompt.user(), *prompt.encode("what"), *prompt.closing()]
     ids += [*prompt.state(False), *prompt.encode("Hello"), *prompt.ending()]
     assert words.decode(ids, skip_special_tokens=False) == (
-        "<s>system:Be kind.</s>\nuser:what</s>\nbot:<3>Hello</s>"
+        f"<s>system:{trained_prompts().sound}\nBe kind.</s>\nuser:what</s>\nbot:<3>Hello</s>"
     )
     assert VITA_10.ends == ("</s>",)
+
+
+def test_an_operator_s_system_prompts_stand_in_their_place() -> None:
+    words = tokenizer(VITA_15)
+    prompts = trained_prompts().replaced(sound="You listen.", video="You watch.")
+    prompt = VitaPrompt(words, VITA_15, prompts)
+    assert words.decode(prompt.opening()) == "system\nYou listen.\n"
+    assert words.decode(prompt.opening("Be kind.", (), "video")) == (
+        "system\nYou watch.\nBe kind.\n"
+    )
+    trained = VitaPrompt(words, VITA_15).opening("", (), "image")
+    assert prompt.opening("", (), "image") == trained
 
 
 def test_words_stay_words() -> None:

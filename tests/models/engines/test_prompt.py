@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from models.base import OutOfRoom
-from models.engines.vllm.folder import FEATURE_TOKENS, language_key
-from models.engines.vllm.grammar import features_of
+from models.engines.prompt import FEATURE_TOKENS, PLACEHOLDER, Feature, Prompt, features_of
+from models.engines.vllm.folder import language_key
 from models.engines.vllm.input_validator import CPU_HEADS, InputRefused, InputValidator, check_model
-from models.engines.vllm.prompt import PLACEHOLDER, Feature, Prompt
 from models.vita.config import LanguageModelConfig
 from models.vita.tensor_files import CheckpointRefused
 
