@@ -285,8 +285,7 @@ class Orchestrator:
             opening = self._opening_of(action)
             self._roles.answer_apart(action.response_id, action.options, opening)
             return
-        context = None if action.segment is not None else action.context
-        self._roles.answer(action.response_id, action.options, context)
+        self._roles.answer(action.response_id, action.options, action.segment, action.context)
         if not action.speculative:
             self._roles.swap()
 

@@ -84,11 +84,18 @@ class Roles:
     # ------------------------------------------------------------------------------ answers
 
     def answer(
-        self, response_id: int, options: AnswerOptions, context: tuple[ContextEntry, ...] | None
+        self,
+        response_id: int,
+        options: AnswerOptions,
+        segment: int | None,
+        context: tuple[ContextEntry, ...],
     ) -> None:
-        """The monitor answers what it has heard (`context` None), or what the context asks."""
+        """The monitor answers this segment as it has heard it, or else what the context asks."""
         self._services.responses.open(response_id, self.monitor, own_stream=False)
-        self.monitor.answer(response_id, options, context)
+        if segment is None:
+            self.monitor.answer(response_id, options, context=context)
+        else:
+            self.monitor.answer(response_id, options, segment=segment)
 
     def answer_apart(
         self, response_id: int, options: AnswerOptions, conversation: Conversation
@@ -97,7 +104,7 @@ class Roles:
         worker = StreamWorker(self.monitor.instance, lambda: conversation, self._services)
         self._start(worker)
         self._services.responses.open(response_id, worker, own_stream=True)
-        worker.answer(response_id, options, None)
+        worker.answer(response_id, options)
 
     def cancel(self, response_id: int, *, rewind: bool) -> None:
         """Stop an answer; with `rewind` it never was, and its segment goes on."""

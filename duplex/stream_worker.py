@@ -167,11 +167,13 @@ class StreamWorker:
         self,
         response_id: int,
         options: AnswerOptions,
-        context: tuple[ContextEntry, ...] | None,
+        *,
+        segment: int | None = None,
+        context: tuple[ContextEntry, ...] | None = None,
     ) -> None:
-        """Answer what was heard (`context` None), or what the context asks."""
+        """Answer this segment, as it was heard, or what the context asks."""
         self._answering = response_id
-        self._put(lambda: self._answer(response_id, options, context))
+        self._put(lambda: self._answer(response_id, options, segment, context))
 
     def cancel_answer(self, response_id: int) -> asyncio.Task[None] | None:
         """Stop this answer. Gives the work that has to stop for it, None where none has begun: an
@@ -348,10 +350,12 @@ class StreamWorker:
         self,
         response_id: int,
         options: AnswerOptions,
+        segment: int | None,
         context: tuple[ContextEntry, ...] | None,
     ) -> None:
-        if context is not None and self._answering == response_id:
+        if self._answering == response_id and self._heard and self._heard.number != segment:
             await self._forget_heard()
+        if self._answering == response_id and context is not None:
             await self._sync(context)
         if self._answering != response_id:
             return  # cancelled before it began
@@ -372,7 +376,7 @@ class StreamWorker:
     async def _forget_heard(self) -> None:
         """The answer is not to what the stream was hearing: another stream hears that now."""
         heard, self._heard = self._heard, None
-        if heard is not None:
+        if heard is not None and heard.state is HeardState.OPEN:
             await self._stream.rewind(heard.before)
 
     async def _settle_named(self) -> None:
