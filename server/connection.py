@@ -125,7 +125,7 @@ class Connection:
         sound_of = outgoing.response_id if isinstance(outgoing, AnswerSound) else None
         for event in self._encoder.encode(outgoing):
             self._put(event, sound_of)
-        if isinstance(outgoing, told.ResponseEnded):
+        if isinstance(outgoing, actions.ResponseEnded):
             self._put(self._encoder.rate_limits(self._allowance.left, self._allowance.rate))
 
     # ------------------------------------------------------------------------------ the reader
