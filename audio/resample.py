@@ -18,6 +18,8 @@ from audio.frame import Samples
 
 _CROSSINGS = 32  # zero crossings of the sinc on each side: sets delay and steepness
 _KAISER_BETA = 8.0  # about 80 dB of stop band
+# Samples taken in one go: each output needs a row of twice the filter's half in memory.
+_PIECE = 8_192
 _ROLL_OFF = 0.93  # middle of the transition, as a share of the lower Nyquist frequency
 
 
@@ -70,8 +72,12 @@ class Resampler:
 
     def push(self, samples: Samples) -> Samples:
         """Output [m] that samples [n] complete."""
-        if self._filters is None:
+        if self._filters is None or not len(samples):
             return samples
+        pieces = [samples[at : at + _PIECE] for at in range(0, len(samples), _PIECE)]
+        return np.concatenate([self._pushed(piece) for piece in pieces])
+
+    def _pushed(self, samples: Samples) -> Samples:
         self._taken += len(samples)
         return self._convert(samples, self._outputs_before(self._taken - self._half))
 

@@ -10,7 +10,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -21,6 +20,7 @@ from models.engines.choice import engine_for
 from server import addresses, gate
 from server.admission import RETRY_AFTER, Denied
 from server.config import ServerSettings
+from server.realtime.json_input import parse_object
 from server.realtime.refusal import Refusal
 from server.service import Engine, Service
 
@@ -145,7 +145,9 @@ def _add_beside(app: FastAPI, service: Service) -> None:
 
     async def client_secrets(request: Request) -> Response:
         body = await request.body()
-        return _guarded(service, request, lambda: gate.make_secret(service, _json(body)))
+        return _guarded(
+            service, request, lambda: gate.make_secret(service, parse_object(body or b"{}", "body"))
+        )
 
     for path in addresses.MODELS:
         app.add_api_route(path, models)
@@ -167,13 +169,6 @@ def _guarded(service: Service, request: Request, answer: Callable[[], Any]) -> R
         error = {"type": "invalid_request_error", "message": refusal.message}
         place = {"code": refusal.code, "param": refusal.param}
         return JSONResponse({"error": error | place}, 400)
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError as error:
-        raise Refusal(f"The body is no JSON: {error}.", code="invalid_json") from None
 
 
 def _models(service: Service) -> dict[str, Any]:

@@ -30,6 +30,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from server.realtime.budget import BudgetSettings
+
 MEBIBYTE = 2**20
 BUNDLED_MODEL = Path(__file__).resolve().parent.parent / "models" / "nano"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -125,6 +127,7 @@ class ServerSettings(BaseSettings):
     trace_words: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: Limits = Limits()
+    budget: BudgetSettings = BudgetSettings()
     drain: DrainSettings = DrainSettings()
 
     @field_validator("api_keys")

@@ -13,16 +13,18 @@ import numpy as np
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from duplex import actions
+from duplex import actions as told
 from duplex.events import Event, SettingsChanged
 from duplex.orchestrator import InputOverrun, Outgoing
-from duplex.playout import AnswerSound
+from duplex.outlet import AnswerSound
 from models.base import HEAR_RATE, Samples, Tool
 from server.config import Limits
 from server.draining.drain import Leaving
+from server.message_decoder import MessageDecoder
 from server.metrics import Metrics
 from server.outbox import Outbox, OutboxFull
-from server.realtime.decode import AudioReceived, Configured, Decoder, Step
+from server.realtime.budget import TokenBucket
+from server.realtime.decode import AudioReceived, Configured, Step
 from server.realtime.encode import Encoder
 from server.realtime.refusal import Refusal
 from server.transport import SCOPE_KEY, ForceClose
@@ -32,8 +34,6 @@ logger = logging.getLogger(__name__)
 NORMAL, GOING_AWAY, POLICY, BROKEN, RESTART = 1000, 1001, 1008, 1011, 1012
 _DRAIN_SECONDS = 1.0  # for the last words before a close
 _WATCH_PERIOD = 0.25
-# Larger messages (long appends, images) are decoded beside the loop, where they delay no one.
-_LARGE_MESSAGE = 64 * 1024
 _OVERRUN_PATIENCE, _OVERRUN_PERIOD = 5.0, 0.02
 _OVERRUN = Refusal(
     "More was sent than can be heard in time; some of it was dropped.",
@@ -76,12 +76,12 @@ class Bounds:
 
 
 class Connection:
-    """Obeys one client. `emit` is what the conversation calls with everything it has to tell."""
+    """Obeys one client. `outlet` is what the conversation calls with everything it has to tell."""
 
     def __init__(
         self,
         websocket: WebSocket,
-        decoder: Decoder,
+        decoder: MessageDecoder,
         encoder: Encoder,
         bounds: Bounds,
         metrics: Metrics,
@@ -94,7 +94,7 @@ class Connection:
         self._clock = asyncio.get_running_loop().time
         self.outbox = Outbox(bounds.limits.unread, self._clock)
         self._last_message = self._clock()
-        self._allowance = Allowance(bounds.limits.messages_a_second, self._clock)
+        self._allowance = _allowance(bounds.limits.messages_a_second, self._clock)
 
     # ------------------------------------------------------------------------------ running
 
@@ -116,17 +116,17 @@ class Connection:
         await self._close(over)
         return over.code
 
-    def emit(self, outgoing: Outgoing) -> None:
+    def outlet(self, outgoing: Outgoing) -> None:
         """Never blocks. A client that takes in nothing is ended by the watch."""
         self._bounds.leaving.follow(outgoing)
-        if isinstance(outgoing, actions.ResponseEnded):
-            if outgoing.status is actions.ResponseStatus.CANCELLED:
+        if isinstance(outgoing, told.ResponseEnded):
+            if outgoing.status is told.ResponseStatus.CANCELLED:
                 self.outbox.drop_sound(outgoing.response_id)
         sound_of = outgoing.response_id if isinstance(outgoing, AnswerSound) else None
         for event in self._encoder.encode(outgoing):
             self._put(event, sound_of)
-        if isinstance(outgoing, actions.ResponseEnded):
-            self._put(self._encoder.rate_limits(self._allowance.left, self._allowance.rate))
+        if isinstance(outgoing, told.ResponseEnded):
+            self._put(self._encoder.rate_limits(self._allowance.left, round(self._allowance.rate)))
 
     # ------------------------------------------------------------------------------ the reader
 
@@ -145,22 +145,22 @@ class Connection:
 
     async def _wait_for_allowance(self) -> None:
         """A client that sends too many messages is read more slowly, at its own expense."""
-        wait = self._allowance.take()
-        if wait > 0:
-            self._metrics.throttled.inc(wait)
-            await asyncio.sleep(wait)
+        await self._wait(self._allowance.take())
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds > 0:
+            self._metrics.throttled.inc(seconds)
+            await asyncio.sleep(seconds)
 
     async def _take(self, text: str, talk: ConversationBackend) -> None:
         try:
-            if len(text) < _LARGE_MESSAGE:
-                steps = self._decoder.decode(text)
-            else:
-                steps = await asyncio.to_thread(self._decoder.decode, text)
+            steps = await self._decoder.decode(text)
         except Refusal as refusal:
             self._tell(refusal)
             return
         for step in steps:
             await self._obey(step, talk)
+        await self._wait(self._decoder.wait_for_pixels())
 
     async def _obey(self, step: Step, talk: ConversationBackend) -> None:
         match step:
@@ -256,24 +256,9 @@ class Connection:
             self._force_close(over.reason or "closing")
 
 
-class Allowance:
-    """A token bucket: so many messages a second, and a burst of one second's worth."""
-
-    def __init__(self, rate: int, clock: Callable[[], float]) -> None:
-        self.rate = rate
-        self._clock = clock
-        self._left = float(rate)
-        self._since = clock()
-
-    @property
-    def left(self) -> float:
-        """Messages that may come at once now."""
-        return min(self.rate, self._left + (self._clock() - self._since) * self.rate)
-
-    def take(self) -> float:
-        """Count one message; give the seconds to wait before it may be taken."""
-        self._left, self._since = self.left - 1, self._clock()
-        return max(0.0, -self._left / self.rate)
+def _allowance(rate: int, clock: Callable[[], float]) -> TokenBucket:
+    """So many messages a second, and a burst of one second's worth."""
+    return TokenBucket(rate, rate, clock)
 
 
 def _pieces(samples: Samples) -> Iterator[Samples]:

@@ -13,16 +13,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import Headers
 from starlette.websockets import WebSocket
 
-from duplex.leases import Lease
 from duplex.orchestrator import Orchestrator
+from duplex.pair import Lease
 from models.base import Conversation, Instructions, Samples, UserSound
 from server.admission import Denied
 from server.auth import Grant, answered_subprotocol, is_origin_allowed, presented_key
 from server.connection import Bounds, Connection
 from server.draining.drain import Leaving
+from server.message_decoder import MessageDecoder
 from server.meter import SessionMeter
+from server.realtime.budget import SessionBudget
 from server.realtime.decode import Decoder
 from server.realtime.encode import Encoder
+from server.realtime.functions import check_session
 from server.realtime.refusal import from_validation
 from server.realtime.session_config import SessionConfig
 from server.realtime.wire_ids import WireIds
@@ -103,10 +106,14 @@ class RealtimeSession:
         self._token = secrets.token_hex(6)
         self._talk: Orchestrator | None = None
         settings = service.settings
-        ledger = WireIds(self._token, self._user_sound)
+        budget = SessionBudget(settings.budget)
+        ledger = WireIds(self._token, self._user_sound, budget)
         longest = settings.limits.session
         expires_at = None if longest is None else int(time.time() + longest)
-        decoder = Decoder(ledger, session, settings.lead_ms / 1000, service.model_names)
+        decoder = MessageDecoder(
+            Decoder(ledger, session, settings.lead_ms / 1000, service.model_names),
+            service.decoding,
+        )
         encoder = Encoder(ledger, session, self._recording, expires_at)
         ends_at = None if longest is None else asyncio.get_running_loop().time() + longest
         bounds = Bounds(settings.limits, ends_at, leaving)
@@ -116,7 +123,7 @@ class RealtimeSession:
         service, connection = self._service, self._connection
         service.metrics.sessions_opened.inc()
         trace = self._open_trace()
-        self._talk = talk = self._orchestrator(connection.emit, trace)
+        self._talk = talk = self._orchestrator(connection.outlet, trace)
         queues = Queues(connection.outbox, lambda: talk.backlog)
         service.queues.add(queues)
         code = 1011
@@ -129,7 +136,7 @@ class RealtimeSession:
                 trace.close()
         logger.info("session %s closed with %d", self._token, code)
 
-    def _orchestrator(self, emit: Any, trace: TraceFile | None) -> Orchestrator:
+    def _orchestrator(self, outlet: Any, trace: TraceFile | None) -> Orchestrator:
         meter = SessionMeter(self._service.metrics)
         said = self._session.instructions
         opening = (Instructions(said),) if said else ()
@@ -138,7 +145,7 @@ class RealtimeSession:
             detector=self._service.new_detector(),
             settings=self._session.settings(self._service.settings.lead_ms / 1000),
             conversation=Conversation(opening, self._session.model_tools()),
-            emit=emit,
+            outlet=outlet,
             observers=(meter,) if trace is None else (meter, trace),
             token=self._token,
         )
@@ -182,6 +189,7 @@ def make_secret(service: Service, body: Any) -> dict[str, Any]:
     except ValidationError as error:
         raise from_validation(error) from None
     session = service.session.changed(wanted.session, names=service.model_names)
+    check_session(session, service.settings.budget)
     secret = service.keyring.new_secret(session, wanted.expires_after.seconds)
     name = f"sess_{secrets.token_hex(6)}"
     shown = session.echo(name, secret.expires_at)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from duplex.leases import Pair, PairPool
+from duplex.pair import Pair, PairPool
 from models.base import HEAR_CHUNK, AnswerOptions, Conversation, Instance, VoiceActivityDetector
 from server.admission import Admission
 from server.auth import Keyring
@@ -19,6 +19,7 @@ from server.config import ServerSettings
 from server.draining.control import ControlSocket
 from server.draining.drain import Drain
 from server.loading import LoadingQueue
+from server.message_decoder import DecodingThreads
 from server.metering import MeteredDetector, MeteredInstance
 from server.metrics import Metrics
 from server.outbox import Outbox
@@ -62,6 +63,7 @@ class Service:
         self.drain = Drain(settings.drain, self.admission)
         self.loading = LoadingQueue(settings.capacity, settings.limits.loading)
         self.queues: set[Queues] = set()
+        self.decoding = DecodingThreads()
         self.disk = ThreadPoolExecutor(1, thread_name_prefix="trace")
         self.engine: Engine | None = None
         self.started = asyncio.Event()
@@ -94,14 +96,14 @@ class Service:
 
     @property
     def readiness(self) -> str:
-        """What /readyz says; "unhealthy" is no pair in rotation: an engine is being started again,
-        or an instance does not stop. A full server is ready: balancers cut the calls of others."""
+        """What /readyz says; "ill" is no pair in rotation: an engine is being started again, or
+        an instance does not stop. A full server is ready: balancers cut the calls of others."""
         pool = self.admission.pool
         if self.admission.is_draining:
             return "draining"
         if pool is None:
             return "loading"
-        return "ready" if pool.capacity else "unhealthy"
+        return "ready" if pool.capacity else "ill"
 
     # ------------------------------------------------------------------------ start and stop
 
@@ -126,6 +128,7 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.engine is not None:
             await self.engine.close()
+        self.decoding.close()
         await asyncio.to_thread(self.disk.shutdown)
 
     async def _fill(self) -> None:

@@ -133,7 +133,7 @@ class Bundle:
         spoken = (folder / SPEECH_STEP).exists()
         return Bundle(
             config=config,
-            prompt=NanoPrompt.read(folder / TOKENIZER),
+            prompt=NanoPrompt.read(folder / TOKENIZER, config.capacity),
             table=np.load(folder / TABLE).astype(np.float32),
             listening=_session(folder / LISTENING),
             language=_session(folder / LANGUAGE),

@@ -1,4 +1,4 @@
-"""models.engines: jobs of an instance's thread, and the way of their results to the event loop."""
+"""Jobs of an instance's thread, and the way of their results to the event loop."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def load_nano(
     Raises CheckpointRefused, models.engines.bundle.BadBundle.
     """
     config = BundleConfig.from_json((folder / CONFIG).read_bytes())
-    prompt = _prompt(folder / TOKENIZER)
+    prompt = _prompt(folder / TOKENIZER, config.capacity)
     network = read_nano(weights_of(folder), config.model).to(device)
     table = network.language.model.embed_tokens.weight
     networks = TorchNetworks(
@@ -193,9 +193,9 @@ def load_nano(
     return TorchNano(networks, synthesizer)
 
 
-def _prompt(path: Path) -> NanoPrompt:
+def _prompt(path: Path, capacity: int) -> NanoPrompt:
     try:
-        return NanoPrompt.read(path)
+        return NanoPrompt.read(path, capacity)
     except Exception as error:  # the tokenizers' own errors have no common base
         raise CheckpointRefused(f"{path.name}: missing or damaged ({error})") from error
 

@@ -117,11 +117,12 @@ class VitaWeights:
         if config.template not in TEMPLATES:
             raise CheckpointRefused(f"{config.template} is no template of a VITA checkpoint")
         template = TEMPLATES[config.template]
+        capacity = min(capacity, config.language.positions)
         return VitaWeights(
             model=checkpoint.model,
-            prompt=VitaPrompt.read(checkpoint.tokenizer, template, prompts),
+            prompt=VitaPrompt.read(checkpoint.tokenizer, template, prompts, capacity),
             device=checkpoint.model.language.model.norm.weight.device,
-            capacity=min(capacity, config.language.positions),
+            capacity=capacity,
             licence=checkpoint.licence,
             voice_of_another=synthesizer,
         )

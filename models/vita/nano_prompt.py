@@ -23,6 +23,7 @@ from typing import Final
 from tokenizers import Tokenizer
 
 from models.base import FunctionCall, Tool
+from models.vita.plain_text import PlainText
 
 PAD: Final = "<pad>"
 END: Final = "<end>"
@@ -55,8 +56,12 @@ def signature(tool: Tool) -> str:
 class NanoPrompt:
     """Turns the parts of a conversation into token ids."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, capacity: int | None = None) -> None:
+        """`capacity`: tokens of one stream; long texts and lists of tools are cut to a part of it.
+        Raises ValueError for a tokenizer that lacks a special token."""
         self._tokenizer = tokenizer
+        self._plain = PlainText(tokenizer, SPECIAL, capacity)
+        self._tools_room = None if capacity is None else capacity // 4
         found = {name: tokenizer.token_to_id(name) for name in SPECIAL}
         self.ids = {name: number for name, number in found.items() if number is not None}
         missing = [name for name in SPECIAL if name not in self.ids]
@@ -65,30 +70,32 @@ class NanoPrompt:
         self.states = tuple(self.ids[name] for name in (QUERY, NOISE, TEXT, UNFINISHED))
 
     @classmethod
-    def read(cls, path: Path) -> NanoPrompt:
+    def read(cls, path: Path, capacity: int | None = None) -> NanoPrompt:
         """From a tokenizer.json."""
-        return cls(Tokenizer.from_file(str(path)))
+        return cls(Tokenizer.from_file(str(path)), capacity)
 
-    def encode(self, text: str) -> list[int]:
-        """Plain text; special tokens written in it are not special."""
-        while any(name in text for name in SPECIAL):  # taking one out may join another
-            for name in SPECIAL:
-                text = text.replace(name, "")
-        return [int(i) for i in self._tokenizer.encode(text, add_special_tokens=False).ids]
+    def encode(self, text: str, room: int | None = None) -> list[int]:
+        """Plain text, at most `room` tokens; special tokens written in it are not special."""
+        return self._plain.encode(text, room)
 
     def decode(self, ids: Iterable[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
     def opening(self, instructions: str = "", tools: Iterable[Tool] = ()) -> list[int]:
-        """What stands before the first turn."""
-        return self.opening_of(instructions, [signature(tool) for tool in tools])
+        """What stands before the first turn; tools for which there is no room are left out."""
+        return self.opening_of(instructions, map(signature, tools))
 
     def opening_of(self, instructions: str, signatures: Iterable[str]) -> list[int]:
         ids: list[int] = []
         if instructions:
-            ids += [self.ids[SYSTEM], *self.encode(instructions)[:INSTRUCTION_TOKENS]]
+            ids += [self.ids[SYSTEM], *self.encode(instructions, INSTRUCTION_TOKENS)]
+        room = self._tools_room
         for text in signatures:
-            ids += [self.ids[TOOL], *self.encode(text)]
+            tool = [self.ids[TOOL], *self.encode(text)]
+            room = None if room is None else room - len(tool)
+            if room is not None and room < 0:
+                break
+            ids += tool
         return ids
 
     def user(self) -> list[int]:
@@ -118,13 +125,13 @@ class NanoPrompt:
 
     def result(self, output: str) -> list[int]:
         """A function's output; a `<3>` and an answer follow."""
-        return [self.ids[RESULT], *self.encode(output)[:RESULT_TOKENS]]
+        return [self.ids[RESULT], *self.encode(output, RESULT_TOKENS)]
 
     def parse_call(self, ids: Iterable[int]) -> FunctionCall | None:
         """The call in the tokens after `<call>`; None where they are no valid one."""
         name, _, arguments = self.decode(ids).strip().partition(" ")
         try:
             json.loads(arguments or "{}")
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             return None
         return FunctionCall(name, arguments or "{}") if name else None

@@ -6,13 +6,16 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
 from models.base import AnswerOptions, FunctionCall, Tool
 from models.vita.config import StateTokens
+from models.vita.plain_text import PlainText
 from models.vita.system_prompts import Sight, SystemPrompts, trained_prompts
 
+LETTERS_A_TOKEN = 4  # about; what a token of a released vocabulary has
 CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
 
 
@@ -76,12 +79,20 @@ class VitaPrompt:
     """Turns the parts of a conversation into token ids, by one of the released templates."""
 
     def __init__(
-        self, tokenizer: Tokenizer, template: Template, prompts: SystemPrompts | None = None
+        self,
+        tokenizer: Tokenizer,
+        template: Template,
+        prompts: SystemPrompts | None = None,
+        capacity: int | None = None,
     ) -> None:
-        """`prompts`: the operator's, in place of those of the release."""
+        """`prompts`: the operator's, in place of those of the release. `capacity`: tokens of one
+        stream; long texts and lists of tools are cut to a part of it. Raises ValueError for a
+        tokenizer that does not fit the template."""
         self._tokenizer, self.template = tokenizer, template
         self._prompts = prompts or trained_prompts()
-        self._special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+        special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+        self._plain = PlainText(tokenizer, special, capacity)
+        self._tools_letters = None if capacity is None else capacity * LETTERS_A_TOKEN // 4
         known = [tokenizer.token_to_id(name) for name in template.ends]
         if known[0] is None:
             raise ValueError(f"the tokenizer has no {template.ends[0]}, which ends an answer")
@@ -90,10 +101,14 @@ class VitaPrompt:
 
     @classmethod
     def read(
-        cls, path: Path, template: Template, prompts: SystemPrompts | None = None
+        cls,
+        path: Path,
+        template: Template,
+        prompts: SystemPrompts | None = None,
+        capacity: int | None = None,
     ) -> VitaPrompt:
         """From a tokenizer.json. Raises ValueError where it does not fit the template."""
-        return cls(Tokenizer.from_file(str(path)), template, prompts)
+        return cls(Tokenizer.from_file(str(path)), template, prompts, capacity)
 
     @property
     def states(self) -> StateTokens:
@@ -106,9 +121,7 @@ class VitaPrompt:
 
     def encode(self, text: str) -> list[int]:
         """Somebody's words; markup written in them is taken out, so that it stays words."""
-        for token in self._special:
-            text = text.replace(token, "")
-        return self.markup(text)
+        return self._plain.encode(text)
 
     def decode(self, ids: Iterable[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
@@ -118,8 +131,8 @@ class VitaPrompt:
     ) -> list[int]:
         """What stands before the first turn: the model's own system prompt for what is seen, the
         client's instructions behind it, then the functions."""
-        told = f"\n{instructions}" if instructions else ""
-        text = self._prompts.of(sight) + told + describe(tools)
+        told = f"\n{instructions}"[: self._tools_letters] if instructions else ""
+        text = self._prompts.of(sight) + told + describe(tools, self._tools_letters)
         return [*self.markup(self.template.begin), *self.system(text)]
 
     def system(self, text: str) -> list[int]:
@@ -153,20 +166,35 @@ class VitaPrompt:
         return self.markup(self.template.assistant[1])
 
     def call(self, call: FunctionCall) -> list[int]:
-        body = json.dumps({"name": call.name, "arguments": json.loads(call.arguments or "{}")})
-        return self.markup(f"{CALL_OPEN}{body}{CALL_CLOSE}")
+        body = json.dumps({"name": call.name, "arguments": _arguments(call.arguments)})
+        return [*self.markup(CALL_OPEN), *self.encode(body), *self.markup(CALL_CLOSE)]
 
     def result(self, output: str) -> list[int]:
         """A function's output, inside a user's turn."""
         return self.encode(f"<tool_response>{output}</tool_response>")
 
 
-def describe(tools: Sequence[Tool]) -> str:
-    """The functions that may be called, as Qwen2.5 has learnt to read them."""
+def _arguments(text: str) -> Any:
+    """The value of a call's arguments; the text itself where a client gave no JSON."""
+    try:
+        return json.loads(text or "{}")
+    except (json.JSONDecodeError, RecursionError):
+        return text
+
+
+def describe(tools: Sequence[Tool], letters: int | None = None) -> str:
+    """The functions that may be called, as Qwen2.5 has learnt to read them; those that begin
+    within so many letters."""
     if not tools:
         return ""
-    lines = [json.dumps({"name": t.name, "description": t.description, "parameters": t.parameters})
-             for t in tools]  # fmt: skip
+    lines: list[str] = []
+    for t in tools:
+        about = {"name": t.name, "description": t.description, "parameters": t.parameters}
+        lines.append(json.dumps(about))
+        letters = None if letters is None else letters - len(lines[-1])
+        if letters is not None and letters < 0:
+            del lines[-1]
+            break
     how = f'{CALL_OPEN}{{"name": ..., "arguments": ...}}{CALL_CLOSE}'
     return "\n\nFunctions:\n" + "\n".join(lines) + f"\nTo call one, answer only: {how}"
 
@@ -185,5 +213,5 @@ def parse_call(text: str) -> FunctionCall | None:
     try:
         call = json.loads(body)
         return FunctionCall(str(call["name"]), json.dumps(call.get("arguments", {})))
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
+    except (json.JSONDecodeError, RecursionError, KeyError, TypeError, AttributeError):
         return None

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import orjson
 from pydantic import ValidationError
 
-from duplex import events
+from duplex import events as happened
 from duplex.settings import Settings
-from models.base import SPEAK_RATE, Item, Samples, UserImage
+from models.base import SPEAK_RATE, Item, Samples
 from server.realtime import client_events as wire
 from server.realtime.formats import SoundReader, decode_base64
-from server.realtime.images import KEPT_IMAGES
-from server.realtime.items import ReadItem, Reference, read_input, read_item
+from server.realtime.functions import check_functions, check_session
+from server.realtime.items import Reference, read_input, read_item
+from server.realtime.json_input import parse_object
 from server.realtime.model_names import ModelNames
 from server.realtime.refusal import MISSING, Refusal, from_validation, path
 from server.realtime.requests import response_request
@@ -40,7 +40,7 @@ class Configured:
     settings: Settings
 
 
-Step: TypeAlias = AudioReceived | Configured | events.Event
+Step: TypeAlias = AudioReceived | Configured | happened.Event
 
 
 class Decoder:
@@ -55,6 +55,7 @@ class Decoder:
         names: ModelNames | None = None,
     ) -> None:
         self.session = session
+        self.decoded_pixels = 0  # by the latest `steps`
         self._ledger = ledger
         self._lead = lead
         self._names = names
@@ -62,13 +63,30 @@ class Decoder:
 
     def decode(self, text: str | bytes) -> list[Step]:
         """One message. Raises Refusal, joined to the client's event_id where it could be read."""
-        value = _parse(text)
+        return self.steps(self.parse(text))
+
+    def parse(self, text: str | bytes) -> wire.ClientEvent:
+        """The message's form alone. Raises Refusal as `decode` does."""
+        value = parse_object(text)
         name = value.get("event_id")
         event_id = name if isinstance(name, str) else None
         try:
-            return list(self._steps(_event(value)))
+            return _event(value)
         except Refusal as refusal:
             raise refusal.for_event(event_id) from None
+
+    def steps(self, event: wire.ClientEvent) -> list[Step]:
+        """What the message asks for. Raises Refusal as `decode` does."""
+        self.decoded_pixels = 0
+        try:
+            return list(self._steps(event))
+        except Refusal as refusal:
+            raise refusal.for_event(event.event_id) from None
+
+    def pixel_wait(self) -> float:
+        """Seconds for which the client is to wait, after the pictures of the latest message."""
+        pixels, self.decoded_pixels = self.decoded_pixels, 0
+        return self._ledger.budget.pixel_wait(pixels)
 
     def _steps(self, event: wire.ClientEvent) -> Iterator[Step]:
         match event:
@@ -77,22 +95,22 @@ class Decoder:
             case wire.SessionUpdate(session=patch):
                 yield self._configured(patch)
             case wire.Commit(event_id=name):
-                yield events.CommitRequested(name)
+                yield happened.CommitRequested(name)
             case wire.Clear(event_id=name):
                 self._reader.clear()
-                yield events.ClearRequested(name)
+                yield happened.ClearRequested(name)
             case wire.ItemCreate():
                 yield from self._offered(event)
             case wire.ItemRetrieve(item_id=item_id, event_id=name):
-                yield events.ItemRetrieveRequested(item_id, name)
+                yield happened.ItemRetrieveRequested(item_id, name)
             case wire.ItemDelete(item_id=item_id, event_id=name):
-                yield events.ItemDeleteRequested(item_id, name)
+                yield happened.ItemDeleteRequested(item_id, name)
             case wire.ItemTruncate(item_id=item_id, content_index=index, event_id=name):
-                yield events.ItemTruncateRequested(item_id, index, event.audio_end_ms, name)
+                yield happened.ItemTruncateRequested(item_id, index, event.audio_end_ms, name)
             case wire.ResponseCreate():
                 yield self._requested(event)
             case wire.ResponseCancel(response_id=response, event_id=name):
-                yield events.CancelRequested(self._cancelled(response), name)
+                yield happened.CancelRequested(self._cancelled(response), name)
             case wire.Playback():
                 yield self._playback(event)
             case wire.OutputClear():
@@ -107,7 +125,10 @@ class Decoder:
 
     def _configured(self, patch: dict[str, Any]) -> Configured:
         old = self.session
+        budget = self._ledger.budget
+        budget.count_update()
         new = old.changed(patch, voice_spoken=self._ledger.voice_spoken, names=self._names)
+        check_session(new, budget.settings)
         if new.audio.input.format != old.audio.input.format:
             self._reader = SoundReader(new.audio.input.format)
         self.session = new
@@ -116,27 +137,36 @@ class Decoder:
     # --------------------------------------------------------------------------------- items
 
     def _offered(self, event: wire.ItemCreate) -> Iterator[Step]:
-        item = read_item(event.item, self.session.audio.input.format)
-        _check_images(item)
+        budget = self._ledger.budget
+        budget.check_item("item")
+        item = read_item(event.item, self.session.audio.input.format, bill=budget.new_bill())
+        self.decoded_pixels += item.cost.pixels
         item_id = item.item_id or self._ledger.new_item_id()
-        self._ledger.note_parts(item_id, item.parts)
-        yield events.ItemOffered(
+        self._ledger.offer(item_id, item.parts, item.cost)
+        yield happened.ItemOffered(
             item_id, item.role, item.parts, item.wire, event.previous_item_id, event.event_id
         )
         for surplus in self._ledger.note_pictures(item_id, item.parts):
-            yield events.ItemDeleteRequested(surplus, outdated=True)
+            yield happened.ItemDeleteRequested(surplus, outdated=True)
 
     # ----------------------------------------------------------------------------- responses
 
-    def _requested(self, event: wire.ResponseCreate) -> events.ResponseRequested:
-        fields = event.response or wire.ResponseFields()
+    def _requested(self, event: wire.ResponseCreate) -> happened.ResponseRequested:
+        fields, budget = event.response or wire.ResponseFields(), self._ledger.budget
+        if fields.tools is not None:
+            check_functions(fields.tools, budget.settings, "response.tools")
         items = None if fields.input is None else tuple(self._input(fields.input))
-        return response_request(fields, self.session, items, event.event_id)
+        request = response_request(fields, self.session, items, event.event_id)
+        if not request.in_conversation:
+            budget.begin_out_of_band()
+        return request
 
     def _input(self, values: list[Any]) -> Iterator[Item]:
+        bill = self._ledger.budget.new_bill()
         for index, value in enumerate(values):
             where = path("response", "input", index)
-            item = read_input(value, self.session.audio.input.format, where)
+            item = read_input(value, self.session.audio.input.format, where, bill)
+            self.decoded_pixels = bill.cost.pixels
             yield from self._referred(item, where) if isinstance(item, Reference) else item.parts
 
     def _referred(self, reference: Reference, where: str) -> tuple[Item, ...]:
@@ -157,11 +187,11 @@ class Decoder:
             )
         return number
 
-    def _playback(self, event: wire.Playback) -> events.PlayoutReported:
+    def _playback(self, event: wire.Playback) -> happened.PlayoutReported:
         if not self.session.antiphon.playback_ack:
             raise Refusal("Set session.antiphon.playback_ack first.", param="type")
         number = self._answer_played(event)
-        return events.PlayoutReported(number, event.audio_ms * SPEAK_RATE // 1000)
+        return happened.PlayoutReported(number, event.audio_ms * SPEAK_RATE // 1000)
 
     def _answer_played(self, event: wire.Playback) -> int:
         if event.item_id is None and event.response_id is None:
@@ -175,14 +205,20 @@ class Decoder:
         return number
 
 
-def _parse(text: str | bytes) -> dict[str, Any]:
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise Refusal(f"The message is no JSON: {error}.", code="invalid_json") from None
-    if not isinstance(value, dict):
-        raise Refusal("The message is no JSON object.", code="invalid_json")
-    return value
+def is_slow(event: wire.ClientEvent) -> bool:
+    """Whether `Decoder.steps` decodes a picture, which takes long however short the message."""
+    match event:
+        case wire.ItemCreate(item=item):
+            return _holds_image(item)
+        case wire.ResponseCreate(response=wire.ResponseFields(input=list() as items)):
+            return any(_holds_image(item) for item in items)
+    return False
+
+
+def _holds_image(item: Any) -> bool:
+    content = item.get("content") if isinstance(item, dict) else None
+    parts = content if isinstance(content, list) else []
+    return any(isinstance(part, dict) and "image_url" in part for part in parts)
 
 
 def _event(value: dict[str, Any]) -> wire.ClientEvent:
@@ -198,8 +234,3 @@ def _form_refusal(value: dict[str, Any], error: ValidationError) -> Refusal:
     if error.errors(include_input=False)[0]["type"] == "union_tag_invalid":
         return Refusal(f"Unknown event type {value['type']!r:.80}.", param="type")
     return from_validation(error)
-
-
-def _check_images(item: ReadItem) -> None:
-    if sum(isinstance(part, UserImage) for part in item.parts) > KEPT_IMAGES:
-        raise Refusal(f"An item holds at most {KEPT_IMAGES} images.", param="item.content")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -14,12 +14,12 @@ from models.base import (
     FunctionOutput,
     Instructions,
     Item,
-    UserImage,
     UserSound,
     UserText,
 )
+from server.realtime.budget import Bill, Cost, SessionBudget
 from server.realtime.formats import AudioFormat, decode_whole
-from server.realtime.images import decode_image
+from server.realtime.images import KEPT_IMAGES, EncodedImage, read_image
 from server.realtime.refusal import MISSING, Refusal, from_validation, path
 
 ItemId = Annotated[str, Field(min_length=1, max_length=128)]
@@ -87,30 +87,38 @@ _INPUT: TypeAdapter[NewItem | Reference] = TypeAdapter(
 @dataclass(frozen=True, slots=True)
 class ReadItem:
     """An item taken apart: `parts` for the models, `wire` for the eyes of clients (without sound
-    and pixels), `item_id` None where the client chose none."""
+    and pixels), `item_id` None where the client chose none, `cost` what it adds to the session."""
 
     item_id: str | None
     role: str
     parts: tuple[Item, ...]
     wire: dict[str, Any]
+    cost: Cost = field(default_factory=Cost)
 
 
-def read_item(value: Any, form: AudioFormat, param: str = "item") -> ReadItem:
-    """A new item; `form` is the session's input format. Raises Refusal naming the field."""
+def read_item(
+    value: Any, form: AudioFormat, param: str = "item", bill: Bill | None = None
+) -> ReadItem:
+    """A new item; `form` is the session's input format. Everything is counted on the bill before
+    any sound or picture is decoded. Raises Refusal naming the field."""
     try:
         item = _ITEM.validate_python(_as_message(value))
     except ValidationError as error:
         raise from_validation(error, param) from None
-    return _taken_apart(item, form, param)
+    return _taken_apart(item, form, param, bill or SessionBudget().new_bill())
 
 
-def read_input(value: Any, form: AudioFormat, param: str) -> ReadItem | Reference:
+def read_input(
+    value: Any, form: AudioFormat, param: str, bill: Bill | None = None
+) -> ReadItem | Reference:
     """One entry of a response's own `input`: an item, or a reference to one that is there."""
     try:
         item = _INPUT.validate_python(_as_message(value))
     except ValidationError as error:
         raise from_validation(error, param) from None
-    return item if isinstance(item, Reference) else _taken_apart(item, form, param)
+    if isinstance(item, Reference):
+        return item
+    return _taken_apart(item, form, param, bill or SessionBudget().new_bill())
 
 
 def _as_message(value: Any) -> Any:
@@ -120,31 +128,56 @@ def _as_message(value: Any) -> Any:
     return value
 
 
-def _taken_apart(item: NewItem, form: AudioFormat, param: str) -> ReadItem:
+def _taken_apart(item: NewItem, form: AudioFormat, param: str, bill: Bill) -> ReadItem:
     if isinstance(item, MessageItem):
-        parts = tuple(_message_parts(item, form, path(param, "content")))
-        return ReadItem(item.id, item.role, parts, _message_wire(item))
+        parts = tuple(_message_parts(item, form, path(param, "content"), bill))
+        return ReadItem(item.id, item.role, parts, _message_wire(item), bill.cost)
     if isinstance(item, FunctionCallItem):
+        bill.add_text(item.arguments, path(param, "arguments"))
         call = FunctionCall(item.name, item.arguments, item.call_id or "")
-        return ReadItem(item.id, "assistant", (call,), _completed(item))
+        return ReadItem(item.id, "assistant", (call,), _completed(item), bill.cost)
+    bill.add_text(item.output, path(param, "output"))
     output = FunctionOutput(item.call_id, item.output)
-    return ReadItem(item.id, "tool", (output,), _completed(item))
+    return ReadItem(item.id, "tool", (output,), _completed(item), bill.cost)
 
 
 def _completed(item: FunctionCallItem | FunctionOutputItem) -> dict[str, Any]:
     return item.model_dump(exclude={"id"}, exclude_none=True) | {"status": "completed"}
 
 
-def _message_parts(message: MessageItem, form: AudioFormat, param: str) -> Iterator[Item]:
-    for index, content in enumerate(message.content):
-        where = path(param, index)
-        kind = _kind(content, message.role, where)
-        if kind == "input_image":
-            yield _image(content, where)
-        elif kind == "input_audio":
-            yield _sound(content, form, where)
+def _message_parts(
+    message: MessageItem, form: AudioFormat, param: str, bill: Bill
+) -> Iterator[Item]:
+    if sum(content.type == "input_image" for content in message.content) > KEPT_IMAGES:
+        raise Refusal(f"An item holds at most {KEPT_IMAGES} images.", param=param)
+    counted = [
+        _counted(content, message.role, form, path(param, index), bill)
+        for index, content in enumerate(message.content)
+    ]
+    for index, (content, part) in enumerate(zip(message.content, counted, strict=True)):
+        if isinstance(part, EncodedImage):
+            yield part.decode()
+        elif part is None:
+            yield _sound(content, form, path(param, index))
         else:
-            yield _words(content, message.role, where)
+            yield part
+
+
+def _counted(
+    content: Content, role: str, form: AudioFormat, param: str, bill: Bill
+) -> EncodedImage | Item | None:
+    """One part, counted on the bill; a picture is not decoded yet, nor is sound (None)."""
+    kind = _kind(content, role, param)
+    bill.add_text(content.transcript, path(param, "transcript"))
+    if kind == "input_image":
+        image = _image(content, param)
+        bill.add_picture(image.pixels, image.decoded_bytes, image.param)
+        return image
+    if kind == "input_audio":
+        bill.add_sound(len(content.audio or ""), form, path(param, "audio"))
+        return None
+    bill.add_text(content.text, path(param, "text"))
+    return _words(content, role, param)
 
 
 def _kind(content: Content, role: str, param: str) -> str:
@@ -171,9 +204,9 @@ def _needed(value: str | None, param: str) -> str:
     return value
 
 
-def _image(content: Content, param: str) -> UserImage:
+def _image(content: Content, param: str) -> EncodedImage:
     where = path(param, "image_url")
-    return decode_image(_needed(content.image_url, where), where, content.detail or "auto")
+    return read_image(_needed(content.image_url, where), where, content.detail or "auto")
 
 
 def _sound(content: Content, form: AudioFormat, param: str) -> UserSound:

@@ -24,6 +24,7 @@ class ResponseWire:
         self, started: ResponseStarted, name: str, conversation_id: str, session: SessionConfig
     ) -> None:
         self.item_id = started.item_id
+        self.in_conversation = started.in_conversation
         self._started = started
         self._name = name
         self._conversation_id = conversation_id if started.in_conversation else None

@@ -8,17 +8,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from itertools import count
+from typing import NamedTuple
 
 from models.base import Item, UserImage, UserSound
+from server.realtime.budget import Cost, SessionBudget
 from server.realtime.images import KEPT_IMAGES
 
 SoundOf = Callable[[str], UserSound | None]
 
 
 class WireIds:
-    """`token` makes this session's names unique; `sound_of` finds a spoken turn of the user."""
+    """`token` makes this session's names unique; `sound_of` finds a spoken turn of the user;
+    `budget` is charged for what the client puts in and refunded for what is deleted."""
 
-    def __init__(self, token: str, sound_of: SoundOf) -> None:
+    def __init__(self, token: str, sound_of: SoundOf, budget: SessionBudget | None = None) -> None:
+        self.budget = budget or SessionBudget()
         self.session_id = f"sess_{token}"
         self.conversation_id = f"conv_{token}"
         self.voice_spoken = False  # once it was heard, the voice is fixed
@@ -28,7 +32,9 @@ class WireIds:
         self._items = count(1)
         self._answers: dict[str, int] = {}  # item id -> number of the answer it holds
         self._parts: dict[str, tuple[Item, ...]] = {}
-        self._pictures: deque[str] = deque()  # items that are nothing but images
+        # Of items that are nothing but images; a dict for its order and its index.
+        self._pictures: dict[str, None] = {}
+        self._offered: deque[_Offer] = deque()  # on which the core has not decided yet
 
     # ---------------------------------------------------------------------------- names
 
@@ -56,6 +62,22 @@ class WireIds:
     def answer_of(self, item_id: str) -> int | None:
         return self._answers.get(item_id)
 
+    def offer(self, item_id: str, parts: tuple[Item, ...], cost: Cost) -> None:
+        """The client puts an item in; the core takes or refuses the offers in their order."""
+        before = self._parts.get(item_id)
+        self._offered.append(_Offer(item_id, before))
+        if before is None:
+            self._parts[item_id] = parts
+            self.budget.charge(item_id, cost)
+
+    def settle_offer(self, item_id: str | None = None) -> None:
+        """The oldest offer is decided: taken as this item, or refused (None)."""
+        if not self._offered or item_id not in (None, self._offered[0].item_id):
+            return
+        offer = self._offered.popleft()
+        if item_id is None and offer.before is None:
+            self.forget(offer.item_id)
+
     def note_parts(self, item_id: str, parts: tuple[Item, ...]) -> None:
         self._parts[item_id] = parts
 
@@ -69,13 +91,23 @@ class WireIds:
     def forget(self, item_id: str) -> None:
         self._parts.pop(item_id, None)
         self._answers.pop(item_id, None)
-        if item_id in self._pictures:
-            self._pictures.remove(item_id)
+        self._pictures.pop(item_id, None)
+        self.budget.refund(item_id)
 
     def note_pictures(self, item_id: str, parts: tuple[Item, ...]) -> list[str]:
         """Count an item of images; give the ids of those that are one too many now."""
         if not parts or not all(isinstance(part, UserImage) for part in parts):
             return []
-        self._pictures.append(item_id)
-        surplus = [self._pictures.popleft() for _ in range(len(self._pictures) - KEPT_IMAGES)]
+        self._pictures[item_id] = None
+        surplus = list(self._pictures)[:-KEPT_IMAGES]
+        for outdated in surplus:
+            del self._pictures[outdated]
         return surplus
+
+
+class _Offer(NamedTuple):
+    """An item on its way to the core. `before`: what an item of that name held already, so that an
+    offer which must be refused changes nothing."""
+
+    item_id: str
+    before: tuple[Item, ...] | None

@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from server.config import Limits
+from server.realtime.budget import BudgetSettings
 from tests.engine_script import EngineScript, ScriptedAnswer
 from tests.server.house import KEY, House, frames, noise, receive, silence
 
@@ -103,7 +104,8 @@ async def test_idle_client_is_let_go() -> None:
 async def test_client_that_stops_reading_is_expelled() -> None:
     limits = Limits(unread_seconds=0.5, unread=2**20)
     script = EngineScript(answers=[ENDLESS])
-    async with House(script, limits=limits, lead_ms=2000) as house:
+    many = BudgetSettings(updates_a_second=1000)
+    async with House(script, limits=limits, budget=many, lead_ms=2000) as house:
         async with house.connect() as other:
             await receive(other, "session.created")
             deaf = await deaf_client(house)

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from server.connection import Allowance
 from server.outbox import Outbox, OutboxFull
+from server.realtime.budget import TokenBucket
 
 
 class Clock:
@@ -63,7 +63,7 @@ def test_sound_of_a_cancelled_answer_is_taken_back() -> None:
 
 def test_allowance() -> None:
     clock = Clock()
-    allowance = Allowance(10, clock)
+    allowance = TokenBucket(10, 10, clock)
     assert [allowance.take() for _ in range(10)] == [0.0] * 10  # a burst of one second
     assert allowance.take() == pytest.approx(0.1)
     clock.now = 1.0

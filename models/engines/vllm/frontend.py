@@ -176,7 +176,9 @@ class VitaFrontend:
         checkpoint, language = load_without_layers(folder, dtype, device)
         if checkpoint.tokenizer is None:
             raise CheckpointRefused(f"{TOKENIZER} is missing: without it there are no words")
-        prompt = VitaPrompt.read(checkpoint.tokenizer, TEMPLATES[checkpoint.config.template])
+        prompt = VitaPrompt.read(
+            checkpoint.tokenizer, TEMPLATES[checkpoint.config.template], capacity=CAPACITY
+        )
         return VitaFrontend(
             model=checkpoint.model,
             language=language,

@@ -1,0 +1,68 @@
+"""Decodes small messages of clients on the event loop, others on threads of their own.
+
+The threads are few and shared, so that what is decoded at a time takes bounded memory; each
+session has one message under way, so they serve the sessions in turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from server.realtime.decode import Decoder, Step, is_slow
+
+Result = TypeVar("Result")
+# Larger messages (long appends, images) are decoded beside the loop, where they delay no one.
+LARGE_MESSAGE = 64 * 1024
+_NICE = 10  # pictures give way to the threads of the models
+
+
+class DecodingThreads:
+    """The threads of one server: one for pictures, two for large messages without."""
+
+    def __init__(self) -> None:
+        self._pictures = ThreadPoolExecutor(1, "pictures", initializer=_be_nice)
+        self._large = ThreadPoolExecutor(2, "messages")
+
+    async def run(self, work: Callable[[], Result], *, is_picture: bool) -> Result:
+        pool = self._pictures if is_picture else self._large
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+    def close(self) -> None:
+        """Without waiting for what is under way, which nobody wants any more."""
+        self._pictures.shutdown(wait=False, cancel_futures=True)
+        self._large.shutdown(wait=False, cancel_futures=True)
+
+
+class MessageDecoder:
+    """One session's decoder on the server's threads."""
+
+    def __init__(self, decoder: Decoder, threads: DecodingThreads) -> None:
+        self._decoder, self._threads = decoder, threads
+
+    async def decode(self, text: str) -> list[Step]:
+        """Raises Refusal."""
+        decoder = self._decoder
+        is_large = len(text) >= LARGE_MESSAGE
+        if is_large:
+            event = await self._threads.run(lambda: decoder.parse(text), is_picture=False)
+        else:
+            event = decoder.parse(text)
+        is_picture = is_slow(event)
+        if is_picture or is_large:
+            return await self._threads.run(lambda: decoder.steps(event), is_picture=is_picture)
+        return decoder.steps(event)
+
+    def wait_for_pixels(self) -> float:
+        """Seconds for which this client is to wait, for the pictures of its latest message."""
+        return self._decoder.pixel_wait()
+
+
+def _be_nice() -> None:
+    """On Linux each thread has a priority of its own; elsewhere it would be the process's."""
+    if hasattr(os, "setpriority") and os.uname().sysname == "Linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

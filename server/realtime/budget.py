@@ -1,0 +1,185 @@
+"""What one session may make the server keep and do; one place, one clear refusal.
+
+Counted is what a client puts in. What the conversation grows by itself is bounded elsewhere by
+letting the oldest sound go (duplex.sounds).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.base import HEAR_RATE
+from server.realtime.formats import AudioFormat
+from server.realtime.refusal import Refusal
+
+MEBIBYTE = 2**20
+EXCEEDED = "session_budget_exceeded"
+_SAMPLE_BYTES = 4  # decoded sound is float32
+
+
+class BudgetSettings(BaseModel):
+    """What one session may take; the operator's settings under `budget`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    items: int = Field(default=1000, ge=1)  # put in by the client and not deleted
+    text: int = Field(default=2_000_000, ge=1000)  # letters in those items
+    media: int = Field(default=64 * MEBIBYTE, ge=0)  # bytes of their decoded pictures and sound
+    functions: int = Field(default=128, ge=0, le=128)
+    function_bytes: int = Field(default=128 * 1024, ge=0)  # all functions as JSON
+    function_depth: int = Field(default=32, ge=2, le=64)  # nesting of one function's parameters
+    session_bytes: int = Field(default=MEBIBYTE, ge=16 * 1024)  # the whole configuration as JSON
+    out_of_band: int = Field(default=4, ge=0)  # responses outside the conversation at a time
+    updates_a_second: int = Field(default=10, ge=1)  # of the session; a burst of twice as many
+    pixels_a_second: int = Field(default=8_000_000, ge=1_000_000)  # more are decoded more slowly
+
+
+class TokenBucket:
+    """So many tokens a second, and at most `burst` of them saved up."""
+
+    def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
+        self.rate, self._burst, self._clock = rate, burst, clock
+        self._saved, self._since = burst, clock()
+
+    @property
+    def left(self) -> float:
+        """Tokens that are there now; below zero where some were taken in advance."""
+        return min(self._burst, self._saved + (self._clock() - self._since) * self.rate)
+
+    def take(self, count: float = 1) -> float:
+        """Take tokens that may not be there yet; gives the seconds until they would be."""
+        self._saved, self._since = self.left - count, self._clock()
+        return max(0.0, -self._saved / self.rate)
+
+    def try_take(self) -> bool:
+        """Take one token, or none."""
+        if self.left < 1:
+            return False
+        self.take()
+        return True
+
+    @property
+    def is_full(self) -> bool:
+        """Nothing was taken for so long that forgetting this bucket changes nothing."""
+        return self.left >= self._burst
+
+
+@dataclass(slots=True)
+class Cost:
+    """What one message puts in: letters, bytes of decoded media, pixels before any is decoded."""
+
+    text: int = 0
+    media: int = 0
+    pixels: int = 0
+
+
+class SessionBudget:
+    """One session's account. Every refusal names the field and leaves the session as it was."""
+
+    def __init__(
+        self, settings: BudgetSettings | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.settings = settings or BudgetSettings()
+        self._lock = threading.Lock()  # items are decoded on threads, and deleted on the loop
+        self._items: dict[str, Cost] = {}
+        self._text = self._media = 0
+        self._out_of_band = 0
+        rate = self.settings.updates_a_second
+        self._updates = TokenBucket(rate, 2 * rate, clock)
+        pixels = self.settings.pixels_a_second
+        self._pixels = TokenBucket(pixels, 4 * pixels, clock)
+
+    # -------------------------------------------------------------------------------- items
+
+    def new_bill(self) -> Bill:
+        """For one message that puts something in."""
+        return Bill(self.settings, self._text, self._media)
+
+    def check_item(self, param: str) -> None:
+        """Raises Refusal where there are as many items as may be."""
+        if len(self._items) >= self.settings.items:
+            raise _exceeded(f"A session holds at most {self.settings.items} items.", param)
+
+    def charge(self, item_id: str, cost: Cost) -> None:
+        """An item that was not there has been put in."""
+        with self._lock:
+            self._items[item_id] = cost
+            self._text += cost.text
+            self._media += cost.media
+
+    def refund(self, item_id: str) -> None:
+        """The item is gone; an item that was never charged is none of ours."""
+        with self._lock:
+            cost = self._items.pop(item_id, None)
+            if cost is not None:
+                self._text -= cost.text
+                self._media -= cost.media
+
+    def pixel_wait(self, pixels: int) -> float:
+        """Count decoded pixels; gives the seconds for which this client is to wait."""
+        return self._pixels.take(pixels) if pixels else 0.0
+
+    # ------------------------------------------------------------------ responses and updates
+
+    def begin_out_of_band(self) -> None:
+        """Raises Refusal where as many responses are open outside the conversation as may be."""
+        if self._out_of_band >= self.settings.out_of_band:
+            message = (
+                f"At most {self.settings.out_of_band} responses outside the conversation may be "
+                "open at a time."
+            )
+            raise _exceeded(message, "response.conversation")
+        self._out_of_band += 1
+
+    def end_out_of_band(self) -> None:
+        self._out_of_band = max(0, self._out_of_band - 1)
+
+    def count_update(self) -> None:
+        """Raises Refusal where the session is changed too often."""
+        if not self._updates.try_take():
+            message = f"At most {self.settings.updates_a_second} session updates a second."
+            raise _exceeded(message, "session")
+
+
+class Bill:
+    """Adds up what one message puts in, before anything of it is decoded; raises Refusal naming the
+    field with which the session's budget is exceeded."""
+
+    def __init__(self, settings: BudgetSettings, text: int, media: int) -> None:
+        self._settings, self._text, self._media = settings, text, media
+        self.cost = Cost()
+
+    def add_text(self, text: str | None, param: str) -> None:
+        self.cost.text += len(text or "")
+        if self._text + self.cost.text > self._settings.text:
+            raise _exceeded(f"The items hold more than {self._settings.text} letters.", param)
+
+    def add_picture(self, pixels: int, decoded: int, param: str) -> None:
+        """`pixels` of the file, bytes `decoded` of what is kept."""
+        self.cost.pixels += pixels
+        if self.cost.pixels > 4 * self._settings.pixels_a_second:
+            most = 4 * self._settings.pixels_a_second
+            raise _exceeded(f"One message holds at most {most} pixels.", param)
+        self._add_media(decoded, param)
+
+    def add_sound(self, letters: int, form: AudioFormat, param: str) -> None:
+        """So many letters of base64 in a format."""
+        samples = letters * 3 // 4 // (2 if form.type == "audio/pcm" else 1)
+        heard = samples * HEAR_RATE // form.samples_a_second
+        self._add_media(heard * _SAMPLE_BYTES, param)
+
+    def _add_media(self, size: int, param: str) -> None:
+        self.cost.media += size
+        if self._media + self.cost.media > self._settings.media:
+            most = self._settings.media
+            message = f"Pictures and sound of the items take more than {most} bytes."
+            raise _exceeded(message, param)
+
+
+def _exceeded(message: str, param: str) -> Refusal:
+    return Refusal(message, code=EXCEEDED, param=param)

@@ -1,0 +1,322 @@
+"""What one session may put into the server: counted in one place, refused by the field's name."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from PIL import Image
+
+from models.base import HEAR_RATE, UserImage
+from server.realtime.budget import EXCEEDED, BudgetSettings, SessionBudget, TokenBucket
+from server.realtime.decode import Decoder, Step
+from server.realtime.formats import PCM, SoundReader, decode_base64
+from server.realtime.functions import check_functions
+from server.realtime.images import MAX_PIXELS
+from server.realtime.json_input import MAX_DEPTH, MAX_VALUES, parse_object
+from server.realtime.refusal import Refusal
+from server.realtime.session_config import SessionConfig
+from server.realtime.session_fields import FunctionTool
+from server.realtime.wire_ids import WireIds
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def new_decoder(clock: Clock | None = None, **limits: Any) -> Decoder:
+    budget = SessionBudget(BudgetSettings(**limits), clock or Clock())
+    return Decoder(WireIds("t", lambda _: None, budget), SessionConfig(), 0.08)
+
+
+def send(decoder: Decoder, kind: str, **fields: Any) -> list[Step]:
+    return decoder.decode(orjson.dumps({"type": kind, **fields}))
+
+
+def refused(decoder: Decoder, kind: str, **fields: Any) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        send(decoder, kind, **fields)
+    return caught.value
+
+
+def message(*content: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"type": "message", "role": "user", "content": list(content), **fields}
+
+
+def text(words: str) -> dict[str, Any]:
+    return {"type": "input_text", "text": words}
+
+
+def picture(side: int, form: str = "PNG") -> dict[str, Any]:
+    stream = io.BytesIO()
+    Image.new("P", (side, side)).save(stream, form)
+    data = base64.b64encode(stream.getvalue()).decode()
+    return {"type": "input_image", "image_url": f"data:image/{form.lower()};base64,{data}"}
+
+
+# ---------------------------------------------------------------------------------------- items
+
+
+def test_items_are_counted_and_deleted_ones_given_back() -> None:
+    decoder = new_decoder(items=2)
+    for name in "ab":
+        send(decoder, "conversation.item.create", item=message(text("hi"), id=name))
+    said = refused(decoder, "conversation.item.create", item=message(text("hi")))
+    assert (said.code, said.param) == (EXCEEDED, "item")
+    decoder._ledger.forget("a")
+    send(decoder, "conversation.item.create", item=message(text("hi")))
+
+
+def test_letters_are_counted_over_all_items() -> None:
+    decoder = new_decoder(text=1000)
+    send(decoder, "conversation.item.create", item=message(text("x" * 900)))
+    said = refused(
+        decoder, "conversation.item.create", item=message(text("short"), text("x" * 200))
+    )
+    assert (said.code, said.param) == (EXCEEDED, "item.content[1].text")
+    output = {"type": "function_call_output", "call_id": "c", "output": "x" * 200}
+    said = refused(decoder, "conversation.item.create", item=output)
+    assert said.param == "item.output"
+    send(decoder, "conversation.item.create", item=message(text("x" * 100)))
+
+
+def test_pictures_are_counted_before_any_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = new_decoder(media=4 * 2**20)
+    item = message(picture(1024), picture(1024))
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "asarray", lambda *_, **__: pytest.fail("it was decoded"))
+        said = refused(decoder, "conversation.item.create", item=item)
+    assert (said.code, said.param) == (EXCEEDED, "item.content[1].image_url")
+    (offered,) = send(decoder, "conversation.item.create", item=message(picture(1024), text("x")))
+    assert isinstance(offered.parts[0], UserImage)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("form", ["PNG", "GIF", "WEBP"])
+def test_a_small_file_that_is_a_huge_picture_is_refused(form: str) -> None:
+    side = int(MAX_PIXELS**0.5) + 10
+    said = refused(new_decoder(), "conversation.item.create", item=message(picture(side, form)))
+    assert said.param == "item.content[0].image_url"
+    assert "pixels" in said.message
+
+
+def test_pixels_of_one_message_are_bounded() -> None:
+    decoder = new_decoder(pixels_a_second=1_000_000)
+    item = message(*[picture(1500) for _ in range(3)])
+    said = refused(decoder, "conversation.item.create", item=item)
+    assert (said.code, said.param) == (EXCEEDED, "item.content[1].image_url")
+
+
+def test_who_sends_many_pixels_is_read_more_slowly() -> None:
+    clock = Clock()
+    decoder = new_decoder(clock, pixels_a_second=1_000_000)
+    waits = []
+    for _ in range(5):
+        send(decoder, "conversation.item.create", item=message(picture(1000)))
+        waits.append(decoder.pixel_wait())
+    assert waits == [0, 0, 0, 0, pytest.approx(1.0)]
+    assert decoder.pixel_wait() == pytest.approx(0.0, abs=1.1)
+
+
+def test_sound_of_items_is_counted_by_its_decoded_size() -> None:
+    decoder = new_decoder(media=HEAR_RATE * 4)  # one second at 16 kHz, as float32
+    second = base64.b64encode(bytes(48_000)).decode()
+    sound = {"type": "input_audio", "audio": second}
+    send(decoder, "conversation.item.create", item=message(sound))
+    said = refused(decoder, "conversation.item.create", item=message(sound))
+    assert (said.code, said.param) == (EXCEEDED, "item.content[0].audio")
+
+
+def test_a_response_of_its_own_input_keeps_nothing_but_is_bounded() -> None:
+    decoder = new_decoder(text=1000)
+    fields = {"conversation": "none", "input": [message(text("x" * 600)), message(text("y" * 600))]}
+    said = refused(decoder, "response.create", response=fields)
+    assert said.param == "response.input[1].content[0].text"
+    for _ in range(3):
+        send(decoder, "conversation.item.create", item=message(text("x" * 300)))
+
+
+def test_an_item_that_the_core_refuses_costs_nothing() -> None:
+    decoder = new_decoder(items=1)
+    ids = decoder._ledger
+    send(decoder, "conversation.item.create", item=message(text("hi"), id="a"))
+    ids.settle_offer()
+    assert ids.parts_of("a") is None
+    send(decoder, "conversation.item.create", item=message(text("hi"), id="b"))
+    ids.settle_offer("b")
+    decoder = new_decoder(items=3)
+    ids = decoder._ledger
+    send(decoder, "conversation.item.create", item=message(text("first"), id="b"))
+    ids.settle_offer("b")
+    kept = ids.parts_of("b")
+    send(decoder, "conversation.item.create", item=message(text("again"), id="b"))
+    ids.settle_offer()
+    assert ids.parts_of("b") == kept
+
+
+# ------------------------------------------------------------------------- responses and updates
+
+
+def test_open_responses_outside_the_conversation_are_few() -> None:
+    decoder = new_decoder(out_of_band=2)
+    fields = {"conversation": "none"}
+    for _ in range(2):
+        send(decoder, "response.create", response=fields)
+    said = refused(decoder, "response.create", response=fields, event_id="e")
+    assert (said.code, said.param, said.event_id) == (EXCEEDED, "response.conversation", "e")
+    send(decoder, "response.create")
+    decoder._ledger.budget.end_out_of_band()
+    send(decoder, "response.create", response=fields)
+
+
+def test_session_updates_a_second_are_counted() -> None:
+    clock = Clock()
+    decoder = new_decoder(clock, updates_a_second=1)
+    for _ in range(2):
+        send(decoder, "session.update", session={"instructions": "x"})
+    said = refused(decoder, "session.update", session={"instructions": "x"})
+    assert (said.code, said.param) == (EXCEEDED, "session")
+    clock.now = 1.0
+    send(decoder, "session.update", session={"instructions": "x"})
+
+
+def test_a_whole_session_is_bounded() -> None:
+    decoder = new_decoder(session_bytes=20_000)
+    said = refused(decoder, "session.update", session={"prompt": {"id": "x" * 20_000}})
+    assert (said.code, said.param) == (EXCEEDED, "session")
+    assert decoder.session.prompt is None
+
+
+def test_a_bucket_that_nobody_used_is_full() -> None:
+    clock = Clock()
+    bucket = TokenBucket(2, 2, clock)
+    assert bucket.is_full
+    assert bucket.try_take()
+    assert not bucket.is_full
+    clock.now = 0.5
+    assert bucket.is_full
+
+
+# ------------------------------------------------------------------------------------ functions
+
+
+def nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {"type": "string"}
+    for _ in range(levels):
+        value = {"type": "object", "properties": {"a": value}}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("parameters", "param"),
+    [
+        ({"properties": 5}, "parameters.properties"),
+        ({"properties": []}, "parameters.properties"),
+        ({"properties": {"a": 5}}, "parameters.properties.a"),
+        ({"properties": {"a": {"type": "objekt"}}}, "parameters.properties.a.type"),
+        ({"properties": {"a": {"minimum": "x"}}}, "parameters.properties.a.minimum"),
+        ({"required": "a"}, "parameters.required"),
+        ({"type": "string"}, "parameters.type"),
+        ({"type": ["object", 3]}, "parameters.type"),
+        ({"$ref": 5}, "parameters.$ref"),
+    ],
+)
+def test_a_schema_that_is_none_is_refused_by_its_path(
+    parameters: dict[str, Any], param: str
+) -> None:
+    tool = {"type": "function", "name": "f", "parameters": parameters}
+    said = refused(new_decoder(), "session.update", session={"tools": [tool]})
+    assert said.param == f"session.tools[0].{param}"
+    said = refused(new_decoder(), "response.create", response={"tools": [tool]})
+    assert said.param == f"response.tools[0].{param}"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        None,
+        {},
+        {"type": "object", "properties": {"a": {"type": ["string", "null"]}}, "required": ["a"]},
+        {
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "properties": {"a": {"items": [{}]}},
+        },
+        {"$schema": "http://127.0.0.1:1/nowhere", "$ref": "http://127.0.0.1:1/nothing"},
+        nested(14),
+    ],
+)
+def test_what_clients_write_is_taken_and_nothing_is_looked_up(
+    parameters: dict[str, Any] | None,
+) -> None:
+    check_functions([FunctionTool(name="f", parameters=parameters)], BudgetSettings(), "tools")
+
+
+def test_functions_are_few_small_and_flat() -> None:
+    tool = FunctionTool(name="f", description="x" * 600)
+    limits = BudgetSettings(functions=2, function_bytes=1024, function_depth=8)
+    for tools, param in [
+        ([FunctionTool(name="f")] * 3, "tools"),
+        ([tool] * 2, "tools[1]"),
+        ([FunctionTool(name="f", parameters=nested(4))], "tools[0].parameters"),
+    ]:
+        with pytest.raises(Refusal) as caught:
+            check_functions(tools, limits, "tools")
+        assert (caught.value.code, caught.value.param) == (EXCEEDED, param)
+
+
+# ----------------------------------------------------------------------------------------- JSON
+
+
+@pytest.mark.parametrize("opening", ['{"a":', "["])
+def test_depth_is_refused_on_the_way_in(opening: str) -> None:
+    closing = "}" if opening[0] == "{" else "]"
+
+    def nest(levels: int) -> str:
+        return '{"x":' + opening * (levels - 1) + "1" + closing * (levels - 1) + "}"
+
+    parse_object(nest(MAX_DEPTH))
+    for levels in (MAX_DEPTH + 1, 300, 900, 100_000):
+        with pytest.raises(Refusal) as caught:
+            parse_object(nest(levels))
+        assert caught.value.code == "invalid_json"
+
+
+def test_values_are_counted_before_they_are_made() -> None:
+    with pytest.raises(Refusal, match="values"):
+        parse_object('{"x":[' + "[]," * MAX_VALUES + "1]}")
+
+
+# ---------------------------------------------------------------------------------------- sound
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 2**18 - 1, 2**18, 2**19 + 7])
+def test_base64_in_pieces_is_base64(size: int) -> None:
+    data = np.random.default_rng(1).bytes(size)
+    assert decode_base64(base64.b64encode(data).decode(), "audio") == data
+
+
+@pytest.mark.parametrize("bad", ["AA==AAAA", "A" * (2**18 - 2) + "==" + "A" * 8, "AAA", "*", "é"])
+def test_no_base64_is_refused(bad: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        decode_base64(bad, "audio")
+    assert caught.value.param == "audio"
+
+
+def test_a_long_append_is_resampled_in_little_memory() -> None:
+    import tracemalloc
+
+    data = np.random.default_rng(1).integers(-9000, 9000, 2_000_000).astype("<i2").tobytes()
+    whole, parts = SoundReader(PCM), SoundReader(PCM)
+    tracemalloc.start()
+    samples = whole.push(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * len(data)
+    pieces = [parts.push(data[at : at + 96_000]) for at in range(0, len(data), 96_000)]
+    np.testing.assert_array_equal(samples, np.concatenate(pieces))
