@@ -84,6 +84,26 @@ class DrainSettings(BaseModel):
     socket: Path | None = None  # a Unix socket for `antiphon drain`
 
 
+class ResumeSettings(BaseModel):
+    """Whether a conversation outlives its connection, and where it waits for its client."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # "": off; "memory": this process; or the address of a Redis: redis://, rediss://, unix://
+    store: str = Field(default="", pattern=r"^(|memory|(redis|rediss|unix)://\S+)$")
+    seconds: float = Field(default=120.0, ge=1, le=86_400)  # in which the client may come back
+    keys: Secrets = ()  # Fernet keys, the newest first
+    server: str = Field(default="", pattern=r"^[A-Za-z0-9-]{0,63}$")  # tokens begin with it
+    sound: int = Field(default=4 * MEBIBYTE, ge=0, le=256 * MEBIBYTE)  # bytes of one conversation
+    memory: int = Field(default=256 * MEBIBYTE, ge=MEBIBYTE)  # bytes of all, in the store "memory"
+
+    @model_validator(mode="after")
+    def _encrypted_outside(self) -> ResumeSettings:
+        if self.store not in ("", "memory") and not self.keys:
+            raise ValueError("keys: what people said leaves this process only encrypted")
+        return self
+
+
 class VllmSettings(BaseModel):
     """For engine vllm. `memory` is the share of each GPU that all its engines may take."""
 
@@ -129,6 +149,14 @@ class ServerSettings(BaseSettings):
     limits: Limits = Limits()
     budget: BudgetSettings = BudgetSettings()
     drain: DrainSettings = DrainSettings()
+    resume: ResumeSettings = ResumeSettings()
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _no_service_link(cls, port: Any) -> Any:
+        """Kubernetes sets ANTIPHON_PORT=tcp://10.0.0.1:80 where a Service is called antiphon."""
+        is_link = isinstance(port, str) and port.startswith("tcp://")
+        return cls.model_fields["port"].default if is_link else port
 
     @field_validator("api_keys")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,3 +55,29 @@ def test_unreadable_file(tmp_path: Path, text: str | None) -> None:
         path.write_text(text)
     with pytest.raises(ConfigurationError, match="config: "):
         load_settings(path)
+
+
+def test_service_links_of_kubernetes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a pod is given where a Service in its namespace is called antiphon."""
+    monkeypatch.setenv("ANTIPHON_SERVICE_HOST", "10.96.0.7")
+    monkeypatch.setenv("ANTIPHON_SERVICE_PORT", "80")
+    monkeypatch.setenv("ANTIPHON_SERVICE_PORT_HTTP", "80")
+    monkeypatch.setenv("ANTIPHON_PORT", "tcp://10.96.0.7:80")
+    monkeypatch.setenv("ANTIPHON_PORT_80_TCP", "tcp://10.96.0.7:80")
+    monkeypatch.setenv("ANTIPHON_PORT_80_TCP_ADDR", "10.96.0.7")
+    assert load_settings().port == 8080
+
+
+@pytest.mark.parametrize(
+    ("resume", "fault"),
+    [
+        ({"store": "redis://here"}, "keys"),
+        ({"store": "disk"}, "resume.store"),
+        ({"seconds": 0}, "resume.seconds"),
+        ({"server": "a.b"}, "resume.server"),
+    ],
+)
+def test_resume_settings_that_cannot_be(resume: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(flags={"resume": resume})
+    assert fault in str(caught.value)
