@@ -38,7 +38,7 @@ _SAMPLED = 10.0  # seconds between two looks at the server
 _KEPT = 30.0  # seconds between two writings of the report
 _WORTH = 2.0  # seconds that a further call must be able to last
 _STALLED = "antiphon_stalled_turns_total"
-_WATCHED = (_STALLED, "antiphon_ill_instances_total", "antiphon_swaps_total")
+_WATCHED = (_STALLED, "antiphon_unhealthy_instances_total", "antiphon_swaps_total")
 
 Writer = Callable[[float, SoakLog, MemorySampler], dict[str, Any]]
 Talk = Callable[[float, int], CallScript]  # seconds, which call it is

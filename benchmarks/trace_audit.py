@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.percentiles import distribution
-from duplex import actions as do
+from duplex import actions
 from duplex.trace import Record, read_trace
 from server.replay.rerun import rerun
 from server.replay.story import swap_seconds
@@ -41,40 +41,40 @@ class SegmentAudit:
 
 def account(records: Sequence[Record]) -> SegmentAudit:
     """The books of one trace."""
-    actions = [record.payload for record in records if record.direction == "action"]
-    decisions = [action for action in actions if isinstance(action, do.Decide)]
+    made = [record.payload for record in records if record.direction == "action"]
+    decisions = [action for action in made if isinstance(action, actions.Decide)]
     decided = Counter(decision.segment for decision in decisions)
-    begun = {action.segment for action in actions if isinstance(action, do.BeginHearing)}
+    begun = {action.segment for action in made if isinstance(action, actions.BeginHearing)}
     # An echo is never heard as a segment of the user's; its decision is all there is of it.
-    echoes = {one.segment for one in decisions if one.reason is do.Reason.ECHO}
+    echoes = {one.segment for one in decisions if one.reason is actions.Reason.ECHO}
     return SegmentAudit(
         opened=frozenset(begun | echoes),
         decided=decided,
-        pending=frozenset((begun - set(decided)) & _unsettled(actions)),
+        pending=frozenset((begun - set(decided)) & _unsettled(made)),
         reasons=Counter(decision.reason.value for decision in decisions),
-        speculations=_speculations(actions),
+        speculations=_speculations(made),
         swaps=swap_seconds(records),
         differences=len(rerun(records)),
     )
 
 
-def _unsettled(actions: Sequence[Any]) -> set[int]:
+def _unsettled(made: Sequence[Any]) -> set[int]:
     """Segments that may be undecided at the end: open ones, turns whose answer runs or waits."""
-    begun = {action.segment for action in actions if isinstance(action, do.BeginHearing)}
-    ended = {action.segment: action for action in actions if isinstance(action, do.EndHearing)}
-    answers = {a.response_id: a.segment for a in actions if isinstance(a, do.StartAnswer)}
-    over = {action.response_id for action in actions if isinstance(action, do.ResponseEnded)}
-    over |= {a.response_id for a in actions if isinstance(a, do.CancelAnswer) and a.rewind}
+    begun = {action.segment for action in made if isinstance(action, actions.BeginHearing)}
+    ended = {action.segment: action for action in made if isinstance(action, actions.EndHearing)}
+    answers = {a.response_id: a.segment for a in made if isinstance(a, actions.StartAnswer)}
+    over = {action.response_id for action in made if isinstance(action, actions.ResponseEnded)}
+    over |= {a.response_id for a in made if isinstance(a, actions.CancelAnswer) and a.rewind}
     running = {segment for number, segment in answers.items() if number not in over}
     waiting = {segment for segment, end in ended.items() if end.item_id} - set(answers.values())
     return (begun - set(ended)) | {one for one in running if one is not None} | waiting
 
 
-def _speculations(actions: Sequence[Any]) -> Counter[str]:
+def _speculations(made: Sequence[Any]) -> Counter[str]:
     """What became of answers that were begun before the turn was over."""
-    begun = {a.response_id for a in actions if isinstance(a, do.StartAnswer) and a.speculative}
-    confirmed = {a.response_id for a in actions if isinstance(a, do.ConfirmAnswer)}
-    dropped = {a.response_id for a in actions if isinstance(a, do.CancelAnswer) and a.rewind}
+    begun = {a.response_id for a in made if isinstance(a, actions.StartAnswer) and a.speculative}
+    confirmed = {a.response_id for a in made if isinstance(a, actions.ConfirmAnswer)}
+    dropped = {a.response_id for a in made if isinstance(a, actions.CancelAnswer) and a.rewind}
     return Counter(confirmed=len(begun & confirmed), dropped=len(begun & dropped))
 
 

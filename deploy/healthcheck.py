@@ -10,7 +10,7 @@ import urllib.request
 
 
 def state(port: str) -> str:
-    """What /readyz says: ready, draining, ill or loading."""
+    """What /readyz says: ready, draining, unhealthy or loading."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=3) as response:
             body = response.read()

@@ -1,16 +1,18 @@
-"""What a session may ask for. Imperative, plain data; the orchestrator obeys.
+"""What a session may ask for. Imperative, plain data; the orchestrator carries it out.
 
-The first half goes to the models, the second half (`Notice`) to the client. A notice is a fact of
-the conversation, not a wire event: `server.realtime.encode` turns one notice into the protocol's
-own sequence of events.
+The first half goes to the models, the second half (`Notice`) to the client. An action says all that
+is needed to carry it out: nobody looks into the session for more. A notice is a fact of the
+conversation, not a wire event: `server.realtime.encode` turns one notice into the protocol's own
+sequence of events.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
+from duplex.conversation import ContextEntry
 from models.base import AnswerOptions, Item, Verdict
 
 # ------------------------------------------------------------------------------- to the models
@@ -18,11 +20,12 @@ from models.base import AnswerOptions, Item, Verdict
 
 @dataclass(frozen=True, slots=True)
 class BeginHearing:
-    """Let the monitor hear from `start` (user audio, seconds) as a new segment. `context` is what
-    it must know first: the keys of the journal in order, see conversation.Journal."""
+    """Let the monitor hear from `start` (user audio, seconds) as a new segment, knowing exactly
+    `context`."""
 
     segment: int
     start: float
+    context: tuple[ContextEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +38,35 @@ class FlushHearing:
 
 @dataclass(frozen=True, slots=True)
 class EndHearing:
-    """The segment ends at `until`. `item_id` names the turn it became, None: forget it."""
+    """The segment, which began at `start`, ends at `until`. `item_id` names the turn it became,
+    None: forget it."""
 
     segment: int
     until: float
     item_id: str | None = None
+    start: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class StartAnswer:
-    """Answer on the monitor, which is the generator from now on (a swap) unless `speculative`:
-    then the swap waits for ConfirmAnswer. `items`: another context than the conversation's."""
+    """Answer on the monitor, which is the generator from now on (a swap) unless `speculative`: then
+    the swap waits for ConfirmAnswer. The answer is to `segment` as it was heard; where that is
+    None, to `context`. `out_of_band`: on a stream of its own, that knows `items` or else `context`
+    and is closed with the answer."""
 
     response_id: int
     options: AnswerOptions
     speculative: bool = False
     segment: int | None = None
     items: tuple[Item, ...] | None = None
+    out_of_band: bool = False
+    context: tuple[ContextEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmAnswer:
+    """The speculation was right: the monitor, which gives this answer, is the generator now."""
+
     response_id: int
 
 
@@ -68,10 +79,19 @@ class CancelAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class MarkIll:
-    """The monitor did not judge in time."""
+class SyncMonitor:
+    """Let the monitor come to know exactly this conversation, in the background."""
 
-    segment: int
+    context: tuple[ContextEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceMonitor:
+    """Let a fresh stream monitor. `segment` is what the old one did not judge in time, None where
+    it did not stop. `resume`: what the fresh one hears at once, from its start."""
+
+    segment: int | None
+    resume: BeginHearing | None = None
 
 
 # -------------------------------------------------------------------------------- to the client
@@ -191,7 +211,8 @@ class ResponseStatus(Enum):
 @dataclass(frozen=True, slots=True)
 class ResponseEnded:
     """`reason`: turn_detected, client_cancelled, max_output_tokens, or why it failed. `text` is all
-    that was generated, `heard` the words that were played out, `heard_ms` how much sound."""
+    that was generated, `heard` the words that were played out, `heard_ms` how much sound, `item_id`
+    the item that holds it, None where the conversation has none."""
 
     response_id: int
     status: ResponseStatus
@@ -202,6 +223,7 @@ class ResponseEnded:
     samples: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    item_id: str | None = None
 
 
 class Reason(Enum):
@@ -264,11 +286,17 @@ class Refuse:
     message: str
     param: str | None = None
     event_id: str | None = None
-    details: dict[str, Any] = field(default_factory=dict)
 
 
 ModelAction: TypeAlias = (
-    BeginHearing | FlushHearing | EndHearing | StartAnswer | ConfirmAnswer | CancelAnswer | MarkIll
+    BeginHearing
+    | FlushHearing
+    | EndHearing
+    | StartAnswer
+    | ConfirmAnswer
+    | CancelAnswer
+    | SyncMonitor
+    | ReplaceMonitor
 )
 Notice: TypeAlias = (
     SendAudio

@@ -1,42 +1,28 @@
-"""The assistant's side: at most one current answer, paced, ducked, and cut where it was heard.
-
-Every output of a model carries the number of its answer; here, and only here, the number of an
-answer that is no longer current is dropped.
-"""
+"""The assistant's side: one current answer, paced, ducked, and cut where it was heard (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from audio.playout import PlayoutClock
-from duplex import actions as do
-from duplex.conversation import Conversation, Turn
-from duplex.response import Response
-from duplex.segment import Segment
-from duplex.settings import Settings
-from duplex.states import AssistantState, AssistantStep, Floor
+from duplex import actions
+from duplex.conversation import Turn
+from duplex.core import Response, Segment, SessionState
+from duplex.states import AssistantState, AssistantStep, DeliveryStep, MakingState
 from models.base import SPEAK_RATE, AnswerOptions, FunctionCall, Item, SpokenWord
 
 SEND_STEP = SPEAK_RATE // 50  # 20 ms leave at a time
 # A model that gives nothing for so long has failed: the turn ends visibly, it never stalls.
-ANSWER_PATIENCE = 10.0
-
-Emit = Callable[[do.Action], None]
+ANSWER_TIMEOUT_S = 10.0
 
 
 class Answering:
-    """Owns the current answer. All times are session time in seconds."""
+    """Begins, sends and ends responses. All times are session time in seconds."""
 
-    def __init__(self, conversation: Conversation, floor: Floor, emit: Emit) -> None:
-        self.conversation = conversation
-        self.floor = floor
-        self.emit = emit
-        self.settings = Settings()
-        self.current: Response | None = None
-        self.beside: dict[int, Response] = {}  # answers beside the conversation
-        self.num_started = 0
+    def __init__(self, state: SessionState) -> None:
+        self._state = state
+        self._responses = state.responses
+        self._conversation = state.conversation
+        self._delay = 0.0  # seconds from sending to hearing, learned from the client's reports
         self.ended_at: float | None = None  # when the last answer fell silent
-        self.delay = 0.0  # seconds from sending to hearing, learned from the client's reports
 
     # -------------------------------------------------------------------------- beginning
 
@@ -45,79 +31,69 @@ class Answering:
         now: float,
         *,
         options: AnswerOptions,
-        item_id: str,
         segment: Segment | None = None,
         is_speculative: bool = False,
         items: tuple[Item, ...] | None = None,
-        in_conversation: bool = True,
+        out_of_band: bool = False,
         metadata: dict[str, str] | None = None,
     ) -> Response:
         """Ask the models for an answer; a speculative one is held back until `confirm`."""
-        self.num_started += 1
+        item_id = self._state.new_item_id()
+        has_context = segment is None and items is None
+        context = self._state.context(now) if has_context else ()
+        clock = PlayoutClock(SPEAK_RATE, lead=self._state.settings.lead, delay=self._delay)
         response = Response(
-            self.num_started,
+            self._responses.next_id(),
             item_id,
             options,
-            now,
-            PlayoutClock(SPEAK_RATE, lead=self.settings.lead, delay=self.delay),
+            clock,
             segment=segment,
-            follows_speech=segment is not None,
+            out_of_band=out_of_band,
             metadata=metadata,
-            in_conversation=in_conversation,
             last_progress=now,
         )
-        if in_conversation:
-            self.current = response
-        else:
-            self.beside[response.response_id] = response
-        number = segment.number if segment else None
-        self.emit(do.StartAnswer(response.response_id, options, is_speculative, number, items))
+        self._responses.open(response)
+        self._state.emit(
+            actions.StartAnswer(
+                response.response_id,
+                options,
+                is_speculative,
+                segment.number if segment else None,
+                items,
+                out_of_band,
+                context,
+            )
+        )
         if not is_speculative:
-            self._begin(response)
+            self._begin(response, now)
         return response
 
-    def confirm(self, response: Response) -> None:
+    def confirm(self, response: Response, now: float) -> None:
         """The pause was the end of the turn: what was held back may leave."""
-        self.emit(do.ConfirmAnswer(response.response_id))
-        self._begin(response)
+        self._state.emit(actions.ConfirmAnswer(response.response_id))
+        self._begin(response, now)
 
-    def _begin(self, response: Response) -> None:
-        response.is_confirmed = True
-        if response.in_conversation:
-            self.floor.move_assistant(AssistantStep.START)
-            self.emit(do.ShowSwap(response.response_id))
-            response.previous_item_id = self.conversation.last_id()
-            self.conversation.add(self._new_turn(response))
-        self.emit(
-            do.ResponseStarted(
+    def _begin(self, response: Response, now: float) -> None:
+        response.move(DeliveryStep.CONFIRM)
+        if not response.out_of_band:
+            self._state.floor.move_assistant(AssistantStep.START)
+            self._state.emit(actions.ShowSwap(response.response_id))
+            response.previous_item_id = self._conversation.last_id()
+            self._conversation.add(_answer_turn(response))
+        self._state.emit(
+            actions.ResponseStarted(
                 response.response_id,
                 response.item_id,
                 response.previous_item_id,
                 response.options,
                 response.metadata,
-                response.in_conversation,
+                not response.out_of_band,
             )
         )
-
-    def _new_turn(self, response: Response) -> Turn:
-        kind, key = (
-            ("output_audio", "transcript") if response.options.speak else ("output_text", "text")
-        )
-        wire = {
-            "type": "message",
-            "role": "assistant",
-            "status": "in_progress",
-            "content": [{"type": kind, key: ""}],
-        }
-        return Turn(response.item_id, "assistant", (), wire, response_id=response.response_id)
+        if not response.out_of_band:
+            self._state.brief_monitor(now)
 
     # ----------------------------------------------------------------------------- output
-
-    def find(self, response_id: int) -> Response | None:
-        """The answer of that number, if its output still counts."""
-        if self.current is not None and self.current.response_id == response_id:
-            return self.current
-        return self.beside.get(response_id)
 
     def take_text(self, response: Response, text: str, now: float) -> None:
         response.last_progress = now
@@ -127,80 +103,73 @@ class Answering:
         self, response: Response, samples: int, words: tuple[SpokenWord, ...], now: float
     ) -> None:
         response.last_progress = now
-        response.made += samples
+        response.samples_made += samples
         response.words.extend(words)
 
-    def pump(self, now: float) -> None:
-        """Let out what may leave by now, and end what has ended."""
-        for response in [self.current, *self.beside.values()]:
-            if response is not None and response.is_confirmed:
-                self._release(response, now)
+    def take_call(self, response: Response, name: str, arguments: str, now: float) -> None:
+        response.last_progress = now
+        response.calls.append((name, arguments))
 
-    def _release(self, response: Response, now: float) -> None:
-        for text in response.texts[response.num_told :]:
-            self.emit(do.ResponseTextAdded(response.response_id, text))
-        response.num_told = len(response.texts)
-        self._release_calls(response)
-        self._release_sound(response, now)
-        self._note(response)
+    def send_due(self, now: float) -> None:
+        """Send what may leave by now, and end what has ended."""
+        for response in self._responses:
+            if not response.is_held_back:
+                self._send_due(response, now)
+
+    def _send_due(self, response: Response, now: float) -> None:
+        for text in response.texts[response.num_texts_sent :]:
+            self._state.emit(actions.ResponseTextAdded(response.response_id, text))
+        response.num_texts_sent = len(response.texts)
+        self._send_calls(response)
+        self._send_sound(response, now)
+        self._update_turn(response)
         if response.is_sent:
-            status = do.ResponseStatus.COMPLETED
-            if response.is_incomplete:
-                status = do.ResponseStatus.INCOMPLETE
-            self.end(response, now, status, "max_output_tokens" if response.is_incomplete else None)
-        elif response.is_waited_for and now - response.last_progress >= ANSWER_PATIENCE:
+            is_cut = response.making is MakingState.CUT_SHORT
+            status = (
+                actions.ResponseStatus.INCOMPLETE if is_cut else actions.ResponseStatus.COMPLETED
+            )
+            self.end(response, now, status, "max_output_tokens" if is_cut else None)
+        elif response.awaits_model and now - response.last_progress >= ANSWER_TIMEOUT_S:
             self.fail(response, now, "the model gave nothing in time")
 
-    def _release_calls(self, response: Response) -> None:
-        for index in range(response.num_calls_told, len(response.calls)):
+    def _send_calls(self, response: Response) -> None:
+        for index in range(response.num_calls_sent, len(response.calls)):
             name, arguments = response.calls[index]
             item_id = f"{response.item_id}_call{index}"
             call_id = f"call_{item_id.removeprefix('item_')}"
-            previous = self._add_call(item_id, call_id, name, arguments, response)
-            self.emit(
-                do.ResponseCallAdded(
+            previous = None
+            if not response.out_of_band:
+                previous = self._conversation.add(_call_turn(item_id, call_id, name, arguments))
+            self._state.emit(
+                actions.ResponseCallAdded(
                     response.response_id, item_id, call_id, name, arguments, previous
                 )
             )
-        response.num_calls_told = len(response.calls)
+        response.num_calls_sent = len(response.calls)
 
-    def _add_call(
-        self, item_id: str, call_id: str, name: str, arguments: str, response: Response
-    ) -> str | None:
-        if not response.in_conversation:
-            return None
-        wire = {
-            "type": "function_call",
-            "status": "completed",
-            "name": name,
-            "arguments": arguments,
-            "call_id": call_id,
-        }
-        call = FunctionCall(name, arguments, call_id)
-        return self.conversation.add(Turn(item_id, "assistant", (call,), wire))
-
-    def _release_sound(self, response: Response, now: float) -> None:
-        while response.sent < response.made:
-            room = response.clock.room(now)
-            count = min(SEND_STEP, response.made - response.sent)
-            if not response.in_conversation:
-                count = response.made - response.sent
-            elif room < count:
+    def _send_sound(self, response: Response, now: float) -> None:
+        while (waiting := response.samples_made - response.samples_sent) > 0:
+            # Nobody listens to an answer out of band: all of it leaves as it is made.
+            count = waiting if response.out_of_band else min(SEND_STEP, waiting)
+            if not response.out_of_band and response.clock.room(now) < count:
                 return
             self._send(response, count, now)
 
     def _send(self, response: Response, count: int, now: float) -> None:
-        if response.in_conversation and self.floor.assistant is AssistantState.PREPARING:
-            self.floor.move_assistant(AssistantStep.SOUND)
-        ducked = response.in_conversation and self.floor.assistant is AssistantState.DUCKED
-        self.emit(do.SendAudio(response.response_id, response.sent, count, ducked))
-        response.sent += count
+        is_ducked = False
+        if not response.out_of_band:
+            self._state.floor.offer_assistant(AssistantStep.SOUND)
+            is_ducked = self._state.floor.assistant is AssistantState.DUCKED
+        self._state.emit(
+            actions.SendAudio(response.response_id, response.samples_sent, count, is_ducked)
+        )
+        response.samples_sent += count
         response.last_progress = now
         response.clock.sent(count, now)
 
-    def _note(self, response: Response) -> None:
+    def _update_turn(self, response: Response) -> None:
         """Keep the conversation's turn equal to what is known of the answer."""
-        turn = self.conversation.answer_of(response.response_id)
+        turn = self._conversation.answer_of(response.response_id)
         if turn is not None:
             turn.text = response.text
             turn.words = tuple(response.words)
@@ -208,131 +177,136 @@ class Answering:
     # ----------------------------------------------------------------------------- ending
 
     def stop(self, response: Response, now: float, reason: str, *, drop: bool = False) -> None:
-        """End an answer that was interrupted; history keeps what was heard of it."""
-        if not response.is_confirmed:
+        """End an answer that was interrupted; the history keeps what was heard of it, or nothing
+        (`drop`)."""
+        if response.is_held_back:
             self.forget(response)
             return
         heard = response.clock.heard(now)
-        self._note(response)
-        if response.in_conversation and response.item_id in self.conversation:
-            turn = self.conversation.find(response.item_id)
-            turn.dropped = drop
+        self._update_turn(response)
+        if not response.out_of_band and response.item_id in self._conversation:
+            self._conversation.find(response.item_id).dropped = drop
             if response.options.speak:
-                self.conversation.cut(response.item_id, heard)
-        self.emit(do.CancelAnswer(response.response_id))
-        self.end(response, now, do.ResponseStatus.CANCELLED, reason)
+                self._conversation.cut(response.item_id, heard)
+        self._state.emit(actions.CancelAnswer(response.response_id))
+        self.end(response, now, actions.ResponseStatus.CANCELLED, reason)
 
     def give_up(self, now: float) -> None:
         """Nobody is there to hear it: end every answer."""
-        for response in [self.current, *self.beside.values()]:
-            if response is not None:
-                self.stop(response, now, "session_ended")
+        for response in self._responses:
+            self.stop(response, now, "session_ended")
 
     def forget(self, response: Response) -> None:
         """A speculation failed: the answer never was."""
-        self.emit(do.CancelAnswer(response.response_id, rewind=True))
-        if self.current is response:
-            self.current = None
+        self._state.emit(actions.CancelAnswer(response.response_id, rewind=True))
+        self._responses.close(response)
 
     def fail(self, response: Response, now: float, reason: str) -> None:
-        if not response.is_confirmed:
+        """The model cannot go on: the answer ends visibly."""
+        if response.is_held_back:
             self.forget(response)
             return
-        self.emit(do.CancelAnswer(response.response_id))
-        self.end(response, now, do.ResponseStatus.FAILED, reason)
+        self._state.emit(actions.CancelAnswer(response.response_id))
+        self.end(response, now, actions.ResponseStatus.FAILED, reason)
 
     def end(
-        self, response: Response, now: float, status: do.ResponseStatus, reason: str | None
+        self, response: Response, now: float, status: actions.ResponseStatus, reason: str | None
     ) -> None:
-        heard = (
-            response.clock.heard(now) if status is do.ResponseStatus.CANCELLED else response.made
-        )
-        self._settle_turn(response, status)
+        """The one end of every answer that the client was told of."""
+        is_cut = status is actions.ResponseStatus.CANCELLED
+        heard = response.clock.heard(now) if is_cut else response.samples_made
+        turn = self._settle_turn(response, status)
         self._decide(response, status)
-        self.emit(
-            do.ResponseEnded(
+        self._state.emit(
+            actions.ResponseEnded(
                 response.response_id,
                 status,
                 reason,
                 text=response.text,
-                heard=self._heard_text(response),
+                heard=response.text if turn is None else turn.heard_text(),
                 heard_ms=heard * 1000 // SPEAK_RATE,
-                samples=response.sent,
-                output_tokens=len(response.texts),
+                samples=response.samples_sent,
+                input_tokens=response.input_tokens,
+                output_tokens=response.output_tokens,
+                item_id=None if turn is None else turn.item_id,
             )
         )
-        if not response.in_conversation:
-            del self.beside[response.response_id]
-            return
-        self.current = None
-        self.delay = response.clock.delay
-        self.ended_at = response.clock.end(now)
-        self.floor.move_assistant(AssistantStep.END)
+        self._responses.close(response)
+        if not response.out_of_band:
+            self._delay = response.clock.delay
+            self.ended_at = response.clock.end(now)
+            self._state.floor.move_assistant(AssistantStep.END)
+            self._state.sync_monitor(now)
 
-    def _heard_text(self, response: Response) -> str:
-        turn = self.conversation.answer_of(response.response_id)
-        return turn.heard_text() if turn is not None else response.text
-
-    def _settle_turn(self, response: Response, status: do.ResponseStatus) -> None:
-        turn = self.conversation.answer_of(response.response_id)
+    def _settle_turn(self, response: Response, status: actions.ResponseStatus) -> Turn | None:
+        """Give the turn its last status; None if nothing was said and the calls are the answer."""
+        turn = self._conversation.answer_of(response.response_id)
         if turn is None:
-            return
-        completed = status is do.ResponseStatus.COMPLETED
-        turn.wire["status"] = "completed" if completed else "incomplete"
-        if not response.text and (response.calls or completed):
-            self.conversation.turns.remove(turn)  # nothing was said: the calls are the answer
+            return None
+        is_completed = status is actions.ResponseStatus.COMPLETED
+        turn.wire["status"] = "completed" if is_completed else "incomplete"
+        if not response.text and (response.calls or is_completed):
+            self._conversation.turns.remove(turn)
+            return None
+        return turn
 
-    def _decide(self, response: Response, status: do.ResponseStatus) -> None:
+    def _decide(self, response: Response, status: actions.ResponseStatus) -> None:
         segment = response.segment
         if segment is None:
             return
-        response.segment = None
-        has_output = bool(response.sent or response.num_told or response.num_calls_told)
         if response.is_empty:
-            reason = do.Reason.STOPPED
-        elif status is do.ResponseStatus.FAILED:
-            reason = do.Reason.FAILED
-        elif status is do.ResponseStatus.CANCELLED and not has_output:
-            reason = do.Reason.SUPERSEDED
+            reason = actions.Reason.STOPPED
+        elif status is actions.ResponseStatus.FAILED:
+            reason = actions.Reason.FAILED
+        elif status is actions.ResponseStatus.CANCELLED and not response.has_output:
+            reason = actions.Reason.SUPERSEDED
         else:
-            reason = do.Reason.ANSWERED
-        self.emit(decide(segment, reason, response.response_id))
+            reason = actions.Reason.ANSWERED
+        self._state.decide(segment, reason, response.response_id)
 
     # ------------------------------------------------------------------------- duck, time
 
-    def duck(self) -> None:
-        if self.floor.assistant is AssistantState.SPEAKING:
-            self.floor.move_assistant(AssistantStep.DUCK)
+    def duck(self) -> bool:
+        """Reduce the gain of an answer that sounds; True if one did."""
+        return self._state.floor.offer_assistant(AssistantStep.DUCK)
 
     def resume(self) -> None:
-        if self.floor.assistant is AssistantState.DUCKED:
-            self.floor.move_assistant(AssistantStep.RESUME)
+        """Bring a ducked answer back to full gain."""
+        self._state.floor.offer_assistant(AssistantStep.RESUME)
 
     def deadline(self, now: float) -> float | None:
-        """When `pump` next has something to do."""
+        """When `send_due` next has something to do."""
         times = []
-        for response in [self.current, *self.beside.values()]:
-            if response is None or not response.is_confirmed:
+        for response in self._responses:
+            if response.is_held_back:
                 continue
-            if response.sent < response.made:
-                count = min(SEND_STEP, response.made - response.sent)
-                times.append(response.clock.next_room_time(count, now))
-            elif response.is_waited_for:
-                times.append(response.last_progress + ANSWER_PATIENCE)
+            waiting = response.samples_made - response.samples_sent
+            if waiting > 0:
+                times.append(response.clock.next_room_time(min(SEND_STEP, waiting), now))
+            elif response.awaits_model:
+                times.append(response.last_progress + ANSWER_TIMEOUT_S)
         return min(times, default=None)
 
-    def configure(self, settings: Settings) -> None:
-        self.settings = settings
+
+def _answer_turn(response: Response) -> Turn:
+    kind, key = ("output_text", "text")
+    if response.options.speak:
+        kind, key = ("output_audio", "transcript")
+    wire = {
+        "type": "message",
+        "role": "assistant",
+        "status": "in_progress",
+        "content": [{"type": kind, key: ""}],
+    }
+    return Turn(response.item_id, "assistant", (), wire, response_id=response.response_id)
 
 
-def decide(segment: Segment, reason: do.Reason, response_id: int | None = None) -> do.Decide:
-    """The segment's one decision."""
-    return do.Decide(
-        segment.number,
-        reason,
-        segment.onset,
-        segment.last_voiced,
-        segment.verdict,
-        segment.item_id,
-        response_id,
-    )
+def _call_turn(item_id: str, call_id: str, name: str, arguments: str) -> Turn:
+    wire = {
+        "type": "function_call",
+        "status": "completed",
+        "name": name,
+        "arguments": arguments,
+        "call_id": call_id,
+    }
+    return Turn(item_id, "assistant", (FunctionCall(name, arguments, call_id),), wire)

@@ -1,8 +1,8 @@
 """The turns of a conversation, cut where the user stopped hearing.
 
-Two views of one list: dictionaries for the wire, and the `journal`, what a model has to know. The
-journal's keys change whenever the meaning of an entry changes, so that a stream can tell how
-far it agrees with the conversation and read only the rest (see duplex.context).
+Two views of one list: dictionaries for the wire, and the *model context*, which is what a model has
+to know. A context entry's key changes whenever its meaning changes, so that a stream can tell how
+far it agrees with the conversation and read only the rest (see duplex.context_sync).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OUTDATED_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SpokenTurn:
     """A spoken user turn; the shell keeps its sound under the item's id."""
 
     item_id: str
@@ -27,34 +27,35 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Outdated:
+class OutdatedPicture:
     """A picture that newer ones have pushed out: nobody reads it any more, but a stream that has
     seen it need not forget it."""
 
 
-Knowledge: TypeAlias = Item | Heard | Outdated
+ContextContent: TypeAlias = Item | SpokenTurn | OutdatedPicture
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """One entry of the journal."""
+class ContextEntry:
+    """One entry of the model context. Entries of one session with equal keys mean the same."""
 
     key: str
-    content: Knowledge
+    content: ContextContent = field(compare=False)
 
 
 @dataclass(slots=True)
 class Turn:
-    """One item of the conversation."""
+    """One item of the conversation. `parts` are what models read of it; of an answer they are
+    empty, its `text` and `words` stand for them."""
 
     item_id: str
     role: str
-    notes: tuple[Knowledge, ...] = ()
+    parts: tuple[ContextContent, ...] = ()
     wire: dict[str, Any] = field(default_factory=dict)
     text: str = ""  # of an answer: all that was generated
     words: tuple[SpokenWord, ...] = ()
     heard: int | None = None  # samples of an answer that were heard, None: all of it
-    dropped: bool = False  # an answer that the user talked away: no model knows of it
+    dropped: bool = False  # an answer that the user talked over at once: no model knows of it
     response_id: int | None = None
     outdated: tuple[str, ...] = ()  # keys of pictures that stood before it
 
@@ -63,21 +64,25 @@ class Turn:
             return self.text
         return join_words(heard_words(self.words, self.heard))
 
-    def to_journal(self) -> tuple[Note, ...]:
+    def to_context(self) -> tuple[ContextEntry, ...]:
         if self.dropped:
             return ()
-        if self.response_id is None or self.notes:
-            return tuple(Note(f"{self.item_id}/{n}", note) for n, note in enumerate(self.notes))
-        return self.said(None if self.heard is None else self.heard_text())
+        if self.response_id is None or self.parts:
+            numbered = enumerate(self.parts)
+            return tuple(ContextEntry(f"{self.item_id}/{n}", part) for n, part in numbered)
+        return self.answer_context(None if self.heard is None else self.heard_text())
 
-    def said(self, cut_to: str | None) -> tuple[Note, ...]:
-        """An answer as the models have to know it: whole, or cut to the words that were heard."""
+    def answer_context(self, cut_to: str | None) -> tuple[ContextEntry, ...]:
+        """An answer as the models have to know it: whole, or cut to the words that were heard.
+
+        Every cut is a beginning of the same text, so its length tells it from the others.
+        """
         text = self.text if cut_to is None else cut_to
         if not text:
             return ()
         is_cut = cut_to is not None
-        key = f"{self.item_id}/{'cut' if is_cut else 'whole'}/{text}"
-        return (Note(key, AssistantText(text, cut=is_cut)),)
+        key = f"{self.item_id}/{'cut' if is_cut else 'whole'}/{len(text)}"
+        return (ContextEntry(key, AssistantText(text, cut=is_cut)),)
 
     def to_wire(self) -> dict[str, Any]:
         """The item in the protocol's form, without audio bytes."""
@@ -105,13 +110,15 @@ def join_words(words: Iterable[SpokenWord]) -> str:
 
 
 class UnknownItem(Exception):
+    """There is no item of this id in the conversation."""
+
     def __init__(self, item_id: str) -> None:
         super().__init__(item_id)
         self.item_id = item_id
 
 
-class Conversation:
-    """An ordered list of turns."""
+class History:
+    """The conversation so far: an ordered list of turns."""
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
@@ -145,16 +152,16 @@ class Conversation:
             "status": "completed",
             "content": [{"type": "input_audio", "transcript": words or None}],
         }
-        return self.add(Turn(item_id, "user", (Heard(item_id, words),), wire))
+        return self.add(Turn(item_id, "user", (SpokenTurn(item_id, words),), wire))
 
     def delete(self, item_id: str, *, outdated: bool = False) -> None:
-        """Take a turn out. An `outdated` one leaves its keys in the journal for a while, before the
+        """Take a turn out. An `outdated` one leaves its keys in the context for a while, before the
         turn that follows it."""
         place = self.turns.index(self.find(item_id))
         turn = self.turns.pop(place)
         if place == len(self.turns):
             return
-        keys = tuple(note.key for note in turn.to_journal()) if outdated else ()
+        keys = tuple(entry.key for entry in turn.to_context()) if outdated else ()
         after = self.turns[place]
         after.outdated = (*turn.outdated, *keys, *after.outdated)[-OUTDATED_KEPT:]
 
@@ -172,16 +179,16 @@ class Conversation:
                 return turn
         return None
 
-    def journal(
+    def context(
         self, current: int | None = None, heard: int = 0, *, without: bool = False
-    ) -> tuple[Note, ...]:
+    ) -> tuple[ContextEntry, ...]:
         """What a model has to know now. Of the answer number `current`, which is still playing,
         only what `heard` samples say (or nothing: `without`) is part of it."""
-        notes: list[Note] = []
+        entries: list[ContextEntry] = []
         for turn in self.turns:
-            notes.extend(Note(key, Outdated()) for key in turn.outdated)
+            entries.extend(ContextEntry(key, OutdatedPicture()) for key in turn.outdated)
             if current is None or turn.response_id != current:
-                notes.extend(turn.to_journal())
+                entries.extend(turn.to_context())
             elif not without:
-                notes.extend(turn.said(join_words(heard_words(turn.words, heard))))
-        return tuple(notes)
+                entries.extend(turn.answer_context(join_words(heard_words(turn.words, heard))))
+        return tuple(entries)

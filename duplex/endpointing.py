@@ -1,48 +1,58 @@
-"""Has the user finished? Pure functions of verdict, silence and settings."""
+"""Has the user finished? Pure functions of the verdict, the silence and a segment's thresholds.
+
+`judge_pause` gives the outcome *and* the silence at which to look again, so that a rule of
+endpointing is written once. All times are seconds.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from enum import Enum
 
 from duplex.settings import Eagerness, Settings
 from models.base import Verdict
 
-# From the last voiced sample; the detector's own delay is part of it (DESIGN, Endpointing).
-BASE_DELAY = {
+# From the last voiced sample to the commit of a finished query; the detector's own delay is part
+# of it.
+ENDPOINT_DELAY_S = {
     Eagerness.LOW: 0.48,
     Eagerness.MEDIUM: 0.16,
     Eagerness.AUTO: 0.16,
     Eagerness.HIGH: 0.096,
 }
 # How long an unfinished turn may stay silent (the wire's own figures for eagerness).
-PATIENCE = {
+UNFINISHED_PATIENCE_S = {
     Eagerness.LOW: 8.0,
     Eagerness.MEDIUM: 4.0,
     Eagerness.AUTO: 4.0,
     Eagerness.HIGH: 2.0,
 }
-# A query that is not sure is committed so much later: meanwhile it is asked anew, or goes on.
-DOUBT = 0.12
-# What turns to a query only so long after that was not finished by its voice: long silence makes
-# any verdict a little more of a query. It must be CERTAIN, or it waits as an unfinished one.
-LATE = 0.25
-CERTAIN = 0.8
-# Who talks to somebody else goes on doing so: what follows so soon must be CERTAIN, too.
-TALK_GOES_ON = 3.0
+# A query that is not sure is committed so much later: meanwhile the monitor is asked anew, or the
+# user goes on.
+UNSURE_EXTRA_DELAY_S = 0.12
+# What becomes a query only so long after that was not finished by its voice: long silence makes
+# any verdict a little more of a query. It needs LATE_MIN_QUERY, or it waits as an unfinished turn.
+LATE_QUERY_AFTER_S = 0.25
+LATE_MIN_QUERY = 0.8
+# Somebody who talks to another person goes on doing so: what begins within SIDE_TALK_LASTS_S needs
+# this much of a query.
+SIDE_TALK_MIN_QUERY = 0.8
+SIDE_TALK_LASTS_S = 3.0
 # A segment that is no query is closed after this much silence.
-CLOSE_AFTER = 0.5
-# Below this share of what a query needs, an unfinished turn is given up, not answered.
-LEAST_QUERY = 0.9
-# A click shorter than this is nobody's turn.
-LEAST_VOICE = 0.064
+CLOSE_SILENCE_S = 0.5
+# Below this share of the query threshold an unfinished turn is given up, not answered.
+MIN_ANSWERED_SHARE = 0.9
+# A click with less voice than this is nobody's turn.
+MIN_VOICE_S = 0.064
 # A monitor that says nothing for so long after a pause has failed.
-VERDICT_PATIENCE = 2.0
+VERDICT_TIMEOUT_S = 2.0
 # A segment never grows beyond this; encoder positions are finite.
-LONGEST_SEGMENT = 30.0
+MAX_SEGMENT_S = 30.0
 
 
 class Endpoint(Enum):
+    """What a silence means for the segment before it."""
+
     WAIT = "wait"
     COMMIT = "commit"
     IGNORE = "ignore"
@@ -50,92 +60,119 @@ class Endpoint(Enum):
     FAIL = "fail"
 
 
-def bar(settings: Settings, *, amid_talk: bool) -> Settings:
-    """The settings that a segment is judged by; higher where talk to somebody else came before."""
-    if not amid_talk:
-        return settings
-    return replace(
-        settings,
-        query_threshold=max(settings.query_threshold, CERTAIN),
-        sure_threshold=max(settings.sure_threshold, CERTAIN),
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """An outcome and the silence (seconds) at which it changes, or has changed, from WAIT."""
+
+    outcome: Endpoint
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What one segment is judged by. Probabilities, and seconds where the name ends in `_s`."""
+
+    is_semantic: bool
+    query: float
+    sure_query: float
+    noise: float
+    interrupt: float
+    endpoint_delay_s: float
+    unfinished_patience_s: float
+    silence_duration_s: float
+
+    @property
+    def click_silence_s(self) -> float:
+        """Silence after which a click is given up."""
+        return self.endpoint_delay_s if self.is_semantic else self.silence_duration_s
+
+
+def thresholds_for(settings: Settings, *, after_side_talk: bool = False) -> Thresholds:
+    """The thresholds of a segment under these settings; a segment that follows talk to somebody
+    else needs more evidence of a query."""
+    query, sure = settings.query_threshold, settings.sure_threshold
+    if after_side_talk:
+        query, sure = max(query, SIDE_TALK_MIN_QUERY), max(sure, SIDE_TALK_MIN_QUERY)
+    delay = settings.endpoint_delay
+    return Thresholds(
+        is_semantic=settings.is_semantic,
+        query=query,
+        sure_query=max(query, sure),
+        noise=settings.noise_threshold,
+        interrupt=settings.take_threshold,
+        endpoint_delay_s=ENDPOINT_DELAY_S[settings.eagerness] if delay is None else delay,
+        unfinished_patience_s=UNFINISHED_PATIENCE_S[settings.eagerness],
+        silence_duration_s=settings.silence_duration,
     )
 
 
-def is_query(verdict: Verdict, settings: Settings) -> bool:
-    """Is it finished and meant for the assistant?"""
-    return verdict.query >= settings.query_threshold
+def judge_pause(
+    verdict: Verdict | None,
+    silence: float,
+    thresholds: Thresholds,
+    *,
+    voiced: float = MIN_VOICE_S,
+    over_answer: bool = False,
+) -> Ruling:
+    """Rule on a silence of `silence` seconds after `voiced` seconds of voice.
 
-
-def is_sure(verdict: Verdict, settings: Settings) -> bool:
-    """Is it so surely a query that nothing is left to wait for?"""
-    return verdict.query >= max(settings.query_threshold, settings.sure_threshold)
-
-
-def takes(verdict: Verdict, settings: Settings) -> bool:
-    """Does it stop an answer when it ends? Who wants the turn says it clearly."""
-    return verdict.query >= settings.take_threshold
-
-
-def is_noise(verdict: Verdict | None, settings: Settings) -> bool:
-    """Has it been judged, and as nothing for the assistant?"""
-    return verdict is not None and verdict.noise >= settings.noise_threshold
-
-
-def endpoint_delay(settings: Settings) -> float:
-    """Silence after which a finished query is committed, seconds."""
-    if settings.endpoint_delay is not None:
-        return settings.endpoint_delay
-    return BASE_DELAY[settings.eagerness]
-
-
-def judge_silence(
-    verdict: Verdict | None, silence: float, settings: Settings, *, over_answer: bool = False
-) -> Endpoint:
-    """Decide what a silence of `silence` seconds means for a segment with this verdict."""
+    `verdict` is None until the monitor has judged all of the voice; `over_answer` says that an
+    answer plays, which the segment may not end without a clear query.
+    """
+    if voiced < MIN_VOICE_S:
+        return _when(thresholds.click_silence_s, silence, Endpoint.ABANDON)
+    if not thresholds.is_semantic:
+        wait = 0.0 if verdict is not None else VERDICT_TIMEOUT_S
+        return _when(max(thresholds.silence_duration_s, wait), silence, Endpoint.COMMIT)
     if verdict is None:
-        return Endpoint.FAIL if silence >= VERDICT_PATIENCE else Endpoint.WAIT
-    if is_query(verdict, settings):
-        if silence < next_look(verdict, settings, silence, over_answer=over_answer):
-            return Endpoint.WAIT
-        return Endpoint.IGNORE if over_answer and not takes(verdict, settings) else Endpoint.COMMIT
-    if is_noise(verdict, settings):
-        return Endpoint.IGNORE if silence >= CLOSE_AFTER else Endpoint.WAIT
-    if silence < PATIENCE[settings.eagerness]:
-        return Endpoint.WAIT
-    least = LEAST_QUERY * settings.query_threshold
-    if verdict.query >= least and verdict.query > verdict.noise:
-        return Endpoint.COMMIT
-    return Endpoint.ABANDON
+        return _when(VERDICT_TIMEOUT_S, silence, Endpoint.FAIL)
+    if verdict.query >= thresholds.query:
+        return _judge_query(verdict, silence, thresholds, over_answer)
+    if is_noise(verdict, thresholds):
+        return _when(CLOSE_SILENCE_S, silence, Endpoint.IGNORE)
+    is_near = verdict.query >= MIN_ANSWERED_SHARE * thresholds.query
+    outcome = Endpoint.COMMIT if is_near and verdict.query > verdict.noise else Endpoint.ABANDON
+    return _when(thresholds.unfinished_patience_s, silence, outcome)
 
 
-def next_look(
-    verdict: Verdict | None, settings: Settings, silence: float = 0.0, *, over_answer: bool = False
-) -> float:
-    """Silence at which `judge_silence`, having waited at `silence`, changes its mind, seconds."""
-    if verdict is None:
-        return VERDICT_PATIENCE
-    if is_query(verdict, settings):
-        return _look_at_query(verdict, settings, silence, over_answer)
-    if is_noise(verdict, settings):
-        return CLOSE_AFTER
-    return PATIENCE[settings.eagerness]
+def _judge_query(
+    verdict: Verdict, silence: float, thresholds: Thresholds, over_answer: bool
+) -> Ruling:
+    if over_answer and not may_interrupt(verdict, thresholds):
+        return _when(CLOSE_SILENCE_S, silence, Endpoint.IGNORE)
+    due = thresholds.endpoint_delay_s
+    if _came_late(verdict, silence, thresholds):
+        due = max(thresholds.unfinished_patience_s, due)
+    elif not is_sure(verdict, thresholds):
+        due += UNSURE_EXTRA_DELAY_S
+    return _when(due, silence, Endpoint.COMMIT)
 
 
-def _look_at_query(
-    verdict: Verdict, settings: Settings, silence: float, over_answer: bool
-) -> float:
-    if over_answer and not takes(verdict, settings):
-        return CLOSE_AFTER
-    delay = endpoint_delay(settings)
-    if _came_late(verdict, silence, settings):
-        return max(PATIENCE[settings.eagerness], delay)
-    return delay if is_sure(verdict, settings) else delay + DOUBT
+def _when(due: float, silence: float, outcome: Endpoint) -> Ruling:
+    return Ruling(outcome if silence >= due else Endpoint.WAIT, due)
 
 
-def _came_late(verdict: Verdict, silence: float, settings: Settings) -> bool:
-    return silence > endpoint_delay(settings) + DOUBT + LATE and verdict.query < CERTAIN
+def _came_late(verdict: Verdict, silence: float, thresholds: Thresholds) -> bool:
+    latest = thresholds.endpoint_delay_s + UNSURE_EXTRA_DELAY_S + LATE_QUERY_AFTER_S
+    return silence > latest and verdict.query < LATE_MIN_QUERY
 
 
-def is_ripe(verdict: Verdict, silence: float, settings: Settings) -> bool:
-    """May its answer be prepared? A stream that has begun to answer judges no more."""
-    return is_sure(verdict, settings) and not _came_late(verdict, silence, settings)
+def is_sure(verdict: Verdict, thresholds: Thresholds) -> bool:
+    """True if the segment is so surely a query that nothing is left to wait for."""
+    return verdict.query >= thresholds.sure_query
+
+
+def may_interrupt(verdict: Verdict, thresholds: Thresholds) -> bool:
+    """True if a finished segment is so clearly a query that it ends the answer it was said over."""
+    return verdict.query >= thresholds.interrupt
+
+
+def is_noise(verdict: Verdict | None, thresholds: Thresholds) -> bool:
+    """True if the segment has been judged, and as nothing for the assistant."""
+    return verdict is not None and verdict.noise >= thresholds.noise
+
+
+def may_speculate(verdict: Verdict, silence: float, thresholds: Thresholds) -> bool:
+    """True if the answer may be begun before the pause is confirmed. A stream that has begun to
+    answer can no longer judge, so an unsure query is not worth it."""
+    return is_sure(verdict, thresholds) and not _came_late(verdict, silence, thresholds)

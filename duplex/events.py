@@ -47,13 +47,23 @@ class HearingFailed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class MonitorUnresponsive:
+    """The monitor's instance did not stop when it was told to."""
+
+
 # ------------------------------------------------------------------------- from an answer task
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerTextMade:
+    """The model has made `text`. `input_tokens` stood in its cache when the answer began;
+    `output_tokens` were added since."""
+
     response_id: int
     text: str
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,8 @@ class AnswerSoundMade:
 
 @dataclass(frozen=True, slots=True)
 class AnswerCallMade:
+    """The model calls a function; `arguments` is JSON."""
+
     response_id: int
     name: str
     arguments: str
@@ -74,14 +86,19 @@ class AnswerCallMade:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFinished:
-    """The model has said all it wants to say. `incomplete`: it ran into its token limit."""
+    """The model has said all it wants to say. `incomplete`: it ran into its token limit. Tokens as
+    in AnswerTextMade."""
 
     response_id: int
     incomplete: bool = False
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerFailed:
+    """The model could not go on with an answer."""
+
     response_id: int
     reason: str
 
@@ -144,7 +161,7 @@ class ItemTruncateRequested:
 @dataclass(frozen=True, slots=True)
 class ResponseRequested:
     """An explicit response.create: always answered. `items` None means the conversation as it is;
-    `in_conversation` False is an answer beside the conversation."""
+    `in_conversation` False is an answer out of band."""
 
     options: AnswerOptions
     items: tuple[Item, ...] | None = None
@@ -172,10 +189,14 @@ class SessionEnded:
     """The client has gone: what is still open is decided now."""
 
 
+AnswerEvent: TypeAlias = (
+    AnswerTextMade | AnswerSoundMade | AnswerCallMade | AnswerFinished | AnswerFailed
+)
 Event: TypeAlias = (
     VoiceMeasured
     | VerdictGiven
     | HearingFailed
+    | MonitorUnresponsive
     | AnswerTextMade
     | AnswerSoundMade
     | AnswerCallMade

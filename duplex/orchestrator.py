@@ -1,14 +1,18 @@
-"""The shell round the pure core: one inbox, one timer, two partners.
+"""The shell round the pure core: it feeds the session and carries out its actions.
 
-It feeds the session and obeys it; all decisions are the session's. Here is only what needs a clock
-and the models: voice activity for each window of the microphone, the monitor's hearing, answers,
-and the sound of the current answer on its way out. Who plays which role is duplex.roles' affair.
+All decisions are the session's. Here is only what needs a clock and the models: voice activity for
+each window of the microphone, the monitor's hearing, answers, and the sound of the current answer
+on its way out. Who plays which role is duplex.roles' affair.
+
+Everything that happens goes through one door, `_post`: an event is handled to its last action
+before the next one is looked at, whoever brings it and whenever.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -17,20 +21,18 @@ import numpy as np
 from audio.frame import Samples
 from audio.recent import RecentAudio
 from audio.voice_end import VoiceEnd
-from duplex import actions as do
-from duplex import events as happened
-from duplex.context import readable
-from duplex.outlet import AnswerOutlet, AnswerSound
-from duplex.pair import Lease
-from duplex.partner import Partner
-from duplex.roles import Roles, Shared
+from duplex import actions, events
+from duplex.audio_store import AudioStore
+from duplex.context_sync import readable
+from duplex.leases import Lease
+from duplex.playout import AnswerSound, ResponseTasks
+from duplex.roles import Roles
 from duplex.session import Session
 from duplex.settings import Settings
-from duplex.sounds import Sounds
+from duplex.stream_worker import SessionServices, StreamWorker, WorkerReport
 from duplex.trace import Measured, Observer, Record
 from models.base import (
     HEAR_RATE,
-    AnswerChunk,
     Conversation,
     Instructions,
     Tool,
@@ -39,13 +41,13 @@ from models.base import (
 
 logger = logging.getLogger(__name__)
 
-# User audio that may wait to be processed (DESIGN, Catch-up); more is refused.
-LONGEST_BACKLOG = 10 * HEAR_RATE
+# User audio that may wait to be processed; more is refused.
+MAX_BACKLOG = 10 * HEAR_RATE
 # What is kept of the microphone: the longest segment, its padding, and a stall.
 RECORDING = 60 * HEAR_RATE
 
-Outgoing: TypeAlias = do.Notice | AnswerSound
-_Inbound: TypeAlias = "Samples | happened.Event"
+Outgoing: TypeAlias = actions.Notice | AnswerSound
+_Arrival: TypeAlias = "Samples | events.Event"
 
 
 class InputOverrun(Exception):
@@ -53,14 +55,14 @@ class InputOverrun(Exception):
 
 
 class Orchestrator:
-    """One session's shell. `outlet` gets every notice and the sound in order; it never blocks."""
+    """One session's shell. `emit` gets every notice and the sound in order; it never blocks."""
 
     def __init__(
         self,
         *,
         lease: Lease,
         detector: VoiceActivityDetector,
-        outlet: Callable[[Outgoing], None],
+        emit: Callable[[Outgoing], None],
         settings: Settings | None = None,
         conversation: Conversation | None = None,
         token: str = "0",
@@ -70,56 +72,59 @@ class Orchestrator:
         self._began = self._loop.time()
         self._lease = lease
         self._detector = detector
-        self._outlet = outlet
+        self._emit = emit
         self._observers = observers
-        self._conversation = conversation or Conversation()
-        self.session = Session(token, settings)
+        self._settings = settings or Settings()
+        self._opening = conversation or Conversation()
+        self.session = Session(token, self._settings)
         self._recording = RecentAudio(RECORDING)
         self._voice_end = VoiceEnd()
-        self._sounds = Sounds()
-        self._voice = AnswerOutlet()
-        self._inbox: asyncio.Queue[_Inbound] = asyncio.Queue(maxsize=4096)
-        self._backlog = 0  # samples in the inbox
+        self._audio_store = AudioStore()
+        self._responses = ResponseTasks()
+        self._arrivals: asyncio.Queue[_Arrival] = asyncio.Queue(maxsize=4096)
+        self._backlog = 0  # samples among the arrivals
         self._measured = 0  # samples judged by the detector
+        self._posted: deque[events.Event | None] = deque()
+        self._is_stepping = False
+        self._is_closed = False
         self._timer: asyncio.TimerHandle | None = None
-        self._segment_start: dict[int, int] = {}
-        shared = Shared(
-            self._recording,
-            self._sounds,
-            self._step,
-            self._take_sound,
-            self._voice.room,
-            self._measure,
+        services = SessionServices(
+            self._recording, self._audio_store, self._responses, self._on_report, self._measure
         )
-        self._roles = Roles(lease, shared, lambda: self._conversation, self._replace)
+        self._roles = Roles(
+            lease,
+            services,
+            lambda: self._opening,
+            lambda: self._post(events.MonitorUnresponsive()),
+        )
 
     # -------------------------------------------------------------------- what the edge calls
 
     def hear(self, samples: Samples) -> None:
         """Take user audio, [n] at 16 kHz, in order. Raises InputOverrun."""
-        if self._backlog + len(samples) > LONGEST_BACKLOG or self._inbox.full():
+        if self._backlog + len(samples) > MAX_BACKLOG or self._arrivals.full():
             raise InputOverrun
         self._backlog += len(samples)
-        self._voice.arrived(len(samples), self._now)
-        self._inbox.put_nowait(samples)
+        self._responses.arrived(len(samples), self._now)
+        self._arrivals.put_nowait(samples)
 
-    def handle(self, event: happened.Event) -> None:
+    def handle(self, event: events.Event) -> None:
         """Take a client's event, in order with the audio before it. Raises InputOverrun."""
-        if self._inbox.full():
+        if self._arrivals.full():
             raise InputOverrun
-        self._inbox.put_nowait(event)
+        self._arrivals.put_nowait(event)
 
     def change(self, *, instructions: tuple[str, ...], tools: tuple[Tool, ...]) -> None:
         """New instructions or tools: fresh streams are opened with them in the background."""
         items = tuple(Instructions(text) for text in instructions if text)
-        if Conversation(items, tools) == self._conversation:
+        if Conversation(items, tools) == self._opening:
             return
-        self._conversation = Conversation(items, tools)
+        self._opening = Conversation(items, tools)
         self._roles.renew()
 
     def sound_of(self, item_id: str) -> Samples | None:
         """An item's sound: 16 kHz for a user's, 24 kHz for the assistant's; None if not kept."""
-        return self._sounds.samples(item_id)
+        return self._audio_store.samples(item_id)
 
     @property
     def backlog(self) -> float:
@@ -130,69 +135,99 @@ class Orchestrator:
         """Work until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                self._roles.start(group)
-                # The first record of a trace says how this session takes turns.
-                self._step(happened.SettingsChanged(self.session.settings))
-                while True:
-                    await self._take(await self._inbox.get())
+                try:
+                    await self._work(group)
+                finally:
+                    self._close()
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
             self._conclude()
             self._lease.release()
 
+    async def _work(self, group: asyncio.TaskGroup) -> None:
+        self._roles.start(group)
+        # The first record of a trace says how this session takes turns.
+        self._post(events.SettingsChanged(self._settings))
+        while True:
+            arrival = await self._arrivals.get()
+            if isinstance(arrival, np.ndarray):
+                await self._listen(arrival)
+            else:
+                self._post(arrival)
+
+    def _close(self) -> None:
+        """From here on nothing happens any more, whatever still comes in."""
+        self._is_closed = True
+        self._roles.close()
+        if self._timer is not None:
+            self._timer.cancel()
+
     # ------------------------------------------------------------------------------- input
 
-    async def _take(self, inbound: _Inbound) -> None:
-        if not isinstance(inbound, np.ndarray):
-            self._step(inbound)
-            return
-        sound = inbound
+    async def _listen(self, sound: Samples) -> None:
         window = self._detector.window
         probabilities = await self._detector.detect(sound)
         self._backlog -= len(sound)
         self._recording.append(sound)
         for probability in probabilities:
             start, self._measured = self._measured, self._measured + window
-            self._step(self._judge_window(start, self._measured, float(probability)))
-        if self.session.listening.segment is not None:
-            self._roles.monitor.hear()
+            self._post(self._judge_window(start, self._measured, float(probability)))
+        self._roles.monitor.hear()
 
-    def _judge_window(self, start: int, end: int, probability: float) -> happened.VoiceMeasured:
+    def _judge_window(self, start: int, end: int, probability: float) -> events.VoiceMeasured:
         sound = self._recording.slice(start, end)
-        is_echo = self._voice.is_echo(sound)
+        is_echo = self._responses.is_echo(sound)
         self._voice_end.push(sound)
         until = self._voice_end.refined(end) / HEAR_RATE
-        return happened.VoiceMeasured(
-            start / HEAR_RATE, end / HEAR_RATE, probability, is_echo, until
-        )
+        return events.VoiceMeasured(start / HEAR_RATE, end / HEAR_RATE, probability, is_echo, until)
+
+    def _on_report(
+        self, worker: StreamWorker, report: WorkerReport, samples: Samples | None
+    ) -> None:
+        if self._responses.admit(worker, report, samples):
+            self._post(report)
 
     @property
     def _now(self) -> float:
         return round(self._loop.time() - self._began, 6)  # as exact as a trace keeps it
 
-    def _step(self, event: happened.Event) -> None:
-        now = self._now
-        self._record(Record(now, "event", event))
-        self._obey_all(self.session.handle(event, now), now)
+    def _post(self, event: events.Event | None) -> None:
+        """The one door to the core. `event` None: its deadline has come."""
+        if self._is_closed:
+            return
+        self._posted.append(event)
+        if self._is_stepping:
+            return
+        self._is_stepping = True
+        try:
+            while self._posted:
+                self._step(self._posted.popleft())
+        finally:
+            self._is_stepping = False
 
-    def _on_timer(self) -> None:
+    def _step(self, event: events.Event | None) -> None:
         now = self._now
-        self._record(Record(now, "timer"))
-        self._obey_all(self.session.handle_timer(now), now)
-
-    def _obey_all(self, actions: list[do.Action], now: float) -> None:
-        for action in actions:
+        if event is None:
+            self._record(Record(now, "timer"))
+            found = self.session.handle_timer(now)
+        else:
+            self._record(Record(now, "event", event))
+            found = self.session.handle(event, now)
+        for action in found:
             self._record(Record(now, "action", action))
-            self._obey(action, now)
+            self._apply(action, now)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         due = self.session.deadline
-        self._timer = None if due is None else self._loop.call_at(self._began + due, self._on_timer)
+        self._timer = (
+            None if due is None else self._loop.call_at(self._began + due, self._post, None)
+        )
 
     def _conclude(self) -> None:
-        """Every segment gets its decision, though nobody is left to obey or to be told."""
-        now, ended = self._now, happened.SessionEnded()
+        """Every segment gets its decision, though nobody is left to act on it."""
+        now, ended = self._now, events.SessionEnded()
         self._record(Record(now, "event", ended))
         for action in self.session.handle(ended, now):
             self._record(Record(now, "action", action))
@@ -204,113 +239,69 @@ class Orchestrator:
     def _measure(self, what: str, value: float) -> None:
         self._record(Record(self._now, "note", Measured(what, value)))
 
-    # ------------------------------------------------------------------------------ obeying
+    # ----------------------------------------------------------------------------- actions
 
-    def _obey(self, action: do.Action, now: float) -> None:
+    def _apply(self, action: actions.Action, now: float) -> None:
+        roles = self._roles
         match action:
-            case do.BeginHearing():
-                self._begin_hearing(action, now)
-            case do.FlushHearing():
-                self._roles.monitor.flush(action.segment, round(action.until * HEAR_RATE))
-            case do.EndHearing():
+            case actions.BeginHearing():
+                self._begin_hearing(action)
+            case actions.FlushHearing():
+                roles.monitor.flush(action.segment, round(action.until * HEAR_RATE))
+            case actions.EndHearing():
                 self._end_hearing(action)
-            case do.StartAnswer():
-                self._start_answer(action, now)
-            case do.ConfirmAnswer():
-                self._swap(now)
-            case do.CancelAnswer():
-                self._cancel(action)
-            case do.MarkIll():
-                self._replace_monitor(action.segment, now)
-            case do.SendAudio():
-                self._outlet(self._voice.send(action, now))
+            case actions.StartAnswer():
+                self._start_answer(action)
+            case actions.ConfirmAnswer():
+                roles.swap()
+            case actions.CancelAnswer():
+                roles.cancel(action.response_id, rewind=action.rewind)
+            case actions.SyncMonitor():
+                roles.monitor.sync(action.context)
+            case actions.ReplaceMonitor():
+                roles.replace_monitor()
+                if action.resume is not None:
+                    self._begin_hearing(action.resume)
+            case actions.SendAudio():
+                self._emit(self._responses.send(action, now))
+            case actions.ResponseEnded():
+                self._end_response(action)
+                self._emit(action)
             case _:
-                self._tell(action, now)
+                self._emit(action)
 
-    def _tell(self, notice: do.Notice, now: float) -> None:
-        if isinstance(notice, do.ResponseEnded):
-            self._end_response(notice, now)
-        self._outlet(notice)
-
-    def _begin_hearing(self, action: do.BeginHearing, now: float) -> None:
+    def _begin_hearing(self, action: actions.BeginHearing) -> None:
         start = round(action.start * HEAR_RATE)
-        self._segment_start = {action.segment: start}
-        self._roles.monitor.begin(action.segment, start, self.session.journal(now))
+        self._roles.monitor.begin(action.segment, start, action.context)
 
-    def _end_hearing(self, action: do.EndHearing) -> None:
-        start = self._segment_start.pop(action.segment, None)
-        if action.item_id is not None and start is not None:
-            sound = self._recording.slice(start, round(action.until * HEAR_RATE))
-            self._sounds.keep_samples(action.item_id, sound)
-        monitor = self._roles.monitor
-        if action.item_id is not None and monitor.has_ended(action.segment):
-            monitor.keep_answered(action.segment, action.item_id)
-        else:
-            monitor.end(action.segment, action.item_id)
+    def _end_hearing(self, action: actions.EndHearing) -> None:
+        if action.item_id is not None:
+            start, end = round(action.start * HEAR_RATE), round(action.until * HEAR_RATE)
+            self._audio_store.keep_samples(action.item_id, self._recording.slice(start, end))
+        self._roles.monitor.end(action.segment, action.item_id)
 
-    def _start_answer(self, action: do.StartAnswer, now: float) -> None:
-        self._voice.open(action.response_id)
-        in_conversation = self.session.answering.current is not None and (
-            self.session.answering.current.response_id == action.response_id
-        )
-        if action.items is not None or not in_conversation:
-            self._answer_beside(action, now)
+    def _start_answer(self, action: actions.StartAnswer) -> None:
+        if action.out_of_band or action.items is not None:
+            opening = self._opening_of(action)
+            self._roles.answer_apart(action.response_id, action.options, opening)
             return
-        journal = None if action.segment is not None else self.session.journal(now)
-        self._roles.answer(action.response_id, action.options, journal)
+        self._roles.answer(action.response_id, action.options, action.segment, action.context)
         if not action.speculative:
-            self._swap(now)
+            self._roles.swap()
 
-    def _answer_beside(self, action: do.StartAnswer, now: float) -> None:
+    def _opening_of(self, action: actions.StartAnswer) -> Conversation:
         items = action.items
         if items is None:
-            notes = readable(self.session.journal(now))
-            items = tuple(self._sounds.resolve(note.content) for note in notes)
-        opening = Conversation(self._conversation.items + items, self._conversation.tools)
-        self._roles.answer_beside(action.response_id, action.options, opening)
+            entries = readable(action.context)
+            items = tuple(self._audio_store.resolve(entry.content) for entry in entries)
+        return Conversation(self._opening.items + items, self._opening.tools)
 
-    def _swap(self, now: float) -> None:
-        self._roles.swap()
-        self._catch_up(now)
-
-    def _catch_up(self, now: float) -> None:
-        """Between segments the monitor comes to know the conversation as it stands."""
-        if self.session.listening.segment is None:
-            self._roles.monitor.agree(self.session.journal(now))
-
-    def _cancel(self, action: do.CancelAnswer) -> None:
-        if action.rewind:
-            self._voice.close(action.response_id)
-        self._roles.cancel(action.response_id, rewind=action.rewind)
-
-    def _replace(self, partner: Partner) -> None:
-        """A partner that does not stop."""
-        if partner is self._roles.monitor:
-            self._replace_monitor(None, self._now)
-        else:
-            self._roles.replace(partner)
-
-    def _replace_monitor(self, segment: int | None, now: float) -> None:
-        """Let a fresh stream monitor: hear the open segment again, faster than real time."""
-        fresh = self._roles.replace(self._roles.monitor)
-        open_segment = self.session.listening.segment
-        if open_segment is not None:
-            start = self._segment_start.get(open_segment.number, self._measured)
-            fresh.begin(open_segment.number, start, self.session.journal(now))
-        elif segment is None:
-            fresh.agree(self.session.journal(now))
-
-    def _end_response(self, notice: do.ResponseEnded, now: float) -> None:
-        turn = self.session.conversation.answer_of(notice.response_id)
-        sound = self._voice.close(notice.response_id)
-        if turn is not None and len(sound):
-            self._sounds.keep_samples(turn.item_id, sound)
-        if not self._roles.end_answer(notice.response_id):
-            self._catch_up(now)
-
-    def _take_sound(self, response_id: int, chunk: AnswerChunk) -> None:
-        if chunk.text:
-            self._step(happened.AnswerTextMade(response_id, chunk.text))
-        if chunk.samples is not None and len(chunk.samples):
-            self._voice.make(response_id, chunk.samples, chunk.words)
-            self._step(happened.AnswerSoundMade(response_id, len(chunk.samples), chunk.words))
+    def _end_response(self, notice: actions.ResponseEnded) -> None:
+        task = self._responses.close(notice.response_id)
+        if task is None:
+            return
+        sound = task.buffer.sent()
+        if notice.item_id is not None and len(sound):
+            self._audio_store.keep_samples(notice.item_id, sound)
+        if task.own_stream:
+            self._roles.dismiss(task.worker)

@@ -5,82 +5,82 @@ Each request is done whole or refused with a reason; a refusal changes nothing.
 
 from __future__ import annotations
 
-from duplex import actions as do
-from duplex import events as happened
-from duplex.answering import Answering, Emit, decide
+from duplex import actions, events
+from duplex.answering import Answering
 from duplex.conversation import Turn, UnknownItem
+from duplex.core import Origin, SessionState
 from duplex.listening import Listening
 from duplex.turns import Turns
 from models.base import SPEAK_RATE
 
 # The wire refuses to commit less than this.
-LEAST_COMMIT = 0.1
+MIN_COMMIT_S = 0.1
 
 
 class Requests:
-    """Obeys the client's requests on one session."""
+    """Carries out the client's requests on one session. `now` is session time."""
 
     def __init__(
-        self, turns: Turns, listening: Listening, answering: Answering, emit: Emit
+        self, state: SessionState, turns: Turns, listening: Listening, answering: Answering
     ) -> None:
-        self.turns = turns
-        self.conversation = turns.conversation
-        self.listening = listening
-        self.answering = answering
-        self.emit = emit
+        self._state = state
+        self._conversation = state.conversation
+        self._turns = turns
+        self._listening = listening
+        self._answering = answering
 
     # --------------------------------------------------------------------------- the buffer
 
-    def commit(self, event: happened.CommitRequested, now: float) -> None:
-        segment = self.listening.segment
-        if segment is None or self.listening.heard_until - segment.start < LEAST_COMMIT:
+    def commit(self, event: events.CommitRequested, now: float) -> None:
+        segment = self._state.segment
+        if segment is None or self._listening.heard_until - segment.start < MIN_COMMIT_S:
             self._refuse(
                 "input_audio_buffer_commit_empty",
                 "Error committing input audio buffer: the buffer has less than 100 ms of audio.",
                 event.event_id,
             )
             return
-        if not segment.is_forced:
-            self.listening.commit(segment, now)
+        if segment.origin is not Origin.CLIENT:
+            self._listening.commit(segment, now)
             return
-        self.emit(do.FlushHearing(segment.number, self.listening.heard_until))
+        self._state.emit(actions.FlushHearing(segment.number, self._listening.heard_until))
         words = segment.verdict.words if segment.verdict else ""
-        self.listening.finish(segment, segment.item_id)
-        self.turns.add(segment, words, self.listening.heard_until)
-        self.emit(decide(segment, do.Reason.NOT_REQUESTED))
+        self._listening.finish(segment, segment.item_id)
+        self._turns.add(segment, words, self._listening.heard_until)
+        self._state.decide(segment, actions.Reason.NOT_REQUESTED)
 
-    def clear(self, event: happened.ClearRequested) -> None:
-        if self.listening.segment is not None:
-            self.listening.close(self.listening.segment, do.Reason.ABANDONED)
-        self.emit(do.BufferCleared())
+    def clear(self, event: events.ClearRequested) -> None:
+        if self._state.segment is not None:
+            self._listening.close(self._state.segment, actions.Reason.ABANDONED)
+        self._state.emit(actions.BufferCleared())
 
     # ---------------------------------------------------------------------------- items
 
-    def offer(self, event: happened.ItemOffered) -> None:
-        if event.item_id in self.conversation:
+    def offer(self, event: events.ItemOffered) -> None:
+        if event.item_id in self._conversation:
             self._refuse(
                 "invalid_value", f"Item {event.item_id} exists.", event.event_id, "item.id"
             )
             return
         turn = Turn(event.item_id, event.role, event.parts, dict(event.wire))
         try:
-            before = self.conversation.add(turn, event.previous_item_id)
+            before = self._conversation.add(turn, event.previous_item_id)
         except UnknownItem as unknown:
             self._unknown(unknown, event.event_id, "previous_item_id")
             return
-        self.emit(do.ItemAdded(turn.to_wire(), before))
+        self._state.emit(actions.ItemAdded(turn.to_wire(), before))
 
-    def delete(self, event: happened.ItemDeleteRequested) -> None:
+    def delete(self, event: events.ItemDeleteRequested) -> None:
         try:
-            self.conversation.delete(event.item_id, outdated=event.outdated)
+            self._conversation.delete(event.item_id, outdated=event.outdated)
         except UnknownItem as unknown:
             self._unknown(unknown, event.event_id, "item_id")
             return
-        self.emit(do.ItemDeleted(event.item_id))
+        self._state.emit(actions.ItemDeleted(event.item_id))
 
-    def retrieve(self, event: happened.ItemRetrieveRequested) -> None:
+    def retrieve(self, event: events.ItemRetrieveRequested) -> None:
         try:
-            turn = self.conversation.find(event.item_id)
+            turn = self._conversation.find(event.item_id)
         except UnknownItem:
             self._refuse(
                 "item_retrieve_invalid_item_id",
@@ -89,12 +89,12 @@ class Requests:
                 "item_id",
             )
             return
-        self.emit(do.ItemRetrieved(turn.to_wire()))
+        self._state.emit(actions.ItemRetrieved(turn.to_wire()))
 
-    def truncate(self, event: happened.ItemTruncateRequested, now: float, *, strict: bool) -> None:
+    def truncate(self, event: events.ItemTruncateRequested, now: float) -> None:
         """Keep exactly the heard words; a mark beyond the sound is clamped unless strict."""
         try:
-            turn = self.conversation.find(event.item_id)
+            turn = self._conversation.find(event.item_id)
         except UnknownItem as unknown:
             self._unknown(unknown, event.event_id, "item_id")
             return
@@ -109,7 +109,7 @@ class Requests:
             return
         length = self._audio_length(turn)
         samples = event.audio_end_ms * SPEAK_RATE // 1000
-        if strict and samples > length:
+        if self._state.settings.strict_truncate and samples > length:
             message = (
                 f"Audio content of {length * 1000 // SPEAK_RATE}ms is already shorter than "
                 f"{event.audio_end_ms}ms"
@@ -118,28 +118,30 @@ class Requests:
             return
         self._stop_if_current(turn, min(samples, length), now)
         if samples < length:
-            self.conversation.cut(event.item_id, max(0, samples))
-        self.emit(do.ItemTruncated(event.item_id, event.content_index, event.audio_end_ms))
+            self._conversation.cut(event.item_id, max(0, samples))
+        self._state.emit(
+            actions.ItemTruncated(event.item_id, event.content_index, event.audio_end_ms)
+        )
 
     def _audio_length(self, turn: Turn) -> int:
-        current = self.answering.current
+        current = self._state.responses.current
         if current is not None and current.response_id == turn.response_id:
-            return current.sent
+            return current.samples_sent
         return turn.words[-1].end if turn.words else 0
 
     def _stop_if_current(self, turn: Turn, samples: int, now: float) -> None:
         """A client that truncates the running answer has stopped listening to it."""
-        current = self.answering.current
+        current = self._state.responses.current
         if current is not None and current.response_id == turn.response_id:
             current.clock.report(samples, now)
-            self.answering.stop(current, now, "client_cancelled")
+            self._answering.stop(current, now, "client_cancelled")
 
     # ------------------------------------------------------------------------- responses
 
-    def respond(self, event: happened.ResponseRequested, now: float) -> None:
+    def respond(self, event: events.ResponseRequested, now: float) -> None:
         """An explicit request is always answered."""
-        current = self.answering.current
-        if event.in_conversation and current is not None and current.is_confirmed:
+        current = self._state.responses.current
+        if event.in_conversation and current is not None and not current.is_held_back:
             self._refuse(
                 "conversation_already_has_active_response",
                 "Conversation already has an active response in progress. "
@@ -148,34 +150,33 @@ class Requests:
                 "response.create",
             )
             return
-        if event.in_conversation and self.listening.segment is not None:
-            self.turns.drop_speculation(self.listening.segment)
-        self.answering.start(
+        if event.in_conversation and self._state.segment is not None:
+            self._turns.drop_speculation(self._state.segment)
+        self._answering.start(
             now,
             options=event.options,
-            item_id=self.turns.new_item_id(),
             items=event.items,
-            in_conversation=event.in_conversation,
+            out_of_band=not event.in_conversation,
             metadata=event.metadata,
         )
 
-    def cancel(self, event: happened.CancelRequested, now: float) -> None:
-        response = self.answering.current
+    def cancel(self, event: events.CancelRequested, now: float) -> None:
+        response = self._state.responses.current
         if event.response_id is not None:
-            response = self.answering.find(event.response_id)
-        if response is None or not response.is_confirmed:
+            response = self._state.responses.find(event.response_id)
+        if response is None or response.is_held_back:
             self._refuse(
                 "response_cancel_not_active",
                 "Cancellation failed: no active response found",
                 event.event_id,
             )
             return
-        self.answering.stop(response, now, "client_cancelled")
+        self._answering.stop(response, now, "client_cancelled")
 
-    def report_playout(self, event: happened.PlayoutReported, now: float) -> None:
-        response = self.answering.find(event.response_id)
+    def report_playout(self, event: events.PlayoutReported, now: float) -> None:
+        response = self._state.responses.find(event.response_id)
         if response is not None:
-            response.clock.report(min(event.samples, response.sent), now)
+            response.clock.report(min(event.samples, response.samples_sent), now)
 
     # --------------------------------------------------------------------------- refusals
 
@@ -186,4 +187,4 @@ class Requests:
     def _refuse(
         self, code: str, message: str, event_id: str | None, param: str | None = None
     ) -> None:
-        self.emit(do.Refuse(code, message, param, event_id))
+        self._state.emit(actions.Refuse(code, message, param, event_id))

@@ -1,4 +1,4 @@
-"""Who generates and who monitors: a session's partners, their answers, swaps and replacements.
+"""Who generates and who monitors: a session's workers, swaps and replacements.
 
 Roles belong to the session. The monitor's answer makes it the generator; an instance that does not
 stop is left behind and a fresh stream takes its part.
@@ -7,162 +7,162 @@ stop is left behind and a fresh stream takes its part.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 
-from audio.recent import RecentAudio
-from duplex import events as happened
-from duplex.conversation import Note
-from duplex.pair import Lease
-from duplex.partner import Partner, Surroundings
-from duplex.patience import ILL_PATIENCE, STOP_PATIENCE, expect_end
-from duplex.sounds import Sounds
-from models.base import AnswerChunk, AnswerOptions, Conversation, Instance
+from duplex.conversation import ContextEntry
+from duplex.leases import Lease
+from duplex.stream_worker import SessionServices, StreamWorker
+from models.base import AnswerOptions, Conversation
+
+# An instance that does not stop for so long is left behind.
+STOP_TIMEOUT_S = 0.2
+# One that was left behind and goes on for so long takes no new sessions until it stops. A busy
+# machine is late by less, and a new call is not to be refused for that.
+UNHEALTHY_AFTER_S = 1.0
+TICK_S = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all partners of a session share, and whom they tell."""
+def expect_stop(job: asyncio.Task[None], timeout: float, then: Callable[[], None]) -> None:
+    """Call `then` unless `job` ends within `timeout` seconds. They are counted in ticks: a tick of
+    a loop that is itself late counts as one, so work is not blamed for what it could not do."""
+    loop = asyncio.get_running_loop()
 
-    recording: RecentAudio
-    sounds: Sounds
-    report: Callable[[happened.Event], None]
-    make_sound: Callable[[int, AnswerChunk], None]
-    room: Callable[[int], Awaitable[None]]
-    measure: Callable[[str, float], None]
+    def check(ticks: int) -> None:
+        if job.done():
+            return
+        if ticks:
+            loop.call_later(TICK_S, check, ticks - 1)
+        else:
+            then()
+
+    check(round(timeout / TICK_S))
 
 
 class Roles:
-    """The generator, the monitor, and streams beside them. `opening` is how a conversation begins.
+    """The generator, the monitor, and workers for single answers.
 
-    `on_stuck` is called when the generator or monitor given to it does not stop.
+    `opening` gives how a conversation begins; `on_monitor_unresponsive` is called when the monitor
+    does not stop: the core then asks for its replacement.
     """
 
     def __init__(
         self,
         lease: Lease,
-        shared: Shared,
+        services: SessionServices,
         opening: Callable[[], Conversation],
-        on_stuck: Callable[[Partner], None],
+        on_monitor_unresponsive: Callable[[], None],
     ) -> None:
-        self._lease, self._shared, self._opening, self._on_stuck = lease, shared, opening, on_stuck
+        self._lease, self._services, self._opening = lease, services, opening
+        self._on_monitor_unresponsive = on_monitor_unresponsive
         self._group: asyncio.TaskGroup | None = None
-        self._tasks: dict[Partner, asyncio.Task[None]] = {}
-        self._owners: dict[int, Partner] = {}  # who gives which answer
-        self._beside: dict[int, Partner] = {}
+        self._tasks: dict[StreamWorker, asyncio.Task[None]] = {}
         first, second = lease.roles
-        self.generator = self._partner(first, opening)
-        self.monitor = self._partner(second, opening)
+        self._generator = StreamWorker(first, opening, services)
+        self.monitor = StreamWorker(second, opening, services)
 
     def start(self, group: asyncio.TaskGroup) -> None:
-        """Let both partners work in `group`, knowing an empty conversation."""
+        """Let both workers work in `group`, knowing an empty conversation."""
         self._group = group
-        for partner in (self.generator, self.monitor):
-            self._start(partner)
-            partner.agree(())
+        for worker in (self._generator, self.monitor):
+            self._start(worker)
+            worker.sync(())
+
+    def close(self) -> None:
+        """The session ends: nobody is replaced any more."""
+        self._group = None
 
     def renew(self) -> None:
         """The conversation begins otherwise now."""
-        for partner in (self.generator, self.monitor):
-            partner.renew()
+        for worker in (self._generator, self.monitor):
+            worker.renew()
 
     def swap(self) -> None:
         """The monitor is the generator now."""
-        self.generator, self.monitor = self.monitor, self.generator
+        self._generator, self.monitor = self.monitor, self._generator
 
     # ------------------------------------------------------------------------------ answers
 
     def answer(
-        self, response_id: int, options: AnswerOptions, journal: tuple[Note, ...] | None
+        self,
+        response_id: int,
+        options: AnswerOptions,
+        segment: int | None,
+        context: tuple[ContextEntry, ...],
     ) -> None:
-        """The monitor answers what it has heard (`journal` None), or what the journal asks."""
-        self._owners[response_id] = self.monitor
-        self.monitor.answer(response_id, options, journal)
+        """The monitor answers this segment as it has heard it, or else what the context asks."""
+        self._services.responses.open(response_id, self.monitor, own_stream=False)
+        if segment is None:
+            self.monitor.answer(response_id, options, context=context)
+        else:
+            self.monitor.answer(response_id, options, segment=segment)
 
-    def answer_beside(
+    def answer_apart(
         self, response_id: int, options: AnswerOptions, conversation: Conversation
     ) -> None:
         """Another context than the session's: a stream of its own, gone with the answer."""
-        partner = self._partner(self.monitor.instance, lambda: conversation)
-        self._start(partner)
-        self._owners[response_id] = self._beside[response_id] = partner
-        partner.answer(response_id, options, None)
+        worker = StreamWorker(self.monitor.instance, lambda: conversation, self._services)
+        self._start(worker)
+        self._services.responses.open(response_id, worker, own_stream=True)
+        worker.answer(response_id, options)
 
     def cancel(self, response_id: int, *, rewind: bool) -> None:
         """Stop an answer; with `rewind` it never was, and its segment goes on."""
-        partner = self._owners.pop(response_id, None)
-        if partner is None:
+        task = self._services.responses.cancel(response_id)
+        if task is None:
             return
-        job = partner.job
-        partner.cancel_answer(response_id)
+        worker = task.worker
+        generation = worker.cancel_answer(response_id)
         if rewind:
-            partner.go_on()
-        if job is not None:
-            expect_end(job, STOP_PATIENCE, lambda: self._give_up(partner, job))
+            self._services.responses.close(response_id)
+            worker.resume_hearing()
+        if generation is not None:
+            expect_stop(generation, STOP_TIMEOUT_S, partial(self._on_unresponsive, worker))
 
-    def end_answer(self, response_id: int) -> bool:
-        """An answer is over. True if it was given beside the conversation."""
-        self._owners.pop(response_id, None)
-        partner = self._beside.pop(response_id, None)
-        if partner is None:
-            return False
-        partner.is_lost = True
-        self._tasks.pop(partner).cancel()
-        return True
+    def dismiss(self, worker: StreamWorker) -> None:
+        """Nothing of this worker counts any more, and it does no more work."""
+        worker.is_left_behind = True
+        task = self._tasks.pop(worker, None)
+        if task is not None:
+            task.cancel()
 
     # ------------------------------------------------------------------------- replacements
 
-    def replace(self, partner: Partner) -> Partner:
-        """A fresh stream on another instance in this partner's part; `partner` is left behind."""
-        fresh_instance = self._leave(partner)
-        fresh = self._partner(fresh_instance, self._opening)
-        if partner is self.monitor:
-            self.monitor = fresh
-        else:
-            self.generator = fresh
+    def replace_monitor(self) -> None:
+        """A fresh stream on another instance monitors; the old one is left behind."""
+        self.monitor = self._replacement(self.monitor)
+
+    def _replacement(self, worker: StreamWorker) -> StreamWorker:
+        self._leave(worker)
+        instance = self._lease.replacement(worker.instance, self._generator.instance)
+        fresh = StreamWorker(instance, self._opening, self._services)
         self._start(fresh)
         return fresh
 
-    def _leave(self, partner: Partner) -> Instance:
-        partner.is_lost = True
-        job, instance = partner.job, partner.instance
+    def _leave(self, worker: StreamWorker) -> None:
+        """Let nothing of this worker count; its instance is out of rotation until it stops."""
+        job = worker.job
         if job is not None:
-            self._lease.mark_stuck(instance)
-            job.add_done_callback(lambda _: self._lease.mark_well(instance))
-            expect_end(job, ILL_PATIENCE, lambda: self._lease.mark_ill(instance))
-        task = self._tasks.pop(partner, None)
-        if task is not None:
-            task.cancel()
-        return self._lease.replacement(partner.instance, self.generator.instance)
+            outage = self._lease.mark_unresponsive(worker.instance)
+            job.add_done_callback(lambda _: self._lease.mark_recovered(outage))
+            expect_stop(job, UNHEALTHY_AFTER_S, lambda: setattr(outage, "is_unhealthy", True))
+        self.dismiss(worker)
 
-    def _give_up(self, partner: Partner, job: asyncio.Task[None]) -> None:
+    def _on_unresponsive(self, worker: StreamWorker) -> None:
         """An instance that does not stop leaves this session's lease."""
-        if partner.job is not job or partner.is_lost:
+        if worker.is_left_behind or self._group is None:
             return
-        self._shared.measure("stuck_instances", 1.0)
-        if partner in (self.monitor, self.generator):
-            self._on_stuck(partner)
+        self._services.measure("unresponsive_instances", 1.0)
+        if worker is self.monitor:
+            self._on_monitor_unresponsive()
+        elif worker is self._generator:
+            self._generator = self._replacement(worker)
 
-    # ----------------------------------------------------------------------------- partners
-
-    def _partner(self, instance: Instance, opening: Callable[[], Conversation]) -> Partner:
-        partner: Partner
-        around = Surroundings(
-            self._shared.recording,
-            self._shared.sounds,
-            opening,
-            lambda event: None if partner.is_lost else self._shared.report(event),
-            lambda response_id, chunk: self._take_sound(partner, response_id, chunk),
-            self._shared.room,
-            self._shared.measure,
-        )
-        partner = Partner(instance, around)
-        return partner
-
-    def _start(self, partner: Partner) -> None:
-        assert self._group is not None
-        self._tasks[partner] = self._group.create_task(partner.run(), name="partner")
-
-    def _take_sound(self, partner: Partner, response_id: int, chunk: AnswerChunk) -> None:
-        if not partner.is_lost and self._owners.get(response_id) is partner:
-            self._shared.make_sound(response_id, chunk)
+    def _start(self, worker: StreamWorker) -> None:
+        if self._group is None:
+            return
+        work = worker.run()
+        try:
+            self._tasks[worker] = self._group.create_task(work, name="stream-worker")
+        except RuntimeError:  # the group is closing: the session is over
+            work.close()

@@ -9,167 +9,156 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from duplex import actions as do
-from duplex import events as happened
+from duplex import actions, events
 from duplex.answering import Answering
-from duplex.conversation import Conversation, Note
+from duplex.barge_in import BargeIn
+from duplex.conversation import History
+from duplex.core import Origin, Response, SessionState
 from duplex.listening import Listening
-from duplex.overlap import Overlap
 from duplex.requests import Requests
 from duplex.settings import Settings, TurnDetection
-from duplex.states import Floor
+from duplex.states import MakingState
 from duplex.turns import Turns
 
 # Sums of times differ in the last bits; a timer must never come a hair too early, for ever.
-ROUNDING = 1e-6
+ROUNDING_S = 1e-6
 
 
 class Session:
     """One conversation. `token` makes its item ids unique among sessions."""
 
     def __init__(self, token: str, settings: Settings | None = None) -> None:
-        self.floor = Floor()
-        self.conversation = Conversation()
-        self.answering = Answering(self.conversation, self.floor, self._emit)
-        self.turns = Turns(self.conversation, self.answering, self._emit, token)
-        overlap = Overlap(self.floor, self.answering, self._emit)
-        self.listening = Listening(self.floor, self.turns, overlap, self.answering, self._emit)
-        self.requests = Requests(self.turns, self.listening, self.answering, self._emit)
-        self._actions: list[do.Action] = []
-        self._shown = (self.floor.user, self.floor.assistant)
+        self.state = SessionState(token, settings or Settings())
+        self._answering = Answering(self.state)
+        self._turns = Turns(self.state, self._answering)
+        barge_in = BargeIn(self.state, self._answering)
+        self._listening = Listening(self.state, self._turns, barge_in, self._answering)
+        self._requests = Requests(self.state, self._turns, self._listening, self._answering)
+        self._shown = (self.state.floor.user, self.state.floor.assistant)
         self._now = 0.0
         self._handlers: dict[type, Callable[[Any], None]] = {
-            happened.VoiceMeasured: lambda e: self.listening.measure(e, self._now),
-            happened.VerdictGiven: lambda e: self.listening.take_verdict(e, self._now),
-            happened.HearingFailed: self.listening.take_failure,
-            happened.AnswerTextMade: self._on_text,
-            happened.AnswerSoundMade: self._on_sound,
-            happened.AnswerCallMade: self._on_call,
-            happened.AnswerFinished: self._on_finished,
-            happened.AnswerFailed: self._on_failed,
-            happened.SettingsChanged: lambda e: self.configure(e.settings),
-            happened.CommitRequested: lambda e: self.requests.commit(e, self._now),
-            happened.ClearRequested: self.requests.clear,
-            happened.ItemOffered: self.requests.offer,
-            happened.ItemDeleteRequested: self.requests.delete,
-            happened.ItemRetrieveRequested: self.requests.retrieve,
-            happened.ItemTruncateRequested: self._on_truncate,
-            happened.ResponseRequested: lambda e: self.requests.respond(e, self._now),
-            happened.CancelRequested: lambda e: self.requests.cancel(e, self._now),
-            happened.PlayoutReported: lambda e: self.requests.report_playout(e, self._now),
-            happened.SessionEnded: self._on_ended,
+            events.VoiceMeasured: lambda e: self._listening.measure(e, self._now),
+            events.VerdictGiven: lambda e: self._listening.take_verdict(e, self._now),
+            events.HearingFailed: self._listening.take_failure,
+            events.MonitorUnresponsive: self._on_monitor_unresponsive,
+            events.SettingsChanged: lambda e: self._listening.configure(e.settings),
+            events.CommitRequested: lambda e: self._requests.commit(e, self._now),
+            events.ClearRequested: self._requests.clear,
+            events.ItemOffered: self._requests.offer,
+            events.ItemDeleteRequested: self._requests.delete,
+            events.ItemRetrieveRequested: self._requests.retrieve,
+            events.ItemTruncateRequested: lambda e: self._requests.truncate(e, self._now),
+            events.ResponseRequested: lambda e: self._requests.respond(e, self._now),
+            events.CancelRequested: lambda e: self._requests.cancel(e, self._now),
+            events.PlayoutReported: lambda e: self._requests.report_playout(e, self._now),
+            events.SessionEnded: self._on_ended,
         }
-        self.configure(settings or Settings())
+        self._answer_handlers: dict[type, Callable[[Response, Any], None]] = {
+            events.AnswerTextMade: self._on_text,
+            events.AnswerSoundMade: self._on_sound,
+            events.AnswerCallMade: self._on_call,
+            events.AnswerFinished: self._on_finished,
+            events.AnswerFailed: self._on_failed,
+        }
 
     @property
-    def settings(self) -> Settings:
-        return self.listening.settings
-
-    def configure(self, settings: Settings) -> None:
-        self.listening.configure(settings)
-        self.answering.configure(settings)
-
-    def journal(self, now: float) -> tuple[Note, ...]:
-        """What the monitor has to know before it hears the open segment: everything said so far,
-        of the running answer exactly the words heard by `now`."""
-        current, segment = self.answering.current, self.listening.segment
-        if current is None or not current.is_confirmed:
-            return self.conversation.journal()
-        goes_on = segment is not None and segment.goes_on
-        return self.conversation.journal(
-            current.response_id, current.clock.heard(now), without=goes_on
-        )
+    def conversation(self) -> History:
+        return self.state.conversation
 
     # ------------------------------------------------------------------------ in and out
 
-    def handle(self, event: happened.Event, now: float) -> list[do.Action]:
+    def handle(self, event: events.Event, now: float) -> list[actions.Action]:
         """Take one event; give what is to be done now, in order."""
         self._now = now
-        self._handlers[type(event)](event)
+        if isinstance(event, events.AnswerEvent):
+            response = self.state.responses.find(event.response_id)
+            if response is not None:
+                self._answer_handlers[type(event)](response, event)
+        else:
+            self._handlers[type(event)](event)
         return self._settle(now)
 
-    def handle_timer(self, now: float) -> list[do.Action]:
+    def handle_timer(self, now: float) -> list[actions.Action]:
         """The deadline has come (or any other moment: calling too early is harmless)."""
         self._now = now
-        self.listening.look(now)
-        self._watch_idle(now)
+        self._listening.evaluate(now)
+        self._evaluate_idle(now)
         return self._settle(now)
 
     @property
     def deadline(self) -> float | None:
         """Session time at which `handle_timer` wants to be called, None: not by itself."""
-        times = (self.answering.deadline(self._now), self.listening.deadline(), self._idle_at())
+        times = (
+            self._answering.deadline(self._now),
+            self._listening.deadline(),
+            self._idle_ends_at(),
+        )
         due = min((time for time in times if time is not None), default=None)
-        return None if due is None else due + ROUNDING
+        return None if due is None else due + ROUNDING_S
 
-    def _settle(self, now: float) -> list[do.Action]:
-        self.answering.pump(now)
-        self.turns.answer_waiting(now)
-        shown = (self.floor.user, self.floor.assistant)
+    def _settle(self, now: float) -> list[actions.Action]:
+        self._answering.send_due(now)
+        self._turns.answer_waiting(now)
+        shown = (self.state.floor.user, self.state.floor.assistant)
         if shown != self._shown:
             self._shown = shown
-            self._emit(do.ShowState(shown[0].value, shown[1].value))
-        actions, self._actions = self._actions, []
-        return actions
-
-    def _emit(self, action: do.Action) -> None:
-        self._actions.append(action)
+            self.state.emit(actions.ShowState(shown[0].value, shown[1].value))
+        return self.state.take_actions()
 
     # ------------------------------------------------------------------ output of the models
 
-    def _on_text(self, event: happened.AnswerTextMade) -> None:
-        if response := self.answering.find(event.response_id):
-            self.answering.take_text(response, event.text, self._now)
+    def _on_text(self, response: Response, event: events.AnswerTextMade) -> None:
+        response.input_tokens, response.output_tokens = event.input_tokens, event.output_tokens
+        self._answering.take_text(response, event.text, self._now)
 
-    def _on_sound(self, event: happened.AnswerSoundMade) -> None:
-        if response := self.answering.find(event.response_id):
-            self.answering.take_sound(response, event.samples, event.words, self._now)
+    def _on_sound(self, response: Response, event: events.AnswerSoundMade) -> None:
+        self._answering.take_sound(response, event.samples, event.words, self._now)
 
-    def _on_call(self, event: happened.AnswerCallMade) -> None:
-        if response := self.answering.find(event.response_id):
-            response.last_progress = self._now
-            response.calls.append((event.name, event.arguments))
+    def _on_call(self, response: Response, event: events.AnswerCallMade) -> None:
+        self._answering.take_call(response, event.name, event.arguments, self._now)
 
-    def _on_finished(self, event: happened.AnswerFinished) -> None:
-        if response := self.answering.find(event.response_id):
-            response.is_finished = True
-            response.is_incomplete = event.incomplete
+    def _on_finished(self, response: Response, event: events.AnswerFinished) -> None:
+        response.input_tokens, response.output_tokens = event.input_tokens, event.output_tokens
+        response.making = MakingState.CUT_SHORT if event.incomplete else MakingState.MADE
 
-    def _on_failed(self, event: happened.AnswerFailed) -> None:
-        if response := self.answering.find(event.response_id):
-            self.answering.fail(response, self._now, event.reason)
+    def _on_failed(self, response: Response, event: events.AnswerFailed) -> None:
+        self._answering.fail(response, self._now, event.reason)
 
-    def _on_truncate(self, event: happened.ItemTruncateRequested) -> None:
-        self.requests.truncate(event, self._now, strict=self.settings.strict_truncate)
+    # ------------------------------------------------------------------- instances, the end
 
-    def _on_ended(self, _: happened.SessionEnded) -> None:
-        self.listening.give_up()
-        self.turns.give_up()
-        self.answering.give_up(self._now)
+    def _on_monitor_unresponsive(self, _: events.MonitorUnresponsive) -> None:
+        """A fresh monitor hears the open segment again from its start, faster than real time."""
+        segment, now = self.state.segment, self._now
+        resume = None if segment is None else self.state.begin_hearing(segment, now)
+        self.state.emit(actions.ReplaceMonitor(None, resume))
+        self.state.sync_monitor(now)
+
+    def _on_ended(self, _: events.SessionEnded) -> None:
+        self._listening.give_up()
+        self._turns.give_up()
+        self._answering.give_up(self._now)
 
     # ------------------------------------------------------------------------------ idle
 
-    def _idle_at(self) -> float | None:
+    def _idle_ends_at(self) -> float | None:
         """When a silent user is asked again (server_vad with idle_timeout_ms)."""
-        settings, ended = self.settings, self.answering.ended_at
-        is_idle = self.answering.current is None and self.listening.segment is None
+        settings, ended = self.state.settings, self._answering.ended_at
+        is_idle = self.state.responses.current is None and self.state.segment is None
         if settings.idle_timeout is None or ended is None or not is_idle:
             return None
         if settings.turn_detection is not TurnDetection.SERVER:
             return None
         return ended + settings.idle_timeout
 
-    def _watch_idle(self, now: float) -> None:
-        due = self._idle_at()
+    def _evaluate_idle(self, now: float) -> None:
+        due = self._idle_ends_at()
         if due is None or now < due:
             return
-        self.answering.ended_at = None
-        listening = self.listening
-        item_id = self.turns.new_item_id()
-        end = listening.heard_until
-        self._emit(do.IdleTimedOut(item_id, listening.closed_at, end))
-        segment = listening.open(end, end, now, is_forced=True)
+        self._answering.ended_at = None
+        item_id, end = self.state.new_item_id(), self._listening.heard_until
+        self.state.emit(actions.IdleTimedOut(item_id, self._listening.closed_at, end))
+        segment = self._listening.open(end, end, now, Origin.CLIENT)
         segment.item_id = item_id
-        listening.finish(segment, item_id)
-        self.turns.add(segment, "", end)
-        self.turns.start(segment, now)
+        self._listening.finish(segment, item_id)
+        self._turns.add(segment, "", end)
+        self._turns.start(segment, now)

@@ -21,6 +21,7 @@ import orjson
 
 import models.base
 from duplex import actions, events, settings
+from duplex.conversation import ContextEntry, OutdatedPicture
 
 Direction = Literal["event", "action", "timer", "note"]
 # Fields that hold what people said; blanked letter by letter unless the operator wants words.
@@ -40,7 +41,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A figure that the shell noticed: catch_up_seconds, hear_rtf, stuck_instances."""
+    """A figure that the shell noticed: catch_up_seconds, hear_rtf, unresponsive_instances."""
 
     what: str
     value: float
@@ -86,6 +87,8 @@ def _fields(value: Any, words: bool) -> dict[str, Any]:
 
 
 def _plain(value: Any, words: bool) -> Any:
+    if isinstance(value, ContextEntry):
+        return value.key
     if dataclasses.is_dataclass(value):
         return {"type": type(value).__name__, **_fields(value, words)}
     if isinstance(value, Enum):
@@ -162,6 +165,8 @@ def _restore(hint: Any, value: Any) -> Any:
         return _restore(plain[0], value)
     if origin is tuple and isinstance(value, list):
         return tuple(_restore(arguments[0], item) for item in value)
+    if hint is ContextEntry:
+        return ContextEntry(value, OutdatedPicture())
     if isinstance(hint, type) and issubclass(hint, Enum):
         return hint(value)
     return value

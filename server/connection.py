@@ -13,10 +13,10 @@ import numpy as np
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from duplex import actions as told
+from duplex import actions
 from duplex.events import Event, SettingsChanged
 from duplex.orchestrator import InputOverrun, Outgoing
-from duplex.outlet import AnswerSound
+from duplex.playout import AnswerSound
 from models.base import HEAR_RATE, Samples, Tool
 from server.config import Limits
 from server.draining.drain import Leaving
@@ -76,7 +76,7 @@ class Bounds:
 
 
 class Connection:
-    """Obeys one client. `outlet` is what the conversation calls with everything it has to tell."""
+    """Obeys one client. `emit` is what the conversation calls with everything it has to tell."""
 
     def __init__(
         self,
@@ -116,16 +116,16 @@ class Connection:
         await self._close(over)
         return over.code
 
-    def outlet(self, outgoing: Outgoing) -> None:
+    def emit(self, outgoing: Outgoing) -> None:
         """Never blocks. A client that takes in nothing is ended by the watch."""
         self._bounds.leaving.follow(outgoing)
-        if isinstance(outgoing, told.ResponseEnded):
-            if outgoing.status is told.ResponseStatus.CANCELLED:
+        if isinstance(outgoing, actions.ResponseEnded):
+            if outgoing.status is actions.ResponseStatus.CANCELLED:
                 self.outbox.drop_sound(outgoing.response_id)
         sound_of = outgoing.response_id if isinstance(outgoing, AnswerSound) else None
         for event in self._encoder.encode(outgoing):
             self._put(event, sound_of)
-        if isinstance(outgoing, told.ResponseEnded):
+        if isinstance(outgoing, actions.ResponseEnded):
             self._put(self._encoder.rate_limits(self._allowance.left, round(self._allowance.rate)))
 
     # ------------------------------------------------------------------------------ the reader

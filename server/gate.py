@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import Headers
 from starlette.websockets import WebSocket
 
+from duplex.leases import Lease
 from duplex.orchestrator import Orchestrator
-from duplex.pair import Lease
 from models.base import Conversation, Instructions, Samples, UserSound
 from server.admission import Denied
 from server.auth import Grant, answered_subprotocol, is_origin_allowed, presented_key
@@ -123,7 +123,7 @@ class RealtimeSession:
         service, connection = self._service, self._connection
         service.metrics.sessions_opened.inc()
         trace = self._open_trace()
-        self._talk = talk = self._orchestrator(connection.outlet, trace)
+        self._talk = talk = self._orchestrator(connection.emit, trace)
         queues = Queues(connection.outbox, lambda: talk.backlog)
         service.queues.add(queues)
         code = 1011
@@ -136,7 +136,7 @@ class RealtimeSession:
                 trace.close()
         logger.info("session %s closed with %d", self._token, code)
 
-    def _orchestrator(self, outlet: Any, trace: TraceFile | None) -> Orchestrator:
+    def _orchestrator(self, emit: Any, trace: TraceFile | None) -> Orchestrator:
         meter = SessionMeter(self._service.metrics)
         said = self._session.instructions
         opening = (Instructions(said),) if said else ()
@@ -145,7 +145,7 @@ class RealtimeSession:
             detector=self._service.new_detector(),
             settings=self._session.settings(self._service.settings.lead_ms / 1000),
             conversation=Conversation(opening, self._session.model_tools()),
-            outlet=outlet,
+            emit=emit,
             observers=(meter,) if trace is None else (meter, trace),
             token=self._token,
         )

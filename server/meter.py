@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from duplex import actions as done
-from duplex import events as happened
+from duplex import actions, events
 from duplex.trace import Measured, Record
 from models.base import SPEAK_RATE
 from server.metrics import Metrics
@@ -31,9 +30,9 @@ class SessionMeter:
 
     def record(self, record: Record) -> None:
         payload, now = record.payload, record.now
-        if isinstance(payload, happened.VoiceMeasured):
+        if isinstance(payload, events.VoiceMeasured):
             self._arrivals.append((payload.end, now))
-        elif isinstance(payload, happened.VerdictGiven):
+        elif isinstance(payload, events.VerdictGiven):
             arrived = self._arrival(payload.until)
             if arrived is not None:
                 self._metrics.hearing_lag.observe(max(0.0, now - arrived))
@@ -56,42 +55,42 @@ class SessionMeter:
 
     def _count_turn(self, action: Any, now: float) -> None:
         match action:
-            case done.Decide():
+            case actions.Decide():
                 self._metrics.decisions.labels(action.reason.value).inc()
                 self._open_turns.pop(action.item_id or "", None)
                 self._measure_stop(action)
-            case done.SpeechStarted(item_id=item_id):
+            case actions.SpeechStarted(item_id=item_id):
                 self._speaking = item_id
-            case done.SpeechStopped(at=at):
+            case actions.SpeechStopped(at=at):
                 self._question_end = self._arrival(at)
-            case done.BufferCommitted(item_id=item_id):
+            case actions.BufferCommitted(item_id=item_id):
                 self._open_turns[item_id] = now
-            case done.Refuse(code=code):
+            case actions.Refuse(code=code):
                 self._metrics.errors.labels(code).inc()
-            case done.MarkIll():
-                self._metrics.ill.inc()
+            case actions.ReplaceMonitor(segment=int()):
+                self._metrics.unhealthy.inc()
 
     def _count_answer(self, action: Any, now: float) -> None:
         match action:
-            case done.ResponseTextAdded(response_id=number):
+            case actions.ResponseTextAdded(response_id=number):
                 self._begin_output(number)
-            case done.SendAudio(response_id=number, count=count):
+            case actions.SendAudio(response_id=number, count=count):
                 self._begin_output(number)
                 self._metrics.sent_audio.inc(count / SPEAK_RATE)
                 self._measure_latency(number, now)
-            case done.ShowSwap():
+            case actions.ShowSwap():
                 self._metrics.swaps.inc()
-            case done.StartAnswer(response_id=number, speculative=True):
+            case actions.StartAnswer(response_id=number, speculative=True):
                 self._speculative.add(number)
-            case done.ConfirmAnswer(response_id=number):
+            case actions.ConfirmAnswer(response_id=number):
                 self._settle_speculation(number, "confirmed")
-            case done.CancelAnswer(response_id=number):
+            case actions.CancelAnswer(response_id=number):
                 self._settle_speculation(number, "dropped")
-            case done.ResponseStarted(response_id=number, in_conversation=True):
+            case actions.ResponseStarted(response_id=number, in_conversation=True):
                 self._answered[number] = action.previous_item_id or ""
                 # One commit, one answer: an answer by request alone has no latency from speech.
                 self._waiting_for_sound = number if self._question_end is not None else None
-            case done.ResponseEnded():
+            case actions.ResponseEnded():
                 self._count_end(action, now)
 
     def _begin_output(self, number: int) -> None:
@@ -103,13 +102,13 @@ class SessionMeter:
             self._metrics.response_latency.observe(max(0.0, now - self._question_end))
             self._waiting_for_sound = self._question_end = None
 
-    def _count_end(self, ended: done.ResponseEnded, now: float) -> None:
+    def _count_end(self, ended: actions.ResponseEnded, now: float) -> None:
         self._metrics.responses.labels(ended.status.value).inc()
         self._answered.pop(ended.response_id, None)
         if ended.reason == "turn_detected" and self._speaking is not None:
             self._stops[self._speaking] = now
 
-    def _measure_stop(self, decided: done.Decide) -> None:
+    def _measure_stop(self, decided: actions.Decide) -> None:
         """Only the decision knows the onset; what the wire says has padding in it."""
         stopped = self._stops.pop(decided.item_id or "", None)
         onset = self._arrival(decided.start)
@@ -119,8 +118,8 @@ class SessionMeter:
     def _count_note(self, noted: Measured) -> None:
         if noted.what == "catch_up_seconds":
             self._metrics.catch_up.observe(noted.value)
-        elif noted.what == "stuck_instances":
-            self._metrics.stuck.inc(noted.value)
+        elif noted.what == "unresponsive_instances":
+            self._metrics.unresponsive.inc(noted.value)
 
     def _settle_speculation(self, number: int, outcome: str) -> None:
         if number in self._speculative:

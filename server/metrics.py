@@ -54,9 +54,11 @@ class Metrics:
         self.failed_work = self._counter(
             "antiphon_failed_work", "Pieces of work on which an instance failed.", "model"
         )
-        self.ill = self._counter("antiphon_ill_instances", "Instances that did not judge in time.")
-        self.stuck = self._counter(
-            "antiphon_stuck_instances", "Instances left behind because they did not stop."
+        self.unhealthy = self._counter(
+            "antiphon_unhealthy_instances", "Instances that did not judge in time."
+        )
+        self.unresponsive = self._counter(
+            "antiphon_unresponsive_instances", "Instances left behind because they did not stop."
         )
         self.stalled = self._counter(
             "antiphon_stalled_turns", "Committed turns without an end within the bound."

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from duplex.pair import Pair, PairPool
+from duplex.leases import Pair, PairPool
 from models.base import HEAR_CHUNK, AnswerOptions, Conversation, Instance, VoiceActivityDetector
 from server.admission import Admission
 from server.auth import Keyring
@@ -96,14 +96,14 @@ class Service:
 
     @property
     def readiness(self) -> str:
-        """What /readyz says; "ill" is no pair in rotation: an engine is being started again, or
-        an instance does not stop. A full server is ready: balancers cut the calls of others."""
+        """What /readyz says; "unhealthy" is no pair in rotation: an engine is being started again,
+        or an instance does not stop. A full server is ready: balancers cut the calls of others."""
         pool = self.admission.pool
         if self.admission.is_draining:
             return "draining"
         if pool is None:
             return "loading"
-        return "ready" if pool.capacity else "ill"
+        return "ready" if pool.capacity else "unhealthy"
 
     # ------------------------------------------------------------------------ start and stop
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from duplex import actions as told
+from duplex import actions
 from duplex.orchestrator import Outgoing
 from duplex.states import AssistantState, UserState
 from server.admission import Admission
@@ -39,11 +39,11 @@ class Leaving:
     def follow(self, outgoing: Outgoing) -> None:
         """Take notice of what the conversation tells its client."""
         match outgoing:
-            case told.ShowState(user=user, assistant=assistant):
+            case actions.ShowState(user=user, assistant=assistant):
                 self._is_silent = (user, assistant) == _SILENCE
-            case told.ResponseStarted(response_id=number):
+            case actions.ResponseStarted(response_id=number):
                 self._answers.add(number)
-            case told.ResponseEnded(response_id=number):
+            case actions.ResponseEnded(response_id=number):
                 self._answers.discard(number)
             case _:
                 return

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from duplex import events as happened
+from duplex import events
 from duplex.settings import Settings
 from models.base import SPEAK_RATE, Item, Samples
 from server.realtime import client_events as wire
@@ -40,7 +40,7 @@ class Configured:
     settings: Settings
 
 
-Step: TypeAlias = AudioReceived | Configured | happened.Event
+Step: TypeAlias = AudioReceived | Configured | events.Event
 
 
 class Decoder:
@@ -95,22 +95,22 @@ class Decoder:
             case wire.SessionUpdate(session=patch):
                 yield self._configured(patch)
             case wire.Commit(event_id=name):
-                yield happened.CommitRequested(name)
+                yield events.CommitRequested(name)
             case wire.Clear(event_id=name):
                 self._reader.clear()
-                yield happened.ClearRequested(name)
+                yield events.ClearRequested(name)
             case wire.ItemCreate():
                 yield from self._offered(event)
             case wire.ItemRetrieve(item_id=item_id, event_id=name):
-                yield happened.ItemRetrieveRequested(item_id, name)
+                yield events.ItemRetrieveRequested(item_id, name)
             case wire.ItemDelete(item_id=item_id, event_id=name):
-                yield happened.ItemDeleteRequested(item_id, name)
+                yield events.ItemDeleteRequested(item_id, name)
             case wire.ItemTruncate(item_id=item_id, content_index=index, event_id=name):
-                yield happened.ItemTruncateRequested(item_id, index, event.audio_end_ms, name)
+                yield events.ItemTruncateRequested(item_id, index, event.audio_end_ms, name)
             case wire.ResponseCreate():
                 yield self._requested(event)
             case wire.ResponseCancel(response_id=response, event_id=name):
-                yield happened.CancelRequested(self._cancelled(response), name)
+                yield events.CancelRequested(self._cancelled(response), name)
             case wire.Playback():
                 yield self._playback(event)
             case wire.OutputClear():
@@ -143,15 +143,15 @@ class Decoder:
         self.decoded_pixels += item.cost.pixels
         item_id = item.item_id or self._ledger.new_item_id()
         self._ledger.offer(item_id, item.parts, item.cost)
-        yield happened.ItemOffered(
+        yield events.ItemOffered(
             item_id, item.role, item.parts, item.wire, event.previous_item_id, event.event_id
         )
         for surplus in self._ledger.note_pictures(item_id, item.parts):
-            yield happened.ItemDeleteRequested(surplus, outdated=True)
+            yield events.ItemDeleteRequested(surplus, outdated=True)
 
     # ----------------------------------------------------------------------------- responses
 
-    def _requested(self, event: wire.ResponseCreate) -> happened.ResponseRequested:
+    def _requested(self, event: wire.ResponseCreate) -> events.ResponseRequested:
         fields, budget = event.response or wire.ResponseFields(), self._ledger.budget
         if fields.tools is not None:
             check_functions(fields.tools, budget.settings, "response.tools")
@@ -187,11 +187,11 @@ class Decoder:
             )
         return number
 
-    def _playback(self, event: wire.Playback) -> happened.PlayoutReported:
+    def _playback(self, event: wire.Playback) -> events.PlayoutReported:
         if not self.session.antiphon.playback_ack:
             raise Refusal("Set session.antiphon.playback_ack first.", param="type")
         number = self._answer_played(event)
-        return happened.PlayoutReported(number, event.audio_ms * SPEAK_RATE // 1000)
+        return events.PlayoutReported(number, event.audio_ms * SPEAK_RATE // 1000)
 
     def _answer_played(self, event: wire.Playback) -> int:
         if event.item_id is None and event.response_id is None:

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from duplex import actions as told
+from duplex import actions
 from duplex.orchestrator import Outgoing
-from duplex.outlet import AnswerSound
+from duplex.playout import AnswerSound
 from models.base import HEAR_RATE, SPEAK_RATE, AssistantText, FunctionCall, Samples, Verdict
 from server.realtime.formats import encode_whole
 from server.realtime.refusal import Refusal
@@ -83,19 +83,21 @@ class Encoder:
         match outgoing:
             case AnswerSound(response_id=number, samples=samples):
                 return self._sound(number, samples)
-            case told.ResponseTextAdded(response_id=number, text=text):
+            case actions.ResponseTextAdded(response_id=number, text=text):
                 return self._of_response(number, lambda wire: wire.add_text(text))
-            case told.ResponseStarted():
+            case actions.ResponseStarted():
                 return self._start(outgoing)
-            case told.ResponseCallAdded():
+            case actions.ResponseCallAdded():
                 return self._call(outgoing)
-            case told.ResponseEnded():
+            case actions.ResponseEnded():
                 return self._end(outgoing)
-            case told.TranscriptAdded():
+            case actions.TranscriptAdded():
                 return self._transcript(outgoing)
-            case told.Decide() | told.ShowVerdict() | told.ShowState() | told.ShowSwap():
+            case (
+                actions.Decide() | actions.ShowVerdict() | actions.ShowState() | actions.ShowSwap()
+            ):
                 return self._shown(outgoing)
-            case told.Refuse():
+            case actions.Refuse():
                 return [self._refused(outgoing)]
             case _:
                 return self._fact(outgoing)
@@ -103,33 +105,33 @@ class Encoder:
     def _fact(self, outgoing: Outgoing) -> Iterable[WireEvent]:
         """Notices that are one wire event, or two, as they stand."""
         match outgoing:
-            case told.SpeechStarted(item_id=item_id, at=at):
+            case actions.SpeechStarted(item_id=item_id, at=at):
                 return [_buffer("speech_started", audio_start_ms=_ms(at), item_id=item_id)]
-            case told.SpeechStopped(item_id=item_id, at=at):
+            case actions.SpeechStopped(item_id=item_id, at=at):
                 return [_buffer("speech_stopped", audio_end_ms=_ms(at), item_id=item_id)]
-            case told.IdleTimedOut(item_id=item_id, start=start, end=end):
+            case actions.IdleTimedOut(item_id=item_id, start=start, end=end):
                 span = {"audio_start_ms": _ms(start), "audio_end_ms": _ms(end)}
                 return [_buffer("timeout_triggered", **span, item_id=item_id)]
-            case told.BufferCommitted(item_id=item_id, previous_item_id=previous):
+            case actions.BufferCommitted(item_id=item_id, previous_item_id=previous):
                 return [_buffer("committed", item_id=item_id, previous_item_id=previous)]
-            case told.BufferCleared():
+            case actions.BufferCleared():
                 return [_buffer("cleared")]
-            case told.ItemAdded(item=item, previous_item_id=previous):
+            case actions.ItemAdded(item=item, previous_item_id=previous):
                 self._ledger.settle_offer(item["id"])
                 place = {"item": _clean(item), "previous_item_id": previous}
                 return [_item("added", **place), _item("done", **place)]
-            case told.ItemDeleted(item_id=item_id):
+            case actions.ItemDeleted(item_id=item_id):
                 self._ledger.forget(item_id)
                 return [_item("deleted", item_id=item_id)]
-            case told.ItemTruncated(item_id=item_id, content_index=index, audio_end_ms=end):
+            case actions.ItemTruncated(item_id=item_id, content_index=index, audio_end_ms=end):
                 return [_item("truncated", item_id=item_id, content_index=index, audio_end_ms=end)]
-            case told.ItemRetrieved(item=item):
+            case actions.ItemRetrieved(item=item):
                 return [_item("retrieved", item=self._with_sound(_clean(item)))]
         return []
 
     # ------------------------------------------------------------------------------- responses
 
-    def _start(self, started: told.ResponseStarted) -> Iterator[WireEvent]:
+    def _start(self, started: actions.ResponseStarted) -> Iterator[WireEvent]:
         name = self._ledger.response_name(started.response_id)
         wire = ResponseWire(started, name, self._ledger.conversation_id, self.session)
         self._responses[started.response_id] = wire
@@ -140,19 +142,19 @@ class Encoder:
         self._ledger.voice_spoken = True
         return self._of_response(number, lambda wire: wire.add_sound(samples))
 
-    def _call(self, call: told.ResponseCallAdded) -> Iterable[WireEvent]:
+    def _call(self, call: actions.ResponseCallAdded) -> Iterable[WireEvent]:
         parts = (FunctionCall(call.name, call.arguments, call.call_id),)
         self._ledger.note_parts(call.item_id, parts)
         return self._of_response(call.response_id, lambda wire: wire.add_call(call))
 
-    def _end(self, ended: told.ResponseEnded) -> Iterable[WireEvent]:
+    def _end(self, ended: actions.ResponseEnded) -> Iterable[WireEvent]:
         wire = self._responses.pop(ended.response_id, None)
         if wire is None:
             logger.warning("response %d ended without a start", ended.response_id)
             return []
         if not wire.in_conversation:
             self._ledger.budget.end_out_of_band()
-        cut = ended.status is not told.ResponseStatus.COMPLETED
+        cut = ended.status is not actions.ResponseStatus.COMPLETED
         said = AssistantText(ended.heard if cut else ended.text, cut=cut)
         self._ledger.note_parts(wire.item_id, (said,))
         return wire.end(ended)
@@ -166,7 +168,7 @@ class Encoder:
 
     # ----------------------------------------------------------------------------------- items
 
-    def _transcript(self, added: told.TranscriptAdded) -> list[WireEvent]:
+    def _transcript(self, added: actions.TranscriptAdded) -> list[WireEvent]:
         if self.session.audio.input.transcription is None:
             return []
         kind = "conversation.item.input_audio_transcription"
@@ -194,26 +196,26 @@ class Encoder:
     # ------------------------------------------------------------------------------ by request
 
     def _shown(
-        self, seen: told.Decide | told.ShowVerdict | told.ShowState | told.ShowSwap
+        self, seen: actions.Decide | actions.ShowVerdict | actions.ShowState | actions.ShowSwap
     ) -> Iterator[WireEvent]:
         wanted = self.session.antiphon.events
         match seen:
-            case told.Decide() if "decision" in wanted:
+            case actions.Decide() if "decision" in wanted:
                 yield self._decision(seen)
-            case told.ShowVerdict() if "verdict" in wanted:
+            case actions.ShowVerdict() if "verdict" in wanted:
                 yield {
                     "type": "antiphon.verdict",
                     "segment": seen.segment,
                     "audio_end_ms": _ms(seen.until),
                     "verdict": _verdict(seen.verdict),
                 }
-            case told.ShowSwap() if "swap" in wanted:
+            case actions.ShowSwap() if "swap" in wanted:
                 name = self._ledger.response_name(seen.response_id)
                 yield {"type": "antiphon.swap", "response_id": name}
-            case told.ShowState():
+            case actions.ShowState():
                 yield from self._state(seen, wanted)
 
-    def _decision(self, decided: told.Decide) -> WireEvent:
+    def _decision(self, decided: actions.Decide) -> WireEvent:
         number = decided.response_id
         return {
             "type": "antiphon.decision",
@@ -226,7 +228,7 @@ class Encoder:
             "response_id": None if number is None else self._ledger.response_name(number),
         }
 
-    def _state(self, state: told.ShowState, wanted: list[Any]) -> Iterator[WireEvent]:
+    def _state(self, state: actions.ShowState, wanted: list[Any]) -> Iterator[WireEvent]:
         if "state" in wanted:
             yield {"type": "antiphon.state", "user": state.user, "assistant": state.assistant}
         is_ducked = state.assistant == DUCKED
@@ -234,7 +236,7 @@ class Encoder:
             yield {"type": "antiphon.duck", "ducked": is_ducked}
         self._is_ducked = is_ducked
 
-    def _refused(self, refuse: told.Refuse) -> WireEvent:
+    def _refused(self, refuse: actions.Refuse) -> WireEvent:
         if refuse.param in _OFFER_FIELDS:
             self._ledger.settle_offer()
         error = {

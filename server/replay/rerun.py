@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from duplex import actions as do
+from duplex import actions
 from duplex.events import SettingsChanged
 from duplex.session import Session
 from duplex.settings import Settings
@@ -71,13 +71,13 @@ def _steps(records: list[Record]) -> Iterable[tuple[Record, list[Any]]]:
         yield cause, actions
 
 
-def _give(session: Session, cause: Record) -> list[do.Action]:
+def _give(session: Session, cause: Record) -> list[actions.Action]:
     if cause.direction == "timer":
         return session.handle_timer(cause.now)
     return session.handle(cause.payload, cause.now)
 
 
-def _compare(cause: Record, recorded: list[Any], found: list[do.Action]) -> list[Difference]:
+def _compare(cause: Record, recorded: list[Any], found: list[actions.Action]) -> list[Difference]:
     name = type(cause.payload).__name__ if cause.payload is not None else "timer"
     differences = []
     for index in range(max(len(recorded), len(found))):

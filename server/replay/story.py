@@ -6,22 +6,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from duplex import actions as do
-from duplex import events as happened
+from duplex import actions, events
 from duplex.trace import Record
 from models.base import SPEAK_RATE, Verdict
 
 WHY = {
-    do.Reason.ANSWERED: "a finished query: it is answered",
-    do.Reason.STOPPED: "it took the turn and asked for nothing: the answer ends",
-    do.Reason.IGNORED_NOISE: "noise: the monitor found no query in it",
-    do.Reason.IGNORED_SIDE_TALK: "words that were not meant for the assistant",
-    do.Reason.IGNORED_BACKCHANNEL: "listening, not asking",
-    do.Reason.ECHO: "our own output, heard by the microphone",
-    do.Reason.ABANDONED: "too short, or never finished",
-    do.Reason.SUPERSEDED: "something newer took its place",
-    do.Reason.NOT_REQUESTED: "the client did not want an answer (create_response false)",
-    do.Reason.FAILED: "the models failed",
+    actions.Reason.ANSWERED: "a finished query: it is answered",
+    actions.Reason.STOPPED: "it took the turn and asked for nothing: the answer ends",
+    actions.Reason.IGNORED_NOISE: "noise: the monitor found no query in it",
+    actions.Reason.IGNORED_SIDE_TALK: "words that were not meant for the assistant",
+    actions.Reason.IGNORED_BACKCHANNEL: "listening, not asking",
+    actions.Reason.ECHO: "our own output, heard by the microphone",
+    actions.Reason.ABANDONED: "too short, or never finished",
+    actions.Reason.SUPERSEDED: "something newer took its place",
+    actions.Reason.NOT_REQUESTED: "the client did not want an answer (create_response false)",
+    actions.Reason.FAILED: "the models failed",
 }
 
 
@@ -54,7 +53,7 @@ class Story:
     lines: list[StoryLine] = field(default_factory=list)
     voice: list[tuple[float, float, bool]] = field(default_factory=list)
     verdicts: list[tuple[float, Verdict]] = field(default_factory=list)
-    decisions: list[tuple[float, do.Decide]] = field(default_factory=list)
+    decisions: list[tuple[float, actions.Decide]] = field(default_factory=list)
     user: list[Stretch] = field(default_factory=list)
     assistant: list[Stretch] = field(default_factory=list)
     swaps: list[float] = field(default_factory=list)
@@ -69,9 +68,9 @@ def tell(records: Iterable[Record]) -> Story:
     for record in records:
         story.seconds = max(story.seconds, record.now)
         _take(story, record)
-        if isinstance(record.payload, do.ShowState):
+        if isinstance(record.payload, actions.ShowState):
             _move(story, states, record.payload, record.now)
-        if isinstance(record.payload, do.SendAudio):
+        if isinstance(record.payload, actions.SendAudio):
             _note_duck(story, ducked, record.payload, record.now)
     _move(story, states, None, story.seconds)
     return story
@@ -83,9 +82,9 @@ def swap_seconds(records: Iterable[Record]) -> list[float]:
     found = []
     for record in records:
         payload = record.payload
-        if isinstance(payload, do.StartAnswer) and not payload.speculative:
+        if isinstance(payload, actions.StartAnswer) and not payload.speculative:
             begun[payload.response_id] = record.now
-        elif isinstance(payload, happened.AnswerTextMade | happened.AnswerSoundMade):
+        elif isinstance(payload, events.AnswerTextMade | events.AnswerSoundMade):
             since = begun.pop(payload.response_id, None)
             if since is not None:
                 found.append(record.now - since)
@@ -94,13 +93,13 @@ def swap_seconds(records: Iterable[Record]) -> list[float]:
 
 def _take(story: Story, record: Record) -> None:
     now, payload = record.now, record.payload
-    if isinstance(payload, happened.VoiceMeasured):
+    if isinstance(payload, events.VoiceMeasured):
         story.voice.append((now, payload.probability, payload.echo))
-    elif isinstance(payload, happened.VerdictGiven):
+    elif isinstance(payload, events.VerdictGiven):
         story.verdicts.append((now, payload.verdict))
-    elif isinstance(payload, do.Decide):
+    elif isinstance(payload, actions.Decide):
         story.decisions.append((now, payload))
-    elif isinstance(payload, do.ShowSwap):
+    elif isinstance(payload, actions.ShowSwap):
         story.swaps.append(now)
     write = _WRITERS.get(type(payload))
     if write is not None:
@@ -108,7 +107,7 @@ def _take(story: Story, record: Record) -> None:
 
 
 def _move(
-    story: Story, states: dict[str, tuple[str, float]], new: do.ShowState | None, now: float
+    story: Story, states: dict[str, tuple[str, float]], new: actions.ShowState | None, now: float
 ) -> None:
     """Close the stretches of the states that end here (all of them at the end of the trace)."""
     for side, stretches in (("user", story.user), ("assistant", story.assistant)):
@@ -120,7 +119,7 @@ def _move(
             states[side] = (str(following), now)
 
 
-def _note_duck(story: Story, ducked: set[int], sent: do.SendAudio, now: float) -> None:
+def _note_duck(story: Story, ducked: set[int], sent: actions.SendAudio, now: float) -> None:
     number = sent.response_id
     at = f"at {sent.start / SPEAK_RATE:.2f} s of it"
     if sent.ducked and number not in ducked:
@@ -149,7 +148,7 @@ def scores(verdict: Verdict | None) -> str:
     return f"{shown} “{verdict.words}”" if verdict.words else shown
 
 
-def _decided(decision: do.Decide, now: float) -> StoryLine:
+def _decided(decision: actions.Decide, now: float) -> StoryLine:
     span = f"{decision.start:.2f}-{decision.end:.2f} s of the user's sound"
     why = f"{WHY[decision.reason]} ({scores(decision.verdict)})"
     return StoryLine(
@@ -157,7 +156,7 @@ def _decided(decision: do.Decide, now: float) -> StoryLine:
     )
 
 
-def _ended(end: do.ResponseEnded, now: float) -> StoryLine:
+def _ended(end: actions.ResponseEnded, now: float) -> StoryLine:
     heard = f"{end.heard_ms / 1000:.2f} s heard"
     words = end.heard if len(end.heard) <= _LONGEST_QUOTE else f"{end.heard[:_LONGEST_QUOTE]}…"
     said = f" “{words}”" if words else ""
@@ -165,46 +164,51 @@ def _ended(end: do.ResponseEnded, now: float) -> StoryLine:
     return StoryLine(now, "assistant", text, end.reason or "")
 
 
-def _started(start: do.StartAnswer, now: float) -> StoryLine:
+def _started(start: actions.StartAnswer, now: float) -> StoryLine:
     text = f"answer {start.response_id} is begun"
     why = "held back: the pause is not confirmed yet" if start.speculative else ""
     return StoryLine(now, "assistant", text, why)
 
 
-def _cancelled(cancel: do.CancelAnswer, now: float) -> StoryLine:
+def _cancelled(cancel: actions.CancelAnswer, now: float) -> StoryLine:
     why = "the user went on: it never was" if cancel.rewind else ""
     return StoryLine(now, "assistant", f"answer {cancel.response_id} is no longer made", why)
 
 
 _WRITERS: dict[type, Callable[[Any, float], StoryLine]] = {
-    do.BeginHearing: lambda a, now: StoryLine(now, "user", f"a voice: segment {a.segment} opens"),
-    do.FlushHearing: lambda a, now: StoryLine(
+    actions.BeginHearing: lambda a, now: StoryLine(
+        now, "user", f"a voice: segment {a.segment} opens"
+    ),
+    actions.FlushHearing: lambda a, now: StoryLine(
         now, "user", f"a pause in segment {a.segment} at {a.until:.2f} s"
     ),
-    do.StartAnswer: _started,
-    do.ConfirmAnswer: lambda a, now: StoryLine(
+    actions.StartAnswer: _started,
+    actions.ConfirmAnswer: lambda a, now: StoryLine(
         now, "assistant", f"answer {a.response_id} may sound", "the pause is confirmed"
     ),
-    do.CancelAnswer: _cancelled,
-    do.MarkIll: lambda a, now: StoryLine(
-        now, "monitor", "the monitor is ill", f"no verdict on segment {a.segment} in time"
+    actions.CancelAnswer: _cancelled,
+    actions.ReplaceMonitor: lambda a, now: StoryLine(
+        now,
+        "monitor",
+        "the monitor is replaced",
+        "it did not stop" if a.segment is None else f"no verdict on segment {a.segment} in time",
     ),
-    do.ShowSwap: lambda a, now: StoryLine(
+    actions.ShowSwap: lambda a, now: StoryLine(
         now, "monitor", "generator and monitor change places", f"for answer {a.response_id}"
     ),
-    do.Decide: _decided,
-    do.ResponseEnded: _ended,
-    do.Refuse: lambda a, now: StoryLine(
+    actions.Decide: _decided,
+    actions.ResponseEnded: _ended,
+    actions.Refuse: lambda a, now: StoryLine(
         now, "client", f"a request is refused: {a.message}", a.code
     ),
-    happened.HearingFailed: lambda e, now: StoryLine(now, "monitor", "hearing failed", e.reason),
-    happened.AnswerFailed: lambda e, now: StoryLine(
+    events.HearingFailed: lambda e, now: StoryLine(now, "monitor", "hearing failed", e.reason),
+    events.AnswerFailed: lambda e, now: StoryLine(
         now, "assistant", f"answer {e.response_id} failed", e.reason
     ),
-    happened.CancelRequested: lambda e, now: StoryLine(now, "client", "asks to cancel the answer"),
-    happened.CommitRequested: lambda e, now: StoryLine(now, "client", "commits the buffer"),
-    happened.ItemTruncateRequested: lambda e, now: StoryLine(
+    events.CancelRequested: lambda e, now: StoryLine(now, "client", "asks to cancel the answer"),
+    events.CommitRequested: lambda e, now: StoryLine(now, "client", "commits the buffer"),
+    events.ItemTruncateRequested: lambda e, now: StoryLine(
         now, "client", f"truncates {e.item_id} at {e.audio_end_ms} ms"
     ),
-    happened.ResponseRequested: lambda e, now: StoryLine(now, "client", "asks for an answer"),
+    events.ResponseRequested: lambda e, now: StoryLine(now, "client", "asks for an answer"),
 }

@@ -8,24 +8,24 @@ from typing import Any
 import pytest
 
 from benchmarks.trace_audit import account, balance
-from duplex import actions as do
+from duplex import actions
 from duplex.trace import Record, TraceWriter
 from models.base import AnswerOptions
 
-START = do.StartAnswer(1, AnswerOptions(), speculative=True, segment=1)
-SWAP = do.StartAnswer(2, AnswerOptions(), segment=2)
+START = actions.StartAnswer(1, AnswerOptions(), speculative=True, segment=1)
+SWAP = actions.StartAnswer(2, AnswerOptions(), segment=2)
 
 
-def decided(segment: int, reason: do.Reason = do.Reason.IGNORED_NOISE) -> do.Decide:
-    return do.Decide(segment, reason, 0.1, 0.5, None)
+def decided(segment: int, reason: actions.Reason = actions.Reason.IGNORED_NOISE) -> actions.Decide:
+    return actions.Decide(segment, reason, 0.1, 0.5, None)
 
 
-def begun(segment: int) -> do.BeginHearing:
-    return do.BeginHearing(segment, 0.0)
+def begun(segment: int) -> actions.BeginHearing:
+    return actions.BeginHearing(segment, 0.0)
 
 
-def ended(segment: int, item_id: str | None = None) -> do.EndHearing:
-    return do.EndHearing(segment, 1.0, item_id)
+def ended(segment: int, item_id: str | None = None) -> actions.EndHearing:
+    return actions.EndHearing(segment, 1.0, item_id)
 
 
 def trace(*actions: Any) -> list[Record]:
@@ -36,16 +36,17 @@ def trace(*actions: Any) -> list[Record]:
     ("actions", "balanced", "pending"),
     [
         ([begun(1), ended(1), decided(1)], True, 0),
-        ([decided(1, do.Reason.ECHO)], True, 0),
+        ([decided(1, actions.Reason.ECHO)], True, 0),
         ([begun(1)], True, 1),  # hung up on while the user spoke
-        ([begun(1), START, ended(1, "item"), do.ConfirmAnswer(1)], True, 1),  # while it answered
+        # while it answered
+        ([begun(1), START, ended(1, "item"), actions.ConfirmAnswer(1)], True, 1),
         ([begun(1), ended(1, "item")], True, 1),  # while the turn waited for the floor
         ([begun(1), ended(1)], False, 0),  # forgotten
         ([begun(1), ended(1), decided(1), decided(1)], False, 0),
         (
             [
-                begun(1), START, ended(1, "item"), do.ConfirmAnswer(1),
-                do.ResponseEnded(1, do.ResponseStatus.COMPLETED),
+                begun(1), START, ended(1, "item"), actions.ConfirmAnswer(1),
+                actions.ResponseEnded(1, actions.ResponseStatus.COMPLETED),
             ],
             False,
             0,
@@ -60,7 +61,7 @@ def test_account(actions: list[Any], balanced: bool, pending: int) -> None:
 
 def test_balance_over_sessions(tmp_path: Path) -> None:
     traces = {
-        "good": trace(begun(1), START, do.CancelAnswer(1, rewind=True), ended(1), decided(1)),
+        "good": trace(begun(1), START, actions.CancelAnswer(1, rewind=True), ended(1), decided(1)),
         "bad": trace(begun(1), ended(1), begun(2), SWAP),
     }
     for name, records in traces.items():

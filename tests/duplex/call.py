@@ -11,10 +11,10 @@ from typing import TypeVar
 import numpy as np
 
 from audio.frame import Samples
-from duplex import actions as do
+from duplex import actions
+from duplex.leases import Pair, PairPool
 from duplex.orchestrator import Orchestrator, Outgoing
-from duplex.outlet import AnswerSound
-from duplex.pair import Pair, PairPool
+from duplex.playout import AnswerSound
 from duplex.settings import Settings
 from duplex.trace import Observer, Record
 from models.base import HEAR_RATE
@@ -71,7 +71,7 @@ class Call:
         return next(now for now, entry in self.log if isinstance(entry, kind))
 
     def reasons(self) -> list[str]:
-        return [decision.reason.value for decision in self.all(do.Decide)]
+        return [decision.reason.value for decision in self.all(actions.Decide)]
 
     def sound(self, response_id: int) -> Samples:
         pieces = [s.samples for s in self.all(AnswerSound) if s.response_id == response_id]
@@ -99,7 +99,7 @@ async def calling(
     orchestrator = Orchestrator(
         lease=pool.lease(),
         detector=LevelDetector(),
-        outlet=lambda entry: log.append((loop.time(), entry)),
+        emit=lambda entry: log.append((loop.time(), entry)),
         settings=settings,
         token="t",
         observers=observers,

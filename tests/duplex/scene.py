@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from duplex import actions as do
-from duplex import events as happened
+from duplex import actions, events
 from duplex.session import Session
 from duplex.settings import Settings
 from models.base import SPEAK_RATE, SpokenWord, Verdict
@@ -32,14 +31,14 @@ class Scene:
     def __post_init__(self) -> None:
         self.session = Session("t", self.settings)
         self.now = 0.0
-        self.log: list[tuple[float, do.Action]] = []
+        self.log: list[tuple[float, actions.Action]] = []
         self.audio = 0.0
         self.segment: int | None = None
-        self._new: list[do.Action] = []
+        self._new: list[actions.Action] = []
 
     # ------------------------------------------------------------------------- driving
 
-    def handle(self, event: happened.Event) -> None:
+    def handle(self, event: events.Event) -> None:
         self._take(self.session.handle(event, self.now))
 
     def advance(self, seconds: float) -> None:
@@ -56,32 +55,32 @@ class Scene:
             self.advance(WINDOW)
             start, self.audio = self.audio, self.audio + WINDOW
             probability = 0.95 if voice else 0.02
-            self.handle(happened.VoiceMeasured(start, self.audio, probability, echo))
+            self.handle(events.VoiceMeasured(start, self.audio, probability, echo))
             if self.segment is not None and voice and self.verdict is not None:
                 self.judge(self.verdict)
 
     def judge(self, verdict: Verdict, *, flushed: bool = False) -> None:
         assert self.segment is not None
-        self.handle(happened.VerdictGiven(self.segment, verdict, self.audio, flushed))
+        self.handle(events.VerdictGiven(self.segment, verdict, self.audio, flushed))
 
     def ask(self, seconds: float = 1.0, silence: float = 0.4) -> None:
         """A spoken query with a clear end."""
         self.hear(seconds, True)
         self.hear(silence, False)
 
-    def _take(self, actions: list[do.Action]) -> None:
+    def _take(self, actions: list[actions.Action]) -> None:
         for action in actions:
             self.log.append((self.now, action))
             self._react(action)
 
-    def _react(self, action: do.Action) -> None:
-        if isinstance(action, do.BeginHearing):
+    def _react(self, action: actions.Action) -> None:
+        if isinstance(action, actions.BeginHearing):
             self.segment = action.segment
-        elif isinstance(action, do.EndHearing):
+        elif isinstance(action, actions.EndHearing):
             self.segment = None
-        elif isinstance(action, do.FlushHearing) and self.verdict is not None:
+        elif isinstance(action, actions.FlushHearing) and self.verdict is not None:
             self.judge(self.verdict, flushed=True)
-        elif isinstance(action, do.StartAnswer) and self.answers:
+        elif isinstance(action, actions.StartAnswer) and self.answers:
             self.say(action.response_id)
 
     def say(self, response_id: int) -> None:
@@ -89,9 +88,9 @@ class Scene:
         count = round(self.answer_seconds * 10)
         step = SPEAK_RATE // 10
         words = tuple(SpokenWord(f"w{n}", n * step, (n + 1) * step) for n in range(count))
-        self.handle(happened.AnswerTextMade(response_id, " ".join(word.text for word in words)))
-        self.handle(happened.AnswerSoundMade(response_id, count * step, words))
-        self.handle(happened.AnswerFinished(response_id))
+        self.handle(events.AnswerTextMade(response_id, " ".join(word.text for word in words)))
+        self.handle(events.AnswerSoundMade(response_id, count * step, words))
+        self.handle(events.AnswerFinished(response_id))
 
     # ------------------------------------------------------------------------- looking
 
@@ -107,4 +106,4 @@ class Scene:
         return (now for now, action in self.log if isinstance(action, kind))
 
     def reasons(self) -> list[str]:
-        return [decision.reason.value for decision in self.all(do.Decide)]
+        return [decision.reason.value for decision in self.all(actions.Decide)]

@@ -8,11 +8,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from duplex import actions as do
-from duplex import events as happened
-from duplex.answering import ANSWER_PATIENCE
+from duplex import actions, events
+from duplex.answering import ANSWER_TIMEOUT_S
 from duplex.conversation import heard_words, join_words
-from duplex.endpointing import LONGEST_SEGMENT
+from duplex.endpointing import MAX_SEGMENT_S
 from duplex.settings import Settings, TurnDetection
 from models.base import SPEAK_RATE, AnswerOptions, SpokenWord, Verdict
 from tests.duplex.scene import NOISE, QUERY, UNFINISHED, Scene
@@ -51,90 +50,96 @@ class AnyOrder(RuleBasedStateMachine):
         start = self.made[number]
         self.made[number] += samples
         word = SpokenWord(f"w{start}", start, start + samples)
-        self.stage.handle(happened.AnswerTextMade(number, word.text + " "))
-        self.stage.handle(happened.AnswerSoundMade(number, samples, (word,)))
+        self.stage.handle(events.AnswerTextMade(number, word.text + " "))
+        self.stage.handle(events.AnswerSoundMade(number, samples, (word,)))
 
     @rule(number=st.integers(1, 12))
     def finished(self, number: int) -> None:
-        self.stage.handle(happened.AnswerFinished(number))
+        self.stage.handle(events.AnswerFinished(number))
 
     @rule(number=st.integers(1, 12))
     def failed(self, number: int) -> None:
-        self.stage.handle(happened.AnswerFailed(number, "broken"))
+        self.stage.handle(events.AnswerFailed(number, "broken"))
 
     @rule(number=st.integers(1, 12))
     def called(self, number: int) -> None:
-        self.stage.handle(happened.AnswerCallMade(number, "get_time", "{}"))
+        self.stage.handle(events.AnswerCallMade(number, "get_time", "{}"))
 
     @rule(beside=st.booleans())
     def respond(self, beside: bool) -> None:
-        self.stage.handle(happened.ResponseRequested(AnswerOptions(), in_conversation=not beside))
+        self.stage.handle(events.ResponseRequested(AnswerOptions(), in_conversation=not beside))
 
     @rule()
     def cancel(self) -> None:
-        self.stage.handle(happened.CancelRequested())
+        self.stage.handle(events.CancelRequested())
 
     @rule()
     def commit(self) -> None:
-        self.stage.handle(happened.CommitRequested())
+        self.stage.handle(events.CommitRequested())
 
     @rule()
     def clear(self) -> None:
-        self.stage.handle(happened.ClearRequested())
+        self.stage.handle(events.ClearRequested())
 
     @rule(milliseconds=st.integers(0, 5000), place=st.integers(0, 9))
     def truncate(self, milliseconds: int, place: int) -> None:
         turns = self.stage.session.conversation.turns
         item_id = turns[place].item_id if place < len(turns) else "nobody"
-        self.stage.handle(happened.ItemTruncateRequested(item_id, 0, milliseconds))
+        self.stage.handle(events.ItemTruncateRequested(item_id, 0, milliseconds))
 
     @rule(place=st.integers(0, 9))
     def delete(self, place: int) -> None:
         turns = self.stage.session.conversation.turns
         item_id = turns[place].item_id if place < len(turns) else "nobody"
-        self.stage.handle(happened.ItemDeleteRequested(item_id))
+        self.stage.handle(events.ItemDeleteRequested(item_id))
 
     @rule(number=st.integers(1, 12), samples=st.integers(0, 2 * SPEAK_RATE))
     def report(self, number: int, samples: int) -> None:
-        self.stage.handle(happened.PlayoutReported(number, samples))
+        self.stage.handle(events.PlayoutReported(number, samples))
 
     @rule(detection=DETECTIONS, interrupt=st.booleans(), create=st.booleans())
     def configure(self, detection: TurnDetection, interrupt: bool, create: bool) -> None:
         changed = Settings(
             turn_detection=detection, interrupt_response=interrupt, create_response=create
         )
-        self.stage.handle(happened.SettingsChanged(changed))
+        self.stage.handle(events.SettingsChanged(changed))
 
     # ------------------------------------------------------------------------- what holds
 
     @invariant()
     def nothing_of_a_stale_answer_leaves(self) -> None:
         for _, action in self.stage.log[self.seen :]:
-            if isinstance(action, do.ResponseStarted):
+            if isinstance(action, actions.ResponseStarted):
                 self.live.add(action.response_id)
-            elif isinstance(action, do.ResponseEnded):
+            elif isinstance(action, actions.ResponseEnded):
                 assert action.response_id in self.live
                 self.live.remove(action.response_id)
-            elif isinstance(action, do.SendAudio | do.ResponseTextAdded | do.ResponseCallAdded):
+            elif isinstance(
+                action, actions.SendAudio | actions.ResponseTextAdded | actions.ResponseCallAdded
+            ):
                 assert action.response_id in self.live
         self.seen = len(self.stage.log)
 
     @invariant()
     def at_most_one_answer_is_current(self) -> None:
         self.nothing_of_a_stale_answer_leaves()
-        beside = set(self.stage.session.answering.beside)
-        assert len(self.live - beside) <= 1
+        apart = {
+            response.response_id
+            for response in self.stage.session.state.responses
+            if response.out_of_band
+        }
+        assert len(self.live - apart) <= 1
 
     @invariant()
     def samples_leave_in_order_and_once(self) -> None:
         expected: Counter[int] = Counter()
-        for sent in self.stage.all(do.SendAudio):
+        for sent in self.stage.all(actions.SendAudio):
             assert sent.start == expected[sent.response_id]
             expected[sent.response_id] += sent.count
 
     @invariant()
     def every_segment_has_at_most_one_decision(self) -> None:
-        counts = Counter(decision.segment for decision in self.stage.all(do.Decide))
+        counts = Counter(decision.segment for decision in self.stage.all(actions.Decide))
         assert all(count == 1 for count in counts.values())
 
     @invariant()
@@ -153,7 +158,7 @@ class AnyOrder(RuleBasedStateMachine):
         """At a hang-up, as at the end of all waiting, every segment is decided and every answer
         has ended."""
         if len(self.stage.log) % 2:
-            self.stage.handle(happened.SessionEnded())
+            self.stage.handle(events.SessionEnded())
         else:
             self._wait()
         self._check_end()
@@ -161,16 +166,16 @@ class AnyOrder(RuleBasedStateMachine):
     def _wait(self) -> None:
         stage = self.stage
         stage.hear(0.5, False)
-        stage.handle(happened.SettingsChanged(Settings()))
-        stage.advance(LONGEST_SEGMENT + 3 * ANSWER_PATIENCE)
+        stage.handle(events.SettingsChanged(Settings()))
+        stage.advance(MAX_SEGMENT_S + 3 * ANSWER_TIMEOUT_S)
 
     def _check_end(self) -> None:
         stage = self.stage
         self.nothing_of_a_stale_answer_leaves()
         assert not self.live
-        begun = {action.segment for action in stage.all(do.BeginHearing)}
-        decided = {decision.segment for decision in stage.all(do.Decide)}
-        open_segment = stage.session.listening.segment
+        begun = {action.segment for action in stage.all(actions.BeginHearing)}
+        decided = {decision.segment for decision in stage.all(actions.Decide)}
+        open_segment = stage.session.state.segment
         assert begun - decided == ({open_segment.number} if open_segment else set())
         assert open_segment is None
 

@@ -9,10 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from duplex import actions as do
-from duplex import events as happened
+from duplex import actions, events
 from duplex.orchestrator import InputOverrun
-from duplex.outlet import AnswerSound
+from duplex.playout import AnswerSound
 from duplex.settings import Settings, TurnDetection
 from duplex.trace import Measured
 from models.base import (
@@ -45,7 +44,7 @@ def test_a_question_is_answered_in_sound_and_the_roles_swap() -> None:
             assert call.reasons() == ["answered"]
             whole = ScriptedAnswer(TEN).sound()
             assert np.array_equal(call.sound(1), whole)
-            assert len(call.all(do.ShowSwap)) == 1
+            assert len(call.all(actions.ShowSwap)) == 1
             spoke = [i for i in call.instances if "answer" in i.streams[0].record.names()]
             assert len(spoke) == 1
 
@@ -71,7 +70,7 @@ def test_each_chunk_is_fed_with_what_its_encoding_looks_at() -> None:
             lags = [
                 record.now - record.payload.until
                 for record in recorder.records
-                if isinstance(record.payload, happened.VerdictGiven) and not record.payload.flushed
+                if isinstance(record.payload, events.VerdictGiven) and not record.payload.flushed
             ]
             assert max(lags[2:]) < HEAR_AHEAD / HEAR_RATE + 0.025
 
@@ -99,7 +98,7 @@ def test_a_user_who_goes_on_after_a_pause_is_heard_to_the_end() -> None:
             await call.speak(1.0)
             await call.pause(5.0)
             assert call.reasons() == ["answered"]
-            assert len(call.all(do.ResponseStarted)) == 1
+            assert len(call.all(actions.ResponseStarted)) == 1
             answered = next(
                 i for i in call.instances if i.streams[0].record.values("answer")
             ).streams[0]
@@ -138,7 +137,7 @@ def test_a_barge_in_stops_the_answer_and_the_next_context_has_the_heard_words() 
             await call.pause(2.0)
             await call.speak(1.0)
             await call.pause(2.0)
-            first = call.all(do.ResponseEnded)[0]
+            first = call.all(actions.ResponseEnded)[0]
             assert first.reason == "turn_detected"
             second = next(
                 i
@@ -164,9 +163,9 @@ def test_a_generator_that_ignores_cancellation_delays_nothing(stuck: float) -> N
                 await call.speak(1.0)
                 await call.pause(1.2)
             assert call.reasons()[:2] == ["answered", "answered"]
-            ended = call.all(do.ResponseEnded)
+            ended = call.all(actions.ResponseEnded)
             assert [e.reason for e in ended] == ["turn_detected"] * 2
-            return [t for t, e in call.log if isinstance(e, do.ResponseStarted)]
+            return [t for t, e in call.log if isinstance(e, actions.ResponseStarted)]
 
     times = run_virtual(main(stuck))
     assert times == pytest.approx(run_virtual(main(0.0)), abs=0.05)
@@ -182,9 +181,9 @@ def test_a_stuck_monitor_is_replaced_and_the_query_is_heard_again() -> None:
             monitor.script = replace(monitor.script, verdict_delay=60.0)
             await call.speak(1.5)
             await call.pause(3.0)
-            assert [e.reason for e in call.all(do.ResponseEnded)] == ["turn_detected"]
-            assert len(call.all(do.ResponseStarted)) == 2
-            assert any(isinstance(r.payload, do.MarkIll) for r in recorder.records)
+            assert [e.reason for e in call.all(actions.ResponseEnded)] == ["turn_detected"]
+            assert len(call.all(actions.ResponseStarted)) == 2
+            assert any(isinstance(r.payload, actions.ReplaceMonitor) for r in recorder.records)
 
     run_virtual(main())
 
@@ -200,8 +199,8 @@ def test_a_failing_generator_ends_the_turn_visibly_and_the_next_is_answered() ->
                 instance.script = replace(instance.script, answers=[LONG] * 3)
             await call.speak(1.0)
             await call.pause(3.0)
-            assert call.all(do.ResponseEnded)[0].status is do.ResponseStatus.FAILED
-            assert len(call.all(do.ResponseStarted)) == 2
+            assert call.all(actions.ResponseEnded)[0].status is actions.ResponseStatus.FAILED
+            assert len(call.all(actions.ResponseStarted)) == 2
 
     run_virtual(main())
 
@@ -215,7 +214,7 @@ def test_catch_up_after_a_stall_answers_once_and_never_bursts() -> None:
             call.orchestrator.hear(speech)  # two seconds arrive at once
             call.orchestrator.hear(np.zeros(HEAR_RATE, np.float32))
             await call.pause(3.0)
-            assert len(call.all(do.ResponseStarted)) == 1
+            assert len(call.all(actions.ResponseStarted)) == 1
             sent = [(t, len(s.samples)) for t, s in call.log if isinstance(s, AnswerSound)]
             began, total = sent[0][0], 0
             for now, count in sent:
@@ -239,10 +238,10 @@ def test_text_in_and_text_out_without_any_sound() -> None:
     async def main() -> None:
         async with calling(SHORT) as call:
             item = {"type": "message", "role": "user", "content": []}
-            call.orchestrator.handle(happened.ItemOffered("i1", "user", (UserText("hello"),), item))
-            call.orchestrator.handle(happened.ResponseRequested(AnswerOptions(speak=False)))
+            call.orchestrator.handle(events.ItemOffered("i1", "user", (UserText("hello"),), item))
+            call.orchestrator.handle(events.ResponseRequested(AnswerOptions(speak=False)))
             await call.pause(1.0)
-            assert call.all(do.ResponseEnded)[0].text == TEN
+            assert call.all(actions.ResponseEnded)[0].text == TEN
             assert not call.all(AnswerSound)
             generator = next(i for i in call.instances if "answer" in i.streams[0].record.names())
             assert UserText("hello") in generator.streams[0].memory.items
@@ -250,16 +249,16 @@ def test_text_in_and_text_out_without_any_sound() -> None:
     run_virtual(main())
 
 
-def test_an_answer_beside_the_conversation_leaves_no_trace_in_it() -> None:
+def test_an_answer_out_of_band_leaves_no_trace_in_it() -> None:
     async def main() -> None:
         async with calling(SHORT) as call:
             call.orchestrator.handle(
-                happened.ResponseRequested(
+                events.ResponseRequested(
                     AnswerOptions(), items=(UserText("classify"),), in_conversation=False
                 )
             )
             await call.pause(1.0)
-            assert call.all(do.ResponseEnded)[0].text == TEN
+            assert call.all(actions.ResponseEnded)[0].text == TEN
             assert not call.orchestrator.session.conversation.turns
 
     run_virtual(main())
@@ -271,7 +270,7 @@ def test_a_function_call_enters_the_conversation() -> None:
         async with calling(replace(SHORT, answers=[call_it] * 2)) as call:
             await call.speak(1.0)
             await call.pause(1.0)
-            made = call.all(do.ResponseCallAdded)[0]
+            made = call.all(actions.ResponseCallAdded)[0]
             assert (made.name, made.arguments) == ("get_time", "{}")
             kinds = [turn.wire["type"] for turn in call.orchestrator.session.conversation.turns]
             assert kinds == ["message", "function_call"]
@@ -285,10 +284,10 @@ def test_the_client_commits_by_hand() -> None:
         manual = Settings(turn_detection=TurnDetection.MANUAL)
         async with calling(SHORT, settings=manual) as call:
             await call.speak(1.0)
-            call.orchestrator.handle(happened.CommitRequested())
-            call.orchestrator.handle(happened.ResponseRequested(AnswerOptions()))
+            call.orchestrator.handle(events.CommitRequested())
+            call.orchestrator.handle(events.ResponseRequested(AnswerOptions()))
             await call.pause(3.0)
-            assert len(call.all(do.ResponseStarted)) == 1
+            assert len(call.all(actions.ResponseStarted)) == 1
             assert call.all(AnswerSound)
 
     run_virtual(main())
@@ -335,9 +334,9 @@ async def filmed(call: Call) -> None:
     """Two frames a second, of which the last eight are kept."""
     frame = UserImage(np.zeros((2, 2, 3), np.uint8), "low")
     for number in itertools.count():
-        call.orchestrator.handle(happened.ItemOffered(f"v{number}", "user", (frame,), {}))
+        call.orchestrator.handle(events.ItemOffered(f"v{number}", "user", (frame,), {}))
         if number >= 8:
-            gone = happened.ItemDeleteRequested(f"v{number - 8}", outdated=True)
+            gone = events.ItemDeleteRequested(f"v{number - 8}", outdated=True)
             call.orchestrator.handle(gone)
         await asyncio.sleep(0.5)
 
@@ -373,19 +372,19 @@ def test_frames_of_a_camera_disturb_neither_answer_nor_monitor() -> None:
     assert filmed_rewinds == rewinds
 
 
-def test_an_answer_beside_the_conversation_reads_no_outdated_frames() -> None:
+def test_an_answer_out_of_band_reads_no_outdated_frames() -> None:
     async def main() -> None:
         async with calling(SHORT) as call:
             camera = asyncio.create_task(filmed(call))
             await call.pause(6.0)
             camera.cancel()
-            asked = happened.ResponseRequested(AnswerOptions(speak=False), in_conversation=False)
+            asked = events.ResponseRequested(AnswerOptions(speak=False), in_conversation=False)
             call.orchestrator.handle(asked)
             await call.pause(1.0)
             beside = call.instances[0].streams[1:] + call.instances[1].streams[1:]
             read = [item for stream in beside for item in stream.memory.items]
             assert len([item for item in read if isinstance(item, UserImage)]) == 4
-            assert len(call.all(do.ResponseEnded)) == 1
+            assert len(call.all(actions.ResponseEnded)) == 1
 
     run_virtual(main())
 

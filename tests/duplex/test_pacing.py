@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from duplex import actions as do
-from duplex import events as happened
-from duplex.outlet import MADE_AHEAD
+from duplex import actions, events
+from duplex.playout import MADE_AHEAD
 from models.base import SPEAK_RATE, AnswerOptions, AssistantText, UserText
 from tests.duplex.call import Call, Recorder, calling
 from tests.duplex.virtual import run_virtual
@@ -25,10 +24,10 @@ def backlogs(recorder: Recorder) -> list[int]:
     made = sent = 0
     found = []
     for record in recorder.records:
-        if isinstance(record.payload, happened.AnswerSoundMade):
+        if isinstance(record.payload, events.AnswerSoundMade):
             made += record.payload.samples
             found.append(made - sent)
-        elif isinstance(record.payload, do.SendAudio):
+        elif isinstance(record.payload, actions.SendAudio):
             sent += record.payload.count
     return found
 
@@ -41,11 +40,11 @@ def test_a_story_is_made_a_few_seconds_ahead_and_leaves_without_a_gap(reports: b
             await call.speak(1.0)
             await call.pause(2.0)
             if reports:
-                call.orchestrator.handle(happened.PlayoutReported(1, 100))
+                call.orchestrator.handle(events.PlayoutReported(1, 100))
             await call.pause(13.0)
             assert call.reasons() == ["answered"]
             assert np.array_equal(call.sound(1), STORY.sound())
-            times = [r.now for r in recorder.records if isinstance(r.payload, do.SendAudio)]
+            times = [r.now for r in recorder.records if isinstance(r.payload, actions.SendAudio)]
             assert max(np.diff(times)) < 0.021
             assert MADE_AHEAD <= max(backlogs(recorder)) < MADE_AHEAD + CHUNK
 
@@ -60,12 +59,12 @@ def test_an_interruption_of_a_resting_answer_is_immediate_and_wastes_little() ->
             await call.pause(6.0)
             await call.speak(1.0)
             await call.pause(1.0)
-            first = call.all(do.ResponseEnded)[0]
+            first = call.all(actions.ResponseEnded)[0]
             assert first.reason == "turn_detected"
             made = sum(
                 r.payload.samples
                 for r in recorder.records
-                if isinstance(r.payload, happened.AnswerSoundMade) and r.payload.response_id == 1
+                if isinstance(r.payload, events.AnswerSoundMade) and r.payload.response_id == 1
             )
             assert made - first.samples <= MADE_AHEAD + CHUNK
             stopped = [s for i in call.instances for s in i.streams if s.record.values("stopped")]
@@ -83,7 +82,7 @@ def test_a_rest_longer_than_the_patience_is_no_stalled_answer() -> None:
         async with calling(replace(TELLING, answers=sentences)) as call:
             await call.speak(1.0)
             await call.pause(18.0)
-            assert call.all(do.ResponseEnded)[0].status is do.ResponseStatus.COMPLETED
+            assert call.all(actions.ResponseEnded)[0].status is actions.ResponseStatus.COMPLETED
             assert np.array_equal(call.sound(1), sentences[0].sound())
 
     run_virtual(main())
@@ -95,28 +94,28 @@ def test_a_model_that_hangs_in_the_middle_still_fails_visibly() -> None:
         async with calling(replace(TELLING, answers=hanging)) as call:
             await call.speak(1.0)
             await call.pause(17.0)
-            assert call.all(do.ResponseEnded)[0].status is do.ResponseStatus.FAILED
+            assert call.all(actions.ResponseEnded)[0].status is actions.ResponseStatus.FAILED
 
     run_virtual(main())
 
 
-async def ask(call: Call, event: happened.ResponseRequested) -> do.ResponseEnded:
+async def ask(call: Call, event: events.ResponseRequested) -> actions.ResponseEnded:
     item = {"type": "message", "role": "user", "content": []}
-    call.orchestrator.handle(happened.ItemOffered("i", "user", (UserText("tell"),), item))
+    call.orchestrator.handle(events.ItemOffered("i", "user", (UserText("tell"),), item))
     call.orchestrator.handle(event)
     await call.pause(0.2)
-    return call.all(do.ResponseEnded)[0]
+    return call.all(actions.ResponseEnded)[0]
 
 
 @pytest.mark.parametrize(
     "event",
     [
-        happened.ResponseRequested(AnswerOptions(speak=False)),
-        happened.ResponseRequested(AnswerOptions(), in_conversation=False),
+        events.ResponseRequested(AnswerOptions(speak=False)),
+        events.ResponseRequested(AnswerOptions(), in_conversation=False),
     ],
-    ids=["in text", "beside the conversation"],
+    ids=["in text", "out of band"],
 )
-def test_what_nobody_listens_to_is_made_at_once(event: happened.ResponseRequested) -> None:
+def test_what_nobody_listens_to_is_made_at_once(event: events.ResponseRequested) -> None:
     async def main() -> None:
         async with calling(TELLING) as call:
             assert (await ask(call, event)).text == STORY.text

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from PIL import Image
 
-from duplex import events as happened
+from duplex import events
 from models.base import (
     AssistantText,
     FunctionCall,
@@ -57,15 +57,15 @@ def picture(size: tuple[int, int] = (4, 3), form: str = "PNG") -> str:
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ({"type": "input_audio_buffer.commit"}, happened.CommitRequested("e")),
-        ({"type": "input_audio_buffer.clear"}, happened.ClearRequested("e")),
+        ({"type": "input_audio_buffer.commit"}, events.CommitRequested("e")),
+        ({"type": "input_audio_buffer.clear"}, events.ClearRequested("e")),
         (
             {"type": "conversation.item.retrieve", "item_id": "i"},
-            happened.ItemRetrieveRequested("i", "e"),
+            events.ItemRetrieveRequested("i", "e"),
         ),
         (
             {"type": "conversation.item.delete", "item_id": "i"},
-            happened.ItemDeleteRequested("i", "e"),
+            events.ItemDeleteRequested("i", "e"),
         ),
         (
             {
@@ -74,12 +74,12 @@ def picture(size: tuple[int, int] = (4, 3), form: str = "PNG") -> str:
                 "content_index": 0,
                 "audio_end_ms": 0,
             },
-            happened.ItemTruncateRequested("i", 0, 0, "e"),
+            events.ItemTruncateRequested("i", 0, 0, "e"),
         ),
-        ({"type": "response.cancel"}, happened.CancelRequested(None, "e")),
+        ({"type": "response.cancel"}, events.CancelRequested(None, "e")),
         (
             {"type": "response.cancel", "response_id": "resp_t_7"},
-            happened.CancelRequested(7, "e"),
+            events.CancelRequested(7, "e"),
         ),
     ],
 )
@@ -210,12 +210,12 @@ def test_images_are_read_and_the_last_eight_kept() -> None:
     for number in range(10):
         item = user({"type": "input_image", "image_url": picture()}, id=f"image{number}")
         offered, *rest = decode(decoder, "conversation.item.create", item=item)
-        assert isinstance(offered, happened.ItemOffered)
+        assert isinstance(offered, events.ItemOffered)
         image = offered.parts[0]
         assert isinstance(image, UserImage)
         pixels = image.pixels
         dropped += rest
-    gone = [happened.ItemDeleteRequested(f"image{n}", outdated=True) for n in range(2)]
+    gone = [events.ItemDeleteRequested(f"image{n}", outdated=True) for n in range(2)]
     assert dropped == gone
     assert pixels.shape == (3, 4, 3)
     np.testing.assert_array_equal(pixels[0, 0], (200, 10, 10))
@@ -278,7 +278,7 @@ def test_a_spoken_turn_can_be_referred_to() -> None:
 def test_playback() -> None:
     decoder = new_decoder(antiphon={"playback_ack": True})
     step = one(decoder, "antiphon.playback", response_id="resp_t_2", audio_ms=500)
-    assert step == happened.PlayoutReported(2, 12000)
+    assert step == events.PlayoutReported(2, 12000)
     with pytest.raises(Refusal):
         decode(new_decoder(), "antiphon.playback", response_id="resp_t_2", audio_ms=500)
 

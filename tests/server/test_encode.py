@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from duplex import actions as told
+from duplex import actions
 from duplex.orchestrator import Outgoing
-from duplex.outlet import AnswerSound
+from duplex.playout import AnswerSound
 from models.base import AnswerOptions, Verdict
 from server.realtime.encode import Encoder
 from server.realtime.refusal import Refusal
@@ -21,12 +21,14 @@ from tests.server.judge import check_event
 NewEncoder = Callable[..., Encoder]
 SOUND = np.full(480, 0.25, dtype=np.float32)
 VERDICT = Verdict(query=0.9, noise=0.1)
-DONE = told.ResponseStatus.COMPLETED
-CANCELLED = told.ResponseStatus.CANCELLED
+DONE = actions.ResponseStatus.COMPLETED
+CANCELLED = actions.ResponseStatus.CANCELLED
 
 
-def started(number: int = 1, *, speak: bool = True, **fields: Any) -> told.ResponseStarted:
-    return told.ResponseStarted(number, f"item_a{number}", "item_u", AnswerOptions(speak), **fields)
+def started(number: int = 1, *, speak: bool = True, **fields: Any) -> actions.ResponseStarted:
+    return actions.ResponseStarted(
+        number, f"item_a{number}", "item_u", AnswerOptions(speak), **fields
+    )
 
 
 def run(encoder: Encoder, *notices: Outgoing) -> list[dict[str, Any]]:
@@ -62,9 +64,9 @@ def test_spoken_answer(new_encoder: NewEncoder) -> None:
     events = run(
         new_encoder(),
         started(),
-        told.ResponseTextAdded(1, "Good day."),
+        actions.ResponseTextAdded(1, "Good day."),
         AnswerSound(1, SOUND),
-        told.ResponseEnded(1, DONE, text="Good day.", heard="Good day.", output_tokens=3),
+        actions.ResponseEnded(1, DONE, text="Good day.", heard="Good day.", output_tokens=3),
     )
     assert types(events) == SPOKEN + SPOKEN_END
     created, done = events[0]["response"], events[-1]["response"]
@@ -82,7 +84,7 @@ def test_spoken_answer(new_encoder: NewEncoder) -> None:
 
 
 def test_item_opens_with_whatever_comes_first(new_encoder: NewEncoder) -> None:
-    events = run(new_encoder(), started(), AnswerSound(1, SOUND), told.ResponseTextAdded(1, "a"))
+    events = run(new_encoder(), started(), AnswerSound(1, SOUND), actions.ResponseTextAdded(1, "a"))
     order = types(events)
     assert order[:4] == SPOKEN[:4]
     assert order[4:] == ["response.output_audio.delta", "response.output_audio_transcript.delta"]
@@ -90,14 +92,14 @@ def test_item_opens_with_whatever_comes_first(new_encoder: NewEncoder) -> None:
 
 def test_barge_in_closes_everything_and_nothing_follows(new_encoder: NewEncoder) -> None:
     encoder = new_encoder()
-    run(encoder, started(), told.ResponseTextAdded(1, "One two"), AnswerSound(1, SOUND))
+    run(encoder, started(), actions.ResponseTextAdded(1, "One two"), AnswerSound(1, SOUND))
     events = run(
         encoder,
-        told.SpeechStarted("item_v", 2.5),
-        told.ResponseEnded(1, CANCELLED, "turn_detected", "One two", "One", 20),
+        actions.SpeechStarted("item_v", 2.5),
+        actions.ResponseEnded(1, CANCELLED, "turn_detected", "One two", "One", 20),
         AnswerSound(1, SOUND),
-        told.ResponseTextAdded(1, " three"),
-        told.ResponseEnded(1, DONE),
+        actions.ResponseTextAdded(1, " three"),
+        actions.ResponseEnded(1, DONE),
     )
     assert types(events) == ["input_audio_buffer.speech_started", *SPOKEN_END]
     assert events[0]["audio_start_ms"] == 2500
@@ -111,12 +113,12 @@ def test_barge_in_closes_everything_and_nothing_follows(new_encoder: NewEncoder)
     [
         (CANCELLED, "client_cancelled", {"type": "cancelled", "reason": "client_cancelled"}),
         (
-            told.ResponseStatus.INCOMPLETE,
+            actions.ResponseStatus.INCOMPLETE,
             "max_output_tokens",
             {"type": "incomplete", "reason": "max_output_tokens"},
         ),
         (
-            told.ResponseStatus.FAILED,
+            actions.ResponseStatus.FAILED,
             "broken",
             {
                 "type": "failed",
@@ -126,9 +128,9 @@ def test_barge_in_closes_everything_and_nothing_follows(new_encoder: NewEncoder)
     ],
 )
 def test_an_answer_of_nothing_still_ends(
-    new_encoder: NewEncoder, status: told.ResponseStatus, reason: str, details: dict[str, Any]
+    new_encoder: NewEncoder, status: actions.ResponseStatus, reason: str, details: dict[str, Any]
 ) -> None:
-    events = run(new_encoder(), started(), told.ResponseEnded(1, status, reason))
+    events = run(new_encoder(), started(), actions.ResponseEnded(1, status, reason))
     assert types(events) == ["response.created", "response.done"]
     assert events[-1]["response"]["output"] == []
     assert events[-1]["response"]["status_details"] == details
@@ -139,9 +141,9 @@ def test_text_answer(new_encoder: NewEncoder) -> None:
     events = run(
         new_encoder(),
         started(speak=False),
-        told.ResponseTextAdded(1, "a"),
-        told.ResponseTextAdded(1, "b"),
-        told.ResponseEnded(1, DONE, text="ab"),
+        actions.ResponseTextAdded(1, "a"),
+        actions.ResponseTextAdded(1, "b"),
+        actions.ResponseEnded(1, DONE, text="ab"),
     )
     assert types(events) == [
         *SPOKEN[:4],
@@ -156,8 +158,8 @@ def test_text_answer(new_encoder: NewEncoder) -> None:
 
 
 def test_function_call(new_encoder: NewEncoder) -> None:
-    call = told.ResponseCallAdded(1, "item_c", "call_1", "weather", '{"city":"Ulm"}', "item_u")
-    events = run(new_encoder(), started(), call, told.ResponseEnded(1, DONE))
+    call = actions.ResponseCallAdded(1, "item_c", "call_1", "weather", '{"city":"Ulm"}', "item_u")
+    events = run(new_encoder(), started(), call, actions.ResponseEnded(1, DONE))
     assert types(events) == [
         "response.created",
         "response.output_item.added",
@@ -179,8 +181,8 @@ def test_answer_beside_the_conversation(new_encoder: NewEncoder) -> None:
     events = run(
         new_encoder(),
         started(metadata=metadata, in_conversation=False),
-        told.ResponseTextAdded(1, "aside"),
-        told.ResponseEnded(1, DONE),
+        actions.ResponseTextAdded(1, "aside"),
+        actions.ResponseEnded(1, DONE),
     )
     assert not [kind for kind in types(events) if kind.startswith("conversation.")]
     response = events[-1]["response"]
@@ -194,8 +196,8 @@ def test_two_answers_at_a_time_are_told_apart(new_encoder: NewEncoder) -> None:
         started(2, in_conversation=False),
         AnswerSound(2, SOUND),
         AnswerSound(1, SOUND),
-        told.ResponseEnded(2, DONE),
-        told.ResponseEnded(1, DONE),
+        actions.ResponseEnded(2, DONE),
+        actions.ResponseEnded(1, DONE),
     )
     deltas = [event for event in events if event["type"] == "response.output_audio.delta"]
     assert [event["response_id"] for event in deltas] == ["resp_t_2", "resp_t_1"]
@@ -215,10 +217,10 @@ USER_ITEM = {
 def test_user_turn(new_encoder: NewEncoder) -> None:
     events = run(
         new_encoder(),
-        told.SpeechStarted("item_u", 0.1),
-        told.SpeechStopped("item_u", 1.25),
-        told.BufferCommitted("item_u", None),
-        told.ItemAdded(USER_ITEM, None),
+        actions.SpeechStarted("item_u", 0.1),
+        actions.SpeechStopped("item_u", 1.25),
+        actions.BufferCommitted("item_u", None),
+        actions.ItemAdded(USER_ITEM, None),
     )
     assert types(events) == [
         "input_audio_buffer.speech_started",
@@ -234,9 +236,9 @@ def test_user_turn(new_encoder: NewEncoder) -> None:
 @pytest.mark.parametrize(
     ("notice", "expected"),
     [
-        (told.BufferCleared(), {"type": "input_audio_buffer.cleared"}),
+        (actions.BufferCleared(), {"type": "input_audio_buffer.cleared"}),
         (
-            told.IdleTimedOut("i", 1.0, 2.0),
+            actions.IdleTimedOut("i", 1.0, 2.0),
             {
                 "type": "input_audio_buffer.timeout_triggered",
                 "audio_start_ms": 1000,
@@ -244,9 +246,9 @@ def test_user_turn(new_encoder: NewEncoder) -> None:
                 "item_id": "i",
             },
         ),
-        (told.ItemDeleted("i"), {"type": "conversation.item.deleted", "item_id": "i"}),
+        (actions.ItemDeleted("i"), {"type": "conversation.item.deleted", "item_id": "i"}),
         (
-            told.ItemTruncated("i", 0, 700),
+            actions.ItemTruncated("i", 0, 700),
             {
                 "type": "conversation.item.truncated",
                 "item_id": "i",
@@ -263,14 +265,14 @@ def test_plain_facts(new_encoder: NewEncoder, notice: Outgoing, expected: dict[s
 
 def test_event_ids_are_unique(new_encoder: NewEncoder) -> None:
     encoder = new_encoder()
-    events = run(encoder, *(told.BufferCleared() for _ in range(3)))
+    events = run(encoder, *(actions.BufferCleared() for _ in range(3)))
     events.append(encoder.session_event("session.created"))
     assert len({event["event_id"] for event in events}) == 4  # trap 4
 
 
 def test_transcripts_only_where_asked_for(new_encoder: NewEncoder) -> None:
-    piece = told.TranscriptAdded("item_u", "what", final=False)
-    whole = told.TranscriptAdded("item_u", "what time", final=True, seconds=1.5)
+    piece = actions.TranscriptAdded("item_u", "what", final=False)
+    whole = actions.TranscriptAdded("item_u", "what time", final=True, seconds=1.5)
     assert run(new_encoder(), piece, whole) == []
     session = SessionConfig().changed({"audio": {"input": {"transcription": {"model": "x"}}}})
     delta, completed = run(new_encoder(session), piece, whole)
@@ -282,15 +284,15 @@ def test_transcripts_only_where_asked_for(new_encoder: NewEncoder) -> None:
 def test_retrieved_item_carries_its_sound(new_encoder: NewEncoder) -> None:
     recording = np.zeros(1600, dtype=np.float32)  # 100 ms at 16 kHz
     encoder = new_encoder(recordings={"item_u": recording})
-    (event,) = run(encoder, told.ItemRetrieved(USER_ITEM))
+    (event,) = run(encoder, actions.ItemRetrieved(USER_ITEM))
     assert len(base64.b64decode(event["item"]["content"][0]["audio"])) == 2 * 2400
-    (other,) = run(encoder, told.ItemRetrieved(USER_ITEM | {"id": "item_x"}))
+    (other,) = run(encoder, actions.ItemRetrieved(USER_ITEM | {"id": "item_x"}))
     assert "audio" not in other["item"]["content"][0]
 
 
 def test_errors_carry_the_clients_event_id(new_encoder: NewEncoder) -> None:
     encoder = new_encoder()
-    (refused,) = run(encoder, told.Refuse("invalid_value", "no", "item_id", "chat_ctx_delete_1"))
+    (refused,) = run(encoder, actions.Refuse("invalid_value", "no", "item_id", "chat_ctx_delete_1"))
     assert refused["error"]["event_id"] == "chat_ctx_delete_1"  # traps 13 and 22
     told_by_server = encoder.refusal(Refusal("no", param="x", event_id="e9"))
     check_event(told_by_server)
@@ -298,11 +300,11 @@ def test_errors_carry_the_clients_event_id(new_encoder: NewEncoder) -> None:
 
 
 SHOWN: list[Outgoing] = [
-    told.Decide(1, told.Reason.IGNORED_NOISE, 0.5, 0.9, VERDICT),
-    told.ShowVerdict(1, VERDICT, 0.9),
-    told.ShowSwap(3),
-    told.ShowState("speaking", "ducked"),
-    told.ShowState("silent", "speaking"),
+    actions.Decide(1, actions.Reason.IGNORED_NOISE, 0.5, 0.9, VERDICT),
+    actions.ShowVerdict(1, VERDICT, 0.9),
+    actions.ShowSwap(3),
+    actions.ShowState("speaking", "ducked"),
+    actions.ShowState("silent", "speaking"),
 ]
 
 
@@ -332,7 +334,7 @@ def test_telephone_answer(new_encoder: NewEncoder, form: str, bytes_: int) -> No
     session = SessionConfig().changed({"audio": {"output": {"format": {"type": form}}}})
     encoder = new_encoder(session)
     sounds = [AnswerSound(1, SOUND) for _ in range(5)]
-    events = run(encoder, started(), *sounds, told.ResponseEnded(1, DONE))
+    events = run(encoder, started(), *sounds, actions.ResponseEnded(1, DONE))
     sent = b"".join(
         base64.b64decode(e["delta"]) for e in events if e["type"] == "response.output_audio.delta"
     )

@@ -10,7 +10,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from duplex import actions as do
+from duplex import actions
 from duplex.events import AnswerTextMade, SettingsChanged
 from duplex.session import Session
 from duplex.trace import Record, TraceWriter, read_trace
@@ -30,18 +30,18 @@ class Recorded:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
 
-    def handle(self, event: Any, now: float) -> list[do.Action]:
+    def handle(self, event: Any, now: float) -> list[actions.Action]:
         return self._keep(Record(now, "event", event), lambda at: self._session.handle(event, at))
 
-    def handle_timer(self, now: float) -> list[do.Action]:
+    def handle_timer(self, now: float) -> list[actions.Action]:
         return self._keep(Record(now, "timer"), self._session.handle_timer)
 
-    def _keep(self, cause: Record, step: Any) -> list[do.Action]:
+    def _keep(self, cause: Record, step: Any) -> list[actions.Action]:
         self._writer.record(cause)
-        actions: list[do.Action] = step(round(cause.now, 6))
-        for action in actions:
+        made: list[actions.Action] = step(round(cause.now, 6))
+        for action in made:
             self._writer.record(Record(cause.now, "action", action))
-        return actions
+        return made
 
 
 def converse(path: Path, *, words: bool) -> Path:
@@ -88,8 +88,8 @@ def test_a_changed_decision_is_found(trace: Path) -> None:
 def test_the_story_tells_every_segment_and_why(trace: Path) -> None:
     story = tell(read_trace(trace))
     reasons = [decision.reason for _, decision in story.decisions]
-    assert reasons.count(do.Reason.ANSWERED) == 2
-    assert do.Reason.IGNORED_NOISE in reasons
+    assert reasons.count(actions.Reason.ANSWERED) == 2
+    assert actions.Reason.IGNORED_NOISE in reasons
     told = [line for line in story.lines if line.text.startswith("segment ")]
     assert len(told) == len(reasons)
     assert all(line.why for line in told)
@@ -102,9 +102,9 @@ def test_the_story_tells_every_segment_and_why(trace: Path) -> None:
 
 def test_swaps_are_timed_where_nothing_was_speculated() -> None:
     records = [
-        Record(1.0, "action", do.StartAnswer(1, AnswerOptions(), speculative=True)),
+        Record(1.0, "action", actions.StartAnswer(1, AnswerOptions(), speculative=True)),
         Record(1.2, "event", AnswerTextMade(1, "a")),
-        Record(2.0, "action", do.StartAnswer(2, AnswerOptions())),
+        Record(2.0, "action", actions.StartAnswer(2, AnswerOptions())),
         Record(2.05, "event", AnswerTextMade(2, "b")),
         Record(2.30, "event", AnswerTextMade(2, "c")),
     ]

@@ -7,14 +7,14 @@ from contextlib import ExitStack
 
 import pytest
 
-from duplex import actions as told
+from duplex import actions
 from models.base import AnswerOptions
 from server.admission import Admission
 from server.config import DrainSettings
 from server.draining.drain import Drain, Leaving
 
-STARTED = told.ResponseStarted(1, "item", None, AnswerOptions())
-ENDED = told.ResponseEnded(1, told.ResponseStatus.COMPLETED)
+STARTED = actions.ResponseStarted(1, "item", None, AnswerOptions())
+ENDED = actions.ResponseEnded(1, actions.ResponseStatus.COMPLETED)
 
 
 async def has_come(due: asyncio.Task[None]) -> bool:
@@ -27,15 +27,15 @@ async def has_come(due: asyncio.Task[None]) -> bool:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ([told.ShowState("speaking", "listening")], [told.ShowState("silent", "listening")]),
-        ([told.ShowState("paused", "listening")], [told.ShowState("silent", "listening")]),
-        ([told.ShowState("silent", "preparing")], [told.ShowState("silent", "listening")]),
-        ([told.ShowState("silent", "speaking")], [told.ShowState("silent", "listening")]),
+        ([actions.ShowState("speaking", "listening")], [actions.ShowState("silent", "listening")]),
+        ([actions.ShowState("paused", "listening")], [actions.ShowState("silent", "listening")]),
+        ([actions.ShowState("silent", "preparing")], [actions.ShowState("silent", "listening")]),
+        ([actions.ShowState("silent", "speaking")], [actions.ShowState("silent", "listening")]),
         ([STARTED], [ENDED]),  # an answer beside the conversation, or one that only writes
     ],
 )
 async def test_a_call_ends_when_nobody_speaks(
-    before: list[told.Notice], after: list[told.Notice]
+    before: list[actions.Notice], after: list[actions.Notice]
 ) -> None:
     call = Leaving()
     due = asyncio.create_task(call.due())

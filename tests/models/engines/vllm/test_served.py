@@ -149,7 +149,7 @@ async def test_a_session_outlives_its_engine(nano: Engines) -> None:
             async with asyncio.timeout(PATIENCE):
                 while struck[0].is_up:  # noqa: ASYNC110  there is no event for it
                     await asyncio.sleep(0.05)
-            assert await house.readiness() == (503, "ill")
+            assert await house.readiness() == (503, "unhealthy")
             first = await talker.until("response.done")
             assert first["response"]["status"] in ("failed", "completed")
             talker.say(clip("question_en_sum"))

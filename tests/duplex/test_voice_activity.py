@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from duplex.events import VoiceMeasured
-from duplex.voice import VoiceTracker
+from duplex.voice_activity import VoiceTracker
 
 W = 0.032
 

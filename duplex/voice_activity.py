@@ -1,4 +1,4 @@
-"""From probabilities of voice to the edges of segments (pure; opens and closes, never judges)."""
+"""From probabilities of voice to the edges of segments (pure; it never judges)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from duplex.events import VoiceMeasured
 # Silero falls slowly after speech; leaving needs a lower value than entering, or vowels flicker.
 HYSTERESIS = 0.15
 # The silence inside a plosive is no pause.
-PAUSE_AFTER = 0.08
+MIN_PAUSE_S = 0.08
+# An echo that was not heard for so long is over.
+ECHO_ENDS_AFTER_S = 0.3
 
 
 class Edge(Enum):
+    """What one window of the microphone means for the open segment."""
+
     ONSET = "onset"  # first voice of a segment
     RESUMED = "resumed"  # voice again inside it
     PAUSED = "paused"
@@ -23,46 +27,45 @@ class Edge(Enum):
 
 @dataclass(slots=True)
 class VoiceTracker:
-    """Follows one microphone. Times are seconds of user audio."""
+    """Follows the voice in one microphone signal. Times are seconds of user audio."""
 
-    threshold: float = 0.5
     voiced: bool = False
     last_voiced: float = 0.0
     onset: float = 0.0
     is_open: bool = False
-    is_followed: bool = False  # the level, too, has seen this segment's voice
+    is_level_known: bool = False  # the level, too, has seen this segment's voice
     echo_from: float | None = None
     echo_until: float = 0.0
 
-    def measure(self, window: VoiceMeasured) -> Edge:
+    def measure(self, window: VoiceMeasured, threshold: float = 0.5) -> Edge:
         """Take one window; echo of our own output is no voice."""
-        level = self.threshold - HYSTERESIS if self.voiced else self.threshold
-        sounding = window.probability >= level
-        if sounding and window.echo:
-            self._note_echo(window)
+        needed = threshold - HYSTERESIS if self.voiced else threshold
+        is_sounding = window.probability >= needed
+        if is_sounding and window.echo:
+            self._add_echo(window)
         until = self._sounded_until(window)
-        if sounding and not window.echo and window.end - until < PAUSE_AFTER:
+        if is_sounding and not window.echo and window.end - until < MIN_PAUSE_S:
             return self._voice(window, until)
         return self._quiet(window)
 
     def _sounded_until(self, window: VoiceMeasured) -> float:
-        """The level's word counts once it has followed this segment's voice: under a steady noise
-        it cannot, and the detector alone must do."""
+        """The end of the voice by its level, once the level has followed this segment's voice:
+        under a steady noise it cannot, and the detector alone must do."""
         if window.sounded_until is None:
             return window.end
-        self.is_followed = self.is_open and (
-            self.is_followed or window.sounded_until > max(window.start, self.onset)
+        self.is_level_known = self.is_open and (
+            self.is_level_known or window.sounded_until > max(window.start, self.onset)
         )
-        return window.sounded_until if self.is_followed else window.end
+        return window.sounded_until if self.is_level_known else window.end
 
     def close(self) -> None:
-        """The segment is decided: the next voice is an onset."""
+        """The segment is closed: the next voice is an onset."""
         self.is_open = False
         self.voiced = False
 
-    def finished_echo(self, now: float, after: float = 0.3) -> tuple[float, float] | None:
-        """The span of an echo that ended at least `after` seconds ago, once."""
-        if self.echo_from is None or now - self.echo_until < after:
+    def finished_echo(self, now: float) -> tuple[float, float] | None:
+        """The span of an echo that has ended, once."""
+        if self.echo_from is None or now - self.echo_until < ECHO_ENDS_AFTER_S:
             return None
         span = (self.echo_from, self.echo_until)
         self.echo_from = None
@@ -81,12 +84,12 @@ class VoiceTracker:
         return Edge.VOICED
 
     def _quiet(self, window: VoiceMeasured) -> Edge:
-        if self.voiced and window.end - self.last_voiced >= PAUSE_AFTER:
+        if self.voiced and window.end - self.last_voiced >= MIN_PAUSE_S:
             self.voiced = False
             return Edge.PAUSED
         return Edge.VOICED if self.voiced else Edge.QUIET
 
-    def _note_echo(self, window: VoiceMeasured) -> None:
+    def _add_echo(self, window: VoiceMeasured) -> None:
         if not self.is_open and self.echo_from is None:
             self.echo_from = window.start
         self.echo_until = window.end

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from duplex.patience import STOP_PATIENCE, expect_end
+from duplex.roles import STOP_TIMEOUT_S, expect_stop
 from duplex.trace import Measured
 from tests.duplex.call import Recorder, calling
 from tests.duplex.virtual import VirtualLoop, run_virtual
@@ -27,12 +27,12 @@ def test_only_time_on_a_loop_that_is_on_time_counts(
         loop, blamed = asyncio.get_running_loop(), list[float]()
         assert isinstance(loop, VirtualLoop)
         job = asyncio.create_task(asyncio.sleep(takes))
-        expect_end(job, STOP_PATIENCE, lambda: blamed.append(loop.time()))
+        expect_stop(job, STOP_TIMEOUT_S, lambda: blamed.append(loop.time()))
         await asyncio.sleep(0.02)
         loop.stall(stall)
         await asyncio.sleep(2.0)
         assert len(blamed) == is_blamed
-        assert all(at <= STOP_PATIENCE + stall + 0.03 for at in blamed)
+        assert all(at <= STOP_TIMEOUT_S + stall + 0.03 for at in blamed)
         job.cancel()
 
     run_virtual(main())
@@ -58,6 +58,6 @@ def test_new_calls_are_refused_only_while_an_instance_stays_stuck(
             assert any(full) is refuses
             assert not full[-1]  # it has stopped at last
             what = [r.payload.what for r in recorder.records if isinstance(r.payload, Measured)]
-            assert what.count("stuck_instances") == 1
+            assert what.count("unresponsive_instances") == 1
 
     run_virtual(main())

@@ -1,4 +1,4 @@
-"""Which instance plays which role for which session: pairs, leases, rotation."""
+"""Which instances a session uses: pairs, leases, and instances that are out of rotation."""
 
 from __future__ import annotations
 
@@ -13,14 +13,25 @@ class NoCapacity(Exception):
 
 
 @dataclass(slots=True, eq=False)
+class Outage:
+    """One piece of work that its instance does not stop. It lasts until that very work has ended.
+
+    While it lasts no running session moves to the instance; once it is `is_unhealthy`, the
+    instance's pair takes no new sessions either.
+    """
+
+    instance: Instance
+    is_unhealthy: bool = False
+
+
+@dataclass(slots=True, eq=False)
 class Pair:
     """Two resident instances. Which of them generates is each session's own affair."""
 
     first: Instance
     second: Instance
     num_sessions: int = 0
-    stuck: set[str] = field(default_factory=set)  # names of instances that did not stop in time
-    ill: set[str] = field(default_factory=set)  # of those that are out of rotation for it
+    outages: list[Outage] = field(default_factory=list)
 
     @property
     def instances(self) -> tuple[Instance, Instance]:
@@ -28,11 +39,16 @@ class Pair:
 
     @property
     def is_healthy(self) -> bool:
-        return not self.ill and all(is_up(instance) for instance in self.instances)
+        is_broken = any(outage.is_unhealthy for outage in self.outages)
+        return not is_broken and all(is_up(instance) for instance in self.instances)
+
+    def is_responsive(self, instance: Instance) -> bool:
+        """True if the instance stops when it is told to, as far as is known."""
+        return all(outage.instance is not instance for outage in self.outages)
 
     def others(self, instance: Instance) -> list[Instance]:
-        """Instances of this pair other than this one that stop when they are told."""
-        return [one for one in self.instances if one is not instance and one.name not in self.stuck]
+        """The responsive instances of this pair other than this one."""
+        return [one for one in self.instances if one is not instance and self.is_responsive(one)]
 
 
 class Lease:
@@ -47,29 +63,29 @@ class Lease:
         self.roles = (first, second) if pair.num_sessions % 2 else (second, first)
 
     def replacement(self, lost: Instance, generator: Instance) -> Instance:
-        """Where a fresh monitor stream may be opened when an instance left this lease: another
-        healthy instance of the house, else the generator's own."""
+        """Where a fresh monitor stream may be opened when an instance left this lease: on another
+        responsive instance of this process, else on the generator's own."""
         candidates = [one for one in self.pair.others(lost) if one is not generator]
         candidates += [
             one
             for pair in self._pool.pairs
             if pair is not self.pair
             for one in pair.instances
-            if one.name not in pair.stuck
+            if pair.is_responsive(one)
         ]
         return candidates[0] if candidates else generator
 
-    def mark_stuck(self, instance: Instance) -> None:
-        """No running session moves there until `mark_well`."""
-        self.pair.stuck.add(instance.name)
+    def mark_unresponsive(self, instance: Instance) -> Outage:
+        """Work on this instance did not stop in time; whoever waits for it ends the outage."""
+        outage = Outage(instance)
+        self._pool.pair_of(instance, self.pair).outages.append(outage)
+        return outage
 
-    def mark_ill(self, instance: Instance) -> None:
-        """Its pair takes no new sessions either until `mark_well`."""
-        self.pair.ill.add(instance.name)
-
-    def mark_well(self, instance: Instance) -> None:
-        self.pair.stuck.discard(instance.name)
-        self.pair.ill.discard(instance.name)
+    def mark_recovered(self, outage: Outage) -> None:
+        """The work has stopped at last. Other work on the instance may still go on."""
+        outages = self._pool.pair_of(outage.instance, self.pair).outages
+        if outage in outages:
+            outages.remove(outage)
 
     def release(self) -> None:
         if self._is_held:
@@ -100,6 +116,10 @@ class PairPool:
             for pair in self.pairs
             if pair.is_healthy
         )
+
+    def pair_of(self, instance: Instance, default: Pair) -> Pair:
+        """The pair that this instance belongs to: a session may have moved beyond its own."""
+        return next((pair for pair in self.pairs if instance in pair.instances), default)
 
     def lease(self) -> Lease:
         """The least busy healthy pair. Raises NoCapacity."""

@@ -1,0 +1,261 @@
+"""The state that the parts of one session share: settings, the open segment, the responses.
+
+Each thing stands here once. `Listening`, `BargeIn`, `Turns`, `Answering` and `Requests` read and
+change it; none of them keeps a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from audio.playout import PlayoutClock
+from duplex import actions
+from duplex.conversation import ContextEntry, History
+from duplex.endpointing import Thresholds
+from duplex.settings import Settings
+from duplex.states import (
+    DELIVERY_STEPS,
+    OVERLAP_STEPS,
+    SEGMENT_STEPS,
+    DeliveryState,
+    DeliveryStep,
+    Floor,
+    MakingState,
+    OverlapState,
+    OverlapStep,
+    SegmentState,
+    SegmentStep,
+    following,
+)
+from models.base import AnswerOptions, SpokenWord, Verdict
+
+
+class Origin(Enum):
+    """What opened a segment."""
+
+    VOICE = "voice"
+    CLIENT = "client"  # the client's own buffer or an idle timeout: never judged by its pauses
+
+
+@dataclass(slots=True)
+class Segment:
+    """One stretch of the user's sound, from its onset to its one decision.
+
+    Times are seconds of user audio, except `onset_at`. `start` is where hearing begins: the onset
+    less some padding. `voiced` counts seconds of voice. `overlapped_response` is the answer that
+    played at the onset; `continues_turn` says that so little of it had been heard that the user is
+    taken to go on with the turn before. `speculation` is the answer begun before the pause was
+    confirmed.
+    """
+
+    number: int
+    item_id: str
+    start: float
+    onset: float
+    last_voiced: float
+    thresholds: Thresholds
+    onset_at: float = 0.0  # session time
+    origin: Origin = Origin.VOICE
+    after_side_talk: bool = False
+    continues_turn: bool = False
+    overlapped_response: int | None = None
+    voiced: float = 0.0
+    verdict: Verdict | None = None
+    verdict_until: float = 0.0
+    flushed_at: float | None = None  # of the last flush, None while the voice goes on
+    speculation: int | None = None
+    state: SegmentState = SegmentState.PENDING
+    overlap: OverlapState = OverlapState.NONE
+
+    def move(self, step: SegmentStep) -> None:
+        self.state = following(SEGMENT_STEPS, self.state, step)
+
+    def move_overlap(self, step: OverlapStep) -> None:
+        self.overlap = following(OVERLAP_STEPS, self.overlap, step)
+
+    @property
+    def silence_judged(self) -> float:
+        """Silence after the last voice that the newest verdict has heard."""
+        return max(0.0, self.verdict_until - self.last_voiced)
+
+    @property
+    def final_verdict(self) -> Verdict | None:
+        """The verdict, if it covers all of the voice."""
+        return self.verdict if self.verdict_until >= self.last_voiced else None
+
+
+@dataclass(slots=True)
+class Response:
+    """One answer: what the model has made, what has been sent, and what has been heard of it.
+
+    Sound is counted in samples at 24 kHz. `segment` is the user's segment that it answers, whose
+    decision waits for it. `out_of_band`: it is no part of the conversation, so it neither takes
+    the floor nor enters the history.
+    """
+
+    response_id: int
+    item_id: str
+    options: AnswerOptions
+    clock: PlayoutClock
+    segment: Segment | None = None
+    out_of_band: bool = False
+    metadata: dict[str, str] | None = None
+    previous_item_id: str | None = None
+    texts: list[str] = field(default_factory=list)
+    words: list[SpokenWord] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    num_texts_sent: int = 0
+    num_calls_sent: int = 0
+    samples_made: int = 0
+    samples_sent: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    last_progress: float = 0.0  # session time at which something was made or left
+    making: MakingState = MakingState.MAKING
+    delivery: DeliveryState = DeliveryState.HELD_BACK
+
+    def move(self, step: DeliveryStep) -> None:
+        self.delivery = following(DELIVERY_STEPS, self.delivery, step)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
+
+    @property
+    def is_held_back(self) -> bool:
+        return self.delivery is DeliveryState.HELD_BACK
+
+    @property
+    def answers_speech(self) -> bool:
+        return self.segment is not None
+
+    @property
+    def is_empty(self) -> bool:
+        """True if the model decided to say nothing: a stop word was obeyed."""
+        is_made = self.making is not MakingState.MAKING
+        return is_made and not self.text.strip() and not self.samples_made and not self.calls
+
+    @property
+    def awaits_model(self) -> bool:
+        """True while the model has yet to give something before anything more can leave."""
+        return self.making is MakingState.MAKING and self.samples_sent >= self.samples_made
+
+    @property
+    def is_sent(self) -> bool:
+        """True once all of it was made and has left."""
+        return self.making is not MakingState.MAKING and self.samples_sent >= self.samples_made
+
+    @property
+    def has_output(self) -> bool:
+        return bool(self.samples_sent or self.num_texts_sent or self.num_calls_sent)
+
+
+class Responses:
+    """The registry of answers: the conversation's current one and those out of band.
+
+    `find` is where the core drops what is late: an answer that has ended is not found.
+    """
+
+    def __init__(self) -> None:
+        self.current: Response | None = None
+        self.num_opened = 0
+        self._out_of_band: dict[int, Response] = {}
+
+    def __iter__(self) -> Iterator[Response]:
+        current = () if self.current is None else (self.current,)
+        return iter((*current, *self._out_of_band.values()))
+
+    def next_id(self) -> int:
+        self.num_opened += 1
+        return self.num_opened
+
+    def open(self, response: Response) -> None:
+        if response.out_of_band:
+            self._out_of_band[response.response_id] = response
+        else:
+            self.current = response
+
+    def close(self, response: Response) -> None:
+        response.move(DeliveryStep.END)
+        if response.out_of_band:
+            del self._out_of_band[response.response_id]
+        elif self.current is response:
+            self.current = None
+
+    def find(self, response_id: int) -> Response | None:
+        """The answer of that number, if its output still counts."""
+        if self.current is not None and self.current.response_id == response_id:
+            return self.current
+        return self._out_of_band.get(response_id)
+
+
+class SessionState:
+    """All that one session knows. `token` makes its item ids unique among sessions."""
+
+    def __init__(self, token: str, settings: Settings) -> None:
+        self.settings = settings
+        self.floor = Floor()
+        self.conversation = History()
+        self.responses = Responses()
+        self.segment: Segment | None = None  # the open one
+        self._token = token
+        self._num_items = 0
+        self._actions: list[actions.Action] = []
+
+    def emit(self, action: actions.Action) -> None:
+        """Ask for an action; actions are carried out in this order after the event."""
+        self._actions.append(action)
+
+    def take_actions(self) -> list[actions.Action]:
+        taken, self._actions = self._actions, []
+        return taken
+
+    def new_item_id(self) -> str:
+        self._num_items += 1
+        return f"item_{self._token}_{self._num_items}"
+
+    def decide(
+        self, segment: Segment, reason: actions.Reason, response_id: int | None = None
+    ) -> None:
+        """Give a segment its one decision. Raises ImpossibleStep if it has one."""
+        segment.move(SegmentStep.DECIDE)
+        self.emit(
+            actions.Decide(
+                segment.number,
+                reason,
+                segment.onset,
+                segment.last_voiced,
+                segment.verdict,
+                segment.item_id,
+                response_id,
+            )
+        )
+
+    # --------------------------------------------------------------------- the model context
+
+    def context(self, now: float) -> tuple[ContextEntry, ...]:
+        """What a model has to know at session time `now`: everything said so far, and of the
+        answer that plays exactly the words heard by then."""
+        current = self.responses.current
+        if current is None or current.is_held_back:
+            return self.conversation.context()
+        continues_turn = self.segment is not None and self.segment.continues_turn
+        heard = current.clock.heard(now)
+        return self.conversation.context(current.response_id, heard, without=continues_turn)
+
+    def begin_hearing(self, segment: Segment, now: float) -> actions.BeginHearing:
+        return actions.BeginHearing(segment.number, segment.start, self.context(now))
+
+    def sync_monitor(self, now: float) -> None:
+        """Between segments the monitor is told the conversation as it stands."""
+        if self.segment is None:
+            self.emit(actions.SyncMonitor(self.context(now)))
+
+    def brief_monitor(self, now: float) -> None:
+        """A stream that has just become the monitor hears the open segment, too, from its start."""
+        if self.segment is None:
+            self.sync_monitor(now)
+        else:
+            self.emit(self.begin_hearing(self.segment, now))

@@ -1,0 +1,159 @@
+"""What a stream must do to agree with the context_now, as a table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from duplex.context_sync import (
+    FRAMES_READ,
+    StreamContext,
+    SyncPlan,
+    ends_spoken,
+    last_entries,
+    readable,
+)
+from duplex.conversation import ContextEntry, OutdatedPicture, SpokenTurn
+from models.base import AssistantText, Mark, UserImage
+
+Q1, A1, Q2 = (
+    ContextEntry("q1", SpokenTurn("q1")),
+    ContextEntry("a1/whole/yes", AssistantText("yes")),
+    ContextEntry("q2", SpokenTurn("q2")),
+)
+A1_CUT = ContextEntry("a1/cut/y", AssistantText("y", cut=True))
+
+
+def knowing(*entrys: ContextEntry) -> StreamContext:
+    context = StreamContext()
+    for place, entry in enumerate(entrys):
+        context.add(entry.key, Mark(place))
+    return context
+
+
+@pytest.mark.parametrize(
+    ("known", "context_now", "plan"),
+    [
+        ([], [], SyncPlan(None, ())),
+        ([], [Q1], SyncPlan(None, (Q1,))),
+        ([Q1], [Q1, A1], SyncPlan(None, (A1,))),
+        ([Q1, A1], [Q1, A1_CUT], SyncPlan(Mark(1), (A1_CUT,))),
+        ([Q1, A1, Q2], [Q1, Q2], SyncPlan(Mark(1), (Q2,))),
+        ([Q1, A1], [], SyncPlan(Mark(0), ())),
+    ],
+)
+def test_plan(known: list[ContextEntry], context_now: list[ContextEntry], plan: SyncPlan) -> None:
+    assert knowing(*known).plan(context_now) == plan
+
+
+def test_its_own_whole_answer_need_not_be_read() -> None:
+    context = knowing(Q1)
+    context.own_answer, context.unconfirmed = ("yes", Mark(1)), Mark(1)
+    assert context.plan([Q1, A1, Q2]) == SyncPlan(None, (Q2,))
+    assert context.unconfirmed is None
+
+
+def test_its_own_answer_that_was_cut_is_forgotten_and_read_as_heard() -> None:
+    context = knowing(Q1)
+    context.own_answer, context.unconfirmed = ("yes", Mark(1)), Mark(1)
+    plan = context.plan([Q1, A1_CUT])
+    assert plan == SyncPlan(Mark(1), (A1_CUT,))
+    context.rewound(plan)
+    assert [key for key, _ in context.read] == ["q1"]
+
+
+def test_a_stream_that_began_later_agrees_from_its_base_on() -> None:
+    context = knowing(Q2)
+    context.base = "q2"
+    assert context.plan([Q1, A1, Q2]) == SyncPlan(None, ())
+    assert context.plan([Q1, A1]).is_fresh
+
+
+def test_the_last_turns_begin_with_the_user() -> None:
+    assert last_entries([Q1, A1, Q2], 2) == (Q1, A1, Q2)
+    assert last_entries([Q1, A1, Q2], 1) == (Q2,)
+
+
+PIXELS = np.zeros((2, 2, 3), np.uint8)
+FRAMES = [ContextEntry(f"f{n}/0", UserImage(PIXELS, "low")) for n in range(9)]
+PICTURE = ContextEntry("p/0", UserImage(PIXELS))
+
+
+def outdated(*entrys: ContextEntry) -> list[ContextEntry]:
+    return [ContextEntry(entry.key, OutdatedPicture()) for entry in entrys]
+
+
+@pytest.mark.parametrize(
+    ("known", "context_now", "plan"),
+    [
+        # pushed out by newer ones: a stream that saw them keeps them, another never reads them
+        (FRAMES[:2], [*outdated(*FRAMES[:2]), FRAMES[2]], SyncPlan(None, (FRAMES[2],))),
+        ([], [*outdated(*FRAMES[:2]), FRAMES[2]], SyncPlan(None, (FRAMES[2],))),
+        ([FRAMES[0], Q1, A1], [*outdated(FRAMES[0]), Q1, A1], SyncPlan(None, ())),
+        ([PICTURE, Q1], [*outdated(PICTURE), Q1, A1], SyncPlan(None, (A1,))),
+        # deleted by the client: forgotten
+        ([FRAMES[0], Q1, A1], [Q1, A1], SyncPlan(Mark(0), (Q1, A1))),
+        # came while the user or the assistant spoke: nobody goes back for a frame
+        ([FRAMES[0], Q1], [FRAMES[0], FRAMES[1], Q1, FRAMES[2]], SyncPlan(None, (FRAMES[2],))),
+        ([Q1, A1], [Q1, FRAMES[0], A1], SyncPlan(None, ())),
+        # but for a picture that was sent by itself
+        ([Q1, A1], [Q1, PICTURE, A1], SyncPlan(Mark(1), (PICTURE, A1))),
+    ],
+)
+def test_pictures_come_and_go(
+    known: list[ContextEntry], context_now: list[ContextEntry], plan: SyncPlan
+) -> None:
+    assert knowing(*known).plan(context_now) == plan
+
+
+def test_its_own_answer_is_found_behind_the_frames_of_meanwhile() -> None:
+    context = knowing(Q1)
+    context.own_answer, context.unconfirmed = ("yes", Mark(1)), Mark(1)
+    assert context.plan([Q1, FRAMES[0], A1, FRAMES[1]]) == SyncPlan(None, (FRAMES[1],))
+
+
+def test_of_a_row_of_frames_four_are_read() -> None:
+    kept = readable([*FRAMES[:8], Q1, FRAMES[8]])
+    assert [entry.key for entry in kept] == ["f0/0", "f2/0", "f5/0", "f7/0", "q1", "f8/0"]
+    assert readable([PICTURE] * 6) == (PICTURE,) * 6
+
+
+def test_a_minute_of_video_is_read_once_and_nothing_is_forgotten() -> None:
+    """Two frames a second, a question every five seconds, and noise between."""
+    context, read, position = StreamContext(), 0, 0
+    context_now: list[ContextEntry] = []
+    for second in range(60):
+        context_now += [
+            ContextEntry(f"v{second}{half}/0", UserImage(PIXELS, "low")) for half in "ab"
+        ]
+        fresh = [place for place, entry in enumerate(context_now) if is_picture(entry)]
+        for place in fresh[:-8]:
+            context_now[place] = ContextEntry(context_now[place].key, OutdatedPicture())
+        if second % 5 == 4:
+            context_now += [
+                ContextEntry(f"q{second}", SpokenTurn("q")),
+                ContextEntry(f"a{second}", AssistantText("yes")),
+            ]
+        if second % 3 == 0:  # somebody makes a sound: the stream comes to agree
+            plan = context.plan(context_now)
+            assert plan.mark is None
+            for entry in plan.entries:
+                context.add(entry.key, Mark(position))
+                position += 1
+            read += sum(is_picture(entry) for entry in plan.entries)
+    assert 0 < read <= 20 * (FRAMES_READ + 1)
+
+
+def is_picture(entry: ContextEntry) -> bool:
+    return isinstance(entry.content, UserImage)
+
+
+def test_the_last_turns_are_counted_without_the_frames() -> None:
+    tail = last_entries([Q1, A1, *FRAMES[:8], Q2], 2)
+    assert [entry.key for entry in tail][:2] == ["q1", "a1/whole/yes"] and len(tail) == 7
+    assert last_entries(outdated(*FRAMES), 2) == ()
+
+
+def test_pictures_behind_a_spoken_turn_do_not_end_it() -> None:
+    assert ends_spoken([A1, Q1, FRAMES[0], PICTURE])
+    assert not ends_spoken([Q1, A1, FRAMES[0]]) and not ends_spoken(FRAMES)
