@@ -137,7 +137,8 @@ class Service:
         try:
             self.engine = await asyncio.to_thread(self._load, self.settings)
             for pair in self.engine.pairs:
-                await asyncio.gather(*(warm_up(instance) for instance in pair))
+                for instance in pair:  # one after the other: a device captures for one at a time
+                    await warm_up(instance)
             self.admission.pool = self._pool(self.engine)
         except Exception as error:
             logger.debug("the models could not be loaded", exc_info=True)

@@ -1,146 +1,46 @@
-"""Tokens that a torch decoder has read, in memory that never moves.
+"""What a torch language model has read of a stream, and the caches that an instance lends to its
+streams.
 
-Buffers are made once and written in place; rewinding is setting a number back. On CUDA the step of
-one token (of each row, where several streams step together) is a graph, captured when a stream
-opens, so that the CPU launches it in one go.
+On CUDA the step of one token is a graph over a cache, for several lengths of it, so that a step
+attends to little more than what is there. The graphs of all caches are captured when the instance
+warms up. A stream that comes when all of these are lent has a cache without graphs: it is slower.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Final
+from weakref import ReferenceType, ref
 
 import torch
 from torch import Tensor
 
 from models.base import OutOfRoom
-from models.vita.blocks import additive
-from models.vita.cache import LayerCache, StaticLayer
+from models.engines.cuda_graphs import GraphedStep, uses_graphs
+from models.engines.kv_buffers import Buffers, Step
+from models.vita.cache import LayerCache
 from models.vita.language_model import LanguageModel, causal_mask
 
-_WARM_UPS = 2  # runs before a capture, so that libraries have their workspaces
+logger = logging.getLogger(__name__)
+SHORTEST_WINDOW: Final = 512  # tokens that the shortest graph attends to; each next one twice that
+SPARE_SLOTS: Final = 2  # for streams that are opened beside a conversation's own
+DEFAULT_SLOTS: Final = 4 + SPARE_SLOTS
 
 
-@dataclass(frozen=True, slots=True)
-class Buffers:
-    """Keys and values of each layer, [rows, capacity, heads, head]."""
-
-    layers: tuple[tuple[Tensor, Tensor], ...]
-
-    @staticmethod
-    def empty(
-        layers: int, capacity: int, heads: int, width: int, like: Tensor, rows: int = 1
-    ) -> Buffers:
-        shape = (rows, capacity, heads, width)
-        return Buffers(tuple((like.new_zeros(shape), like.new_zeros(shape)) for _ in range(layers)))
-
-    @property
-    def capacity(self) -> int:
-        return self.layers[0][0].shape[1]
-
-    @property
-    def bytes(self) -> int:
-        return sum(keys.nbytes + values.nbytes for keys, values in self.layers)
-
-    def part(self, first: int, stop: int, capacity: int | None = None) -> Buffers:
-        """The rows [first, stop), the same memory."""
-        return Buffers(
-            tuple((k[first:stop, :capacity], v[first:stop, :capacity]) for k, v in self.layers)
-        )
-
-    def copy(self, other: Buffers) -> None:
-        """Take what fewer rows hold."""
-        for mine, theirs in zip(self._flat, other._flat, strict=True):
-            mine[: len(theirs)] = theirs
-
-    def exchange(self, first: int, second: int, length: int) -> None:
-        """What stands in two rows, up to `length` tokens, changes places."""
-        for tensor in self._flat:
-            tensor[[first, second], :length] = tensor[[second, first], :length]
-
-    @property
-    def _flat(self) -> list[Tensor]:
-        return [tensor for pair in self.layers for tensor in pair]
-
-    def window(self, start: int) -> list[WindowLayer]:
-        return [WindowLayer(keys, values, start) for keys, values in self.layers]
-
-    def static(self, slots: Tensor) -> list[StaticLayer]:
-        return [StaticLayer(keys, values, slots) for keys, values in self.layers]
-
-    def put(self, rows: Sequence[Tensor], start: int) -> None:
-        for buffer, kept in zip(self._flat, rows, strict=True):
-            buffer[:, start : start + kept.shape[1]] = kept
-
-
-class WindowLayer:
-    """Writes behind the first `start` tokens; attention sees those and what was written."""
-
-    def __init__(self, keys: Tensor, values: Tensor, start: int) -> None:
-        self.keys, self.values, self.start = keys, values, start
-
-    def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        stop = self.start + keys.shape[1]
-        self.keys[:, self.start : stop] = keys
-        self.values[:, self.start : stop] = values
-        return self.keys[:, :stop], self.values[:, :stop]
-
-
-Step = Callable[[Tensor, Tensor, Sequence[LayerCache], Tensor | None], tuple[Tensor, ...]]
-"""(input [b, 1, ...], positions [b, 1] or [1], cache, mask [b, 1, 1, capacity] or None) -> logits
-[b, vocabulary], and whatever else the step gives"""
-
-
-def static_step(step: Step, buffers: Buffers, inputs: Tensor, past: Tensor) -> tuple[Tensor, ...]:
-    """One token of each row, [b, 1, ...], behind the first `past` [b] of that row."""
-    places = torch.arange(buffers.capacity, device=past.device)
-    mask = additive(places <= past[:, None], buffers.layers[0][0].dtype)[:, None, None]
-    return step(inputs, past[:, None], buffers.static(past), mask)
-
-
-class GraphedStep:
-    """One token of each row through a decoder, as a CUDA graph over one set of buffers."""
-
-    def __init__(self, step: Step, buffers: Buffers, example: Tensor) -> None:
-        self._step, self._buffers = step, buffers
-        self._input = torch.zeros_like(example)
-        self._past = torch.zeros(len(example), dtype=torch.long, device=example.device)
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._made: tuple[Tensor, ...] = ()
-
-    def prepare(self) -> None:
-        """Capture now, not in the first answer. What stands in the first slots is lost."""
-        if self._graph is None:
-            self._capture()
-
-    def __call__(self, inputs: Tensor, *past: int) -> tuple[Tensor, ...]:
-        """What the step gives, with so much past in each row; valid until the next call."""
-        self._input.copy_(inputs)
-        self._past.copy_(torch.tensor(past))
-        if self._graph is None:
-            self._capture()
-        assert self._graph is not None
-        self._graph.replay()
-        return self._made
-
-    def _run(self) -> tuple[Tensor, ...]:
-        return static_step(self._step, self._buffers, self._input, self._past)
-
-    def _capture(self) -> None:
-        """Every run writes the same slot with the same numbers, so warming up does no harm. Other
-        threads may allocate meanwhile: the other instance is at work."""
-        for _ in range(_WARM_UPS):
-            self._run()
-        torch.cuda.current_stream().synchronize()
-        graph = torch.cuda.CUDAGraph()
-        on_cpu = torch.cuda.current_stream()
-        with torch.cuda.graph(graph, stream=on_cpu, capture_error_mode="thread_local"):
-            self._made = self._run()
-        self._graph = graph
+def windows(capacity: int) -> list[int]:
+    """How many tokens each graph of a cache attends to."""
+    found, window = list[int](), SHORTEST_WINDOW
+    while window < capacity:
+        found.append(window)
+        window *= 2
+    return [*found, capacity]
 
 
 def language_step(model: LanguageModel) -> Step:
-    """Of the model alone, not of a line: a line that is dropped is gone at once."""
+    """Hidden state and logits of the next token. Of the model alone, not of a cache: a cache that
+    is dropped is gone at once."""
 
     def step(
         vectors: Tensor, positions: Tensor, cache: Sequence[LayerCache], mask: Tensor | None
@@ -151,32 +51,58 @@ def language_step(model: LanguageModel) -> Step:
     return step
 
 
-class KvCache:
-    """What one stream's language model has read: `length` tokens of `capacity`."""
+class KvSlot:
+    """Memory for one stream, and the graphs over it, the shortest first."""
 
     def __init__(self, model: LanguageModel, capacity: int) -> None:
         config, like = model.config, model.model.norm.weight
-        self._model = model
         self.buffers = Buffers.empty(
             config.layers, capacity, config.key_value_heads, model.head_width, like
         )
-        self.capacity, self.length = capacity, 0
-        self._hidden = like.new_zeros(1, config.width)  # behind what was read last
+        self.graphs: list[tuple[int, GraphedStep]] = []
+        self._holder: ReferenceType[KvCache] | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Has nobody borrowed it, or is the cache gone that had?"""
+        return self._holder is None or self._holder() is None
+
+    def lend(self, cache: KvCache) -> None:
+        self._holder = ref(cache)
+
+    def capture(self, model: LanguageModel) -> None:
+        """Make the graphs."""
+        like = model.model.norm.weight
+        example = like.new_zeros(1, 1, model.config.width)
+        self.graphs = [
+            (window, GraphedStep(language_step(model), self.buffers.part(0, 1, window), example))
+            for window in windows(self.buffers.capacity)
+        ]
+
+    def graph(self, length: int) -> GraphedStep | None:
+        """The graph that attends to the fewest tokens and has room for `length` of them."""
+        return next((graph for window, graph in self.graphs if window >= length), None)
+
+
+class KvCache:
+    """What one stream's language model has read: `length` tokens of `capacity`."""
+
+    def __init__(self, model: LanguageModel, slot: KvSlot) -> None:
+        self._model, self._slot = model, slot
+        self.buffers = slot.buffers
+        self.capacity, self.length = slot.buffers.capacity, 0
+        # Behind what was read last:
+        self._hidden = model.model.norm.weight.new_zeros(1, model.config.width)
         self._logits: Tensor | None = None
-        example = like.new_zeros(1, 1, config.width)
-        self._graphed = (
-            GraphedStep(language_step(model), self.buffers, example) if like.is_cuda else None
-        )
-        if self._graphed is not None:
-            self._graphed.prepare()
 
     def read(self, vectors: Tensor) -> None:
         """Read [n, width]; `logits` and `scores` then tell of what comes after the last. Raises
         OutOfRoom and leaves all as it was."""
         count = vectors.shape[0]
         self.require(count)
-        if count == 1 and self._graphed is not None:
-            self._hidden, self._logits = self._graphed(vectors[None], self.length)
+        graph = self._slot.graph(self.length + 1) if count == 1 else None
+        if graph is not None:
+            self._hidden, self._logits = graph(vectors[None], self.length)
         else:
             self._hidden, self._logits = self._read(vectors[None], count), None
         self.length += count
@@ -211,3 +137,48 @@ class KvCache:
         hidden = self._model(vectors, positions, self.buffers.window(start), mask)
         last: Tensor = hidden[:, -1]
         return last
+
+
+class KvSlots:
+    """The caches of one instance. One thread."""
+
+    def __init__(self, model: LanguageModel, capacity: int, count: int) -> None:
+        """Where graphs are used, `count` caches are made and their graphs captured now."""
+        self._model, self._capacity = model, capacity
+        self._slots = list[KvSlot]()
+        if uses_graphs(model.model.norm.weight):
+            self._slots = [KvSlot(model, capacity) for _ in range(count)]
+        for slot in self._slots:
+            slot.capture(model)
+
+    def lend(self) -> KvCache:
+        """An empty cache; it comes back when nobody holds it any more."""
+        slot = next((slot for slot in self._slots if slot.is_free), None)
+        if slot is None:
+            if self._slots:
+                logger.warning("all %d captured caches are lent: one without", len(self._slots))
+            return KvCache(self._model, KvSlot(self._model, self._capacity))
+        cache = KvCache(self._model, slot)
+        slot.lend(cache)
+        return cache
+
+
+class ThreadSlots:
+    """The caches of each thread that uses a model, which is an instance."""
+
+    def __init__(self, count: int = DEFAULT_SLOTS) -> None:
+        """`count`: streams of one instance whose steps are graphs."""
+        self.count = count
+        self._here = threading.local()
+
+    @property
+    def are_made(self) -> bool:
+        """Has this thread its caches?"""
+        return hasattr(self._here, "slots")
+
+    def lend(self, model: LanguageModel, capacity: int) -> KvCache:
+        """An empty cache of this thread's instance, whose caches are made at the first call."""
+        slots: KvSlots | None = getattr(self._here, "slots", None)
+        if slots is None:
+            slots = self._here.slots = KvSlots(model, capacity, self.count)
+        return slots.lend()

@@ -14,7 +14,7 @@ from torch import Tensor
 from models.base import BadInput, Synthesizer
 from models.engines.bundle import BLIND, CONFIG, TOKENIZER, BundleConfig
 from models.engines.cuda_streams import CudaStreams
-from models.engines.kv_cache import KvCache
+from models.engines.kv_cache import DEFAULT_SLOTS, KvCache, ThreadSlots
 from models.engines.nano_model import NanoModel
 from models.engines.networks import Array
 from models.engines.speech_batcher import SpeechBatchers, SpeechSlot
@@ -44,6 +44,7 @@ class TorchNetworks:
     speech: SpeechDecoder | None = None
     codec: FeatureDecoder | None = None
     rooms: SpeechBatchers = field(default_factory=SpeechBatchers)
+    slots: ThreadSlots = field(default_factory=ThreadSlots)
 
     @property
     def device(self) -> torch.device:
@@ -71,7 +72,7 @@ class TorchNetworks:
         return _array(self.eyes(torch.from_numpy(pixels).to(self.device))[0])
 
     def token_cache(self) -> TorchLanguageCache:
-        return TorchLanguageCache(KvCache(self.language, self.config.capacity))
+        return TorchLanguageCache(self.slots.lend(self.language, self.config.capacity))
 
     def speech_cache(self) -> TorchSpeechCache | None:
         if self.speech is None:
@@ -169,10 +170,14 @@ class TorchNano(NanoModel):
 
 
 def load_nano(
-    folder: Path, device: torch.device, synthesizer: Synthesizer | None = None
+    folder: Path,
+    device: torch.device,
+    synthesizer: Synthesizer | None = None,
+    slots: int = DEFAULT_SLOTS,
 ) -> TorchNano:
     """A folder of nano whose weights are there in torch's form too (`listening.safetensors`, ...);
-    the bundled model's are where its training goes on from.
+    the bundled model's are where its training goes on from. `slots`: streams of one instance for
+    which it is prepared.
 
     Raises CheckpointRefused, models.engines.bundle.BadBundle.
     """
@@ -189,6 +194,8 @@ def load_nano(
         eyes=network.eyes,
         speech=network.speech,
         codec=network.codec,
+        rooms=SpeechBatchers(slots),
+        slots=ThreadSlots(slots),
     )
     return TorchNano(networks, synthesizer)
 

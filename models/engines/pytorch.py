@@ -17,10 +17,13 @@ import torch
 
 from models.base import Synthesizer
 from models.engines.choice import engine_for
+from models.engines.cuda_graphs import prepare_process
+from models.engines.kv_cache import DEFAULT_SLOTS
 from models.engines.nano_torch import TorchNano, load_nano
 from models.engines.resident import ResidentInstance
 from models.engines.vita_model import CAPACITY, VitaWeights
 from models.vita.checkpoint import load as load_checkpoint
+from models.vita.system_prompts import SystemPrompts
 
 Weights: TypeAlias = VitaWeights | TorchNano
 
@@ -30,18 +33,25 @@ def load(
     device: str = "auto",
     capacity: int = CAPACITY,
     synthesizer: Synthesizer | None = None,
+    prompts: SystemPrompts | None = None,
+    slots: int = DEFAULT_SLOTS,
 ) -> Weights:
     """Read a released or converted VITA folder (bf16 on CUDA, float32 on the CPU), or nano's.
 
+    For VITA: `capacity`, the tokens of one stream, and `prompts`, the operator's in place of the
+    trained ones. `slots`: streams of one instance that are prepared when it warms up.
     Raises models.vita.tensor_files.CheckpointRefused, models.engines.bundle.BadBundle.
     """
     place = torch.device(_chosen(device))
     if place.type == "cpu":  # two instances, each with a thread of its own, share the cores
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
+    else:
+        prepare_process()
     if engine_for(folder) == "embedded":
-        return load_nano(folder, place, synthesizer)
+        return load_nano(folder, place, synthesizer, slots)
     dtype = torch.bfloat16 if place.type == "cuda" else torch.float32
-    return VitaWeights.of(load_checkpoint(folder, dtype, place), capacity, synthesizer)
+    checkpoint = load_checkpoint(folder, dtype, place)
+    return VitaWeights.of(checkpoint, capacity, synthesizer, prompts, slots)
 
 
 def _chosen(device: str) -> str:

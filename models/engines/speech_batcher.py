@@ -8,6 +8,7 @@ steps, none waits for another, and what each says is its own: its past, its plac
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from weakref import ReferenceType, ref
@@ -15,36 +16,39 @@ from weakref import ReferenceType, ref
 import torch
 from torch import Tensor
 
-from models.engines.kv_cache import Buffers, GraphedStep, Step, static_step
+from models.engines.cuda_graphs import GraphedStep, uses_graphs
+from models.engines.kv_buffers import Buffers, Step, static_step
 from models.vita.cache import LayerCache
 from models.vita.speech_decoder import SpeechDecoder
 
-_ROWS_ON_CUDA = 8  # at first: their graphs are captured before anybody speaks
+logger = logging.getLogger(__name__)
+DEFAULT_ROWS = 8  # where steps are graphs: those are captured before anybody speaks
 _LEAST = 4  # rows of a step for several: for two or three it takes as long, on a CPU longer
+_ALIGNED = 16  # what the length of a row is a multiple of: fused attention wants that
 
 
 class SpeechBatcher:
     """Memory for spoken chunks of at most `text` vectors and `codes`. Its rows are doubled when
-    more voices come than there are: the streams of an instance are counted elsewhere. One
-    thread."""
+    more voices come than there are: the streams of an instance are counted elsewhere. Where steps
+    are graphs they are captured when it is made, for its first `rows`; with more rows steps are
+    slower. One thread."""
 
-    def __init__(self, decoder: SpeechDecoder, text: int, codes: int) -> None:
+    def __init__(
+        self, decoder: SpeechDecoder, text: int, codes: int, rows: int = DEFAULT_ROWS
+    ) -> None:
         self.decoder, self.text, self.capacity = decoder, text, 1 + text + codes
         self._step = _speech_step(decoder)
         self._graphs: dict[int, GraphedStep] = {}
-        rows = _ROWS_ON_CUDA if self._is_graphed else _LEAST
+        self._is_graphed = uses_graphs(decoder.norm.weight)
+        rows = _size(max(2, rows)) if self._is_graphed else _LEAST
         self._buffers = self._empty(rows)
         self._holders: list[ReferenceType[SpeechSlot] | None] = [None] * rows
-        for count in range(1, rows + 1) if self._is_graphed else ():
-            self._graph(_size(count)).prepare()
+        if self._is_graphed:
+            self._graphs = {size: self._graph(size) for size in {_size(n + 1) for n in range(rows)}}
 
     @property
     def device(self) -> torch.device:
         return self.decoder.norm.weight.device
-
-    @property
-    def _is_graphed(self) -> bool:
-        return self.decoder.norm.weight.is_cuda
 
     def claim(self, line: SpeechSlot) -> int:
         """A row that nobody has."""
@@ -93,8 +97,8 @@ class SpeechBatcher:
         past = [0 if line is None else line.length for line in lines]
         codes = [0 if line is None else line.code for line in lines]
         read = torch.tensor(codes, device=self.device)[:, None]
-        if self._is_graphed:
-            return self._graph(len(lines))(read, *past)
+        if len(lines) in self._graphs:
+            return self._graphs[len(lines)](read, *past)
         part = self._buffers.part(0, len(lines), 1 + max(past))
         return static_step(self._step, part, read, torch.tensor(past, device=self.device))
 
@@ -121,22 +125,23 @@ class SpeechBatcher:
         return [None if holder is None else holder() for holder in self._holders]
 
     def _graph(self, size: int) -> GraphedStep:
-        if size not in self._graphs:
-            example = torch.zeros(size, 1, dtype=torch.long, device=self.device)
-            self._graphs[size] = GraphedStep(self._step, self._buffers.part(0, size), example)
-        return self._graphs[size]
+        example = torch.zeros(size, 1, dtype=torch.long, device=self.device)
+        return GraphedStep(self._step, self._buffers.part(0, size), example)
 
     def _double(self) -> None:
         larger = self._empty(2 * len(self._holders))
         larger.copy(self._buffers)
         self._buffers = larger
-        self._graphs.clear()  # they write where the memory was
+        if self._graphs:
+            logger.warning("more than %d voices: they speak without graphs", len(self._holders))
+        self._graphs.clear()  # they write where the memory was, and none is captured while serving
         self._holders += [None] * len(self._holders)
 
     def _empty(self, rows: int) -> Buffers:
         config, like = self.decoder.config, self.decoder.norm.weight
         head = config.width // config.heads
-        return Buffers.empty(config.layers, self.capacity + 1, config.heads, head, like, rows)
+        length = -(-(self.capacity + 1) // _ALIGNED) * _ALIGNED
+        return Buffers.empty(config.layers, length, config.heads, head, like, rows)
 
 
 def _size(count: int) -> int:
@@ -195,14 +200,16 @@ class SpeechSlot:
 class SpeechBatchers:
     """The rooms of one model. An instance is one thread, so each thread has its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int = DEFAULT_ROWS) -> None:
+        """`rows`: voices of one instance whose steps are graphs."""
+        self._rows = rows
         self._here = threading.local()
 
     def line(self, decoder: SpeechDecoder, text: int, codes: int) -> SpeechSlot:
         """A voice in the room of this thread."""
         room: SpeechBatcher | None = getattr(self._here, "room", None)
         if room is None:
-            room = self._here.room = SpeechBatcher(decoder, text, codes)
+            room = self._here.room = SpeechBatcher(decoder, text, codes, self._rows)
         return SpeechSlot(room)
 
 

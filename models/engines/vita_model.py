@@ -9,24 +9,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audio.features import BINS
 from models.base import AnswerOptions, Synthesizer, UserImage
 from models.engines.answering import Answer
+from models.engines.cuda_graphs import uses_graphs
 from models.engines.cuda_streams import CudaStreams
 from models.engines.grammar import VitaGrammar
 from models.engines.hearing import WholeSegmentFrontend
-from models.engines.kv_cache import KvCache
+from models.engines.kv_cache import DEFAULT_SLOTS, KvCache, ThreadSlots
 from models.engines.memory import PromptMemory, StreamParts
 from models.engines.nano_model import drawn
 from models.engines.prompt import Array, Feature, Piece
 from models.engines.resident import DeviceStream
 from models.engines.speech_batcher import SpeechBatchers, SpeechSlot
-from models.engines.vita_segment import VERDICT_EVERY
+from models.engines.vita_segment import LONGEST, VERDICT_EVERY
 from models.engines.vita_sight import picture_tiles
 from models.engines.vita_speaking import TEXT_VECTORS, VitaVoice
 from models.engines.wording import VitaWording
 from models.engines.writing import TokenWriter
 from models.vita.checkpoint import TOKENIZER, Checkpoint
-from models.vita.network import Vita
+from models.vita.network import BUCKET, Vita
 from models.vita.prompt import TEMPLATES, VitaPrompt, told_for_one_answer
 from models.vita.system_prompts import SystemPrompts
 from models.vita.tensor_files import CheckpointRefused
@@ -39,11 +41,10 @@ class VitaDecoder:
 
     piece = 256
 
-    def __init__(self, model: Vita, capacity: int) -> None:
-        """All that the language model of a stream ever allocates."""
+    def __init__(self, model: Vita, line: KvCache) -> None:
         self._language = model.language
         self._like = model.language.model.norm.weight
-        self.line = KvCache(model.language, capacity)
+        self.line = line
 
     @property
     def capacity(self) -> int:
@@ -102,6 +103,7 @@ class VitaWeights:
     licence: str
     voice_of_another: Synthesizer | None = None  # for a checkpoint without a speech decoder
     rooms: SpeechBatchers = field(default_factory=SpeechBatchers)
+    slots: ThreadSlots = field(default_factory=ThreadSlots)
 
     @staticmethod
     def of(
@@ -109,8 +111,10 @@ class VitaWeights:
         capacity: int = CAPACITY,
         synthesizer: Synthesizer | None = None,
         prompts: SystemPrompts | None = None,
+        slots: int = DEFAULT_SLOTS,
     ) -> VitaWeights:
-        """Raises CheckpointRefused where it cannot converse."""
+        """`slots`: streams of one instance for which it is prepared. Raises CheckpointRefused where
+        the checkpoint cannot converse."""
         config = checkpoint.config
         if checkpoint.tokenizer is None:
             raise CheckpointRefused(f"{TOKENIZER} is missing: without it there are no words")
@@ -125,6 +129,8 @@ class VitaWeights:
             capacity=capacity,
             licence=checkpoint.licence,
             voice_of_another=synthesizer,
+            rooms=SpeechBatchers(slots),
+            slots=ThreadSlots(slots),
         )
 
     @property
@@ -149,7 +155,7 @@ class VitaWeights:
             StreamParts(
                 grammar=grammar,
                 listening=WholeSegmentFrontend(self._encode, grammar),
-                decoder=VitaDecoder(self.model, self.capacity),
+                decoder=VitaDecoder(self.model, self._cache()),
                 states=self.prompt.states.ids,
                 look=self._look,
                 speech=self._speech_slot(),
@@ -164,6 +170,17 @@ class VitaWeights:
         if not options.speak or line is None or codec is None:
             return Answer(writer, None)
         return Answer(writer, VitaVoice(self.model, self.prompt, line, codec, options.seed))
+
+    def _cache(self) -> KvCache:
+        """A stream's cache. The first of an instance finds nothing prepared yet."""
+        if not self.slots.are_made and uses_graphs(self.model.language.model.norm.weight):
+            self._see_every_length()
+        return self.slots.lend(self.model.language, self.capacity)
+
+    def _see_every_length(self) -> None:
+        """Encode once in every bucket: a GPU's libraries choose their kernels by length."""
+        for frames in range(BUCKET, LONGEST + BUCKET, BUCKET):
+            self._encode(np.zeros((frames, BINS), np.float32))
 
     def _speech_slot(self) -> SpeechSlot | None:
         speech = self.model.speech

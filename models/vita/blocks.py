@@ -93,6 +93,9 @@ class Attention(nn.Module):
             keys, values = cache.extend(keys, values)
         queries, keys, values = (t.transpose(1, 2) for t in (queries, keys, values))
         groups = self.config.heads // self.config.key_value_heads
+        if groups > 1 and queries.shape[2] == 1 and aligner is None:
+            out = _grouped(queries, keys, values, around.mask)
+            return self.o_proj(out.transpose(1, 2).flatten(2)), None
         if groups > 1:
             keys, values = _repeat(keys, groups), _repeat(values, groups)
         out = functional.scaled_dot_product_attention(
@@ -117,6 +120,16 @@ class Attention(nn.Module):
             scores = scores + around.mask[:, 0]
         weights: Tensor = scores.softmax(-1)
         return weights
+
+
+def _grouped(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """Attention of one new token: the queries that share a key stand as rows of one head, so that
+    no key is copied for each of them. queries [b, h, 1, d], keys and values [b, h / g, n, d], mask
+    [b or 1, 1, 1, n] -> [b, h, 1, d]."""
+    batch, heads, _, width = queries.shape
+    rows = queries.reshape(batch, keys.shape[1], -1, width)
+    mixed = functional.scaled_dot_product_attention(rows, keys, values, attn_mask=mask)
+    return mixed.reshape(batch, heads, 1, width)
 
 
 def _repeat(x: Tensor, groups: int) -> Tensor:

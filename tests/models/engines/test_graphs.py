@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from models.base import AnswerOptions, Conversation, InstanceFailed, OutOfRoom
+from models.engines import kv_cache, speech_batcher, vita_model
 from models.engines.cuda_streams import CudaStreams
 from models.engines.jobs import Priority
-from models.engines.kv_cache import GraphedStep, KvCache, language_step
+from models.engines.kv_cache import KvCache, KvSlot, KvSlots, windows
+from models.engines.pytorch import PytorchInstance, load
 from models.engines.speech_batcher import SpeechBatcher, SpeechSlot
+from models.engines.vita_model import VitaWeights
+from models.vita.adapter import AudioTower
 from models.vita.config import LanguageModelConfig, SpeechDecoderConfig
 from models.vita.language_model import LanguageModel
 from models.vita.speech_decoder import SpeechDecoder
+from tests.models.engines.cuda_stand_in import Device
 
 WIDTH = 32
 DENSE = LanguageModelConfig(
@@ -28,79 +34,6 @@ SPARSE = LanguageModelConfig(
     vocabulary=50, width=WIDTH, layers=2, heads=4, key_value_heads=2, feed_forward=48, experts=4,
     attention_bias=False,
 )  # fmt: skip
-
-
-class Device:
-    """What torch.cuda is asked for, in the order of asking. A replay runs the captured work again
-    on the same buffers and overwrites what it gave, as a graph does."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.log: list[str] = []
-        self.capturing = False
-        for name in ("CUDAGraph", "graph", "stream", "Stream", "current_stream", "synchronize"):
-            monkeypatch.setattr(torch.cuda, name, getattr(self, name))
-        run = GraphedStep._run
-
-        def noted(step: GraphedStep) -> tuple[Tensor, ...]:
-            if self.capturing:
-                self.graphs[-1].work = lambda: run(step)
-            self.log.append("run")
-            return run(step)
-
-        monkeypatch.setattr(GraphedStep, "_run", noted)
-        capture = GraphedStep._capture
-
-        def kept(step: GraphedStep) -> None:
-            capture(step)
-            self.graphs[-1].kept = step._made
-
-        monkeypatch.setattr(GraphedStep, "_capture", kept)
-        self.graphs: list[Any] = []
-
-    def CUDAGraph(self) -> Any:
-        return Graph(self)
-
-    @contextmanager
-    def graph(self, graph: Any, stream: Any, capture_error_mode: str) -> Iterator[None]:
-        assert capture_error_mode == "thread_local"  # the other instance's thread is at work
-        self.graphs.append(graph)
-        self.capturing = True
-        yield
-        self.capturing = False
-
-    def Stream(self, device: torch.device, priority: int) -> Any:
-        return Stream(self, str(priority))
-
-    @contextmanager
-    def stream(self, stream: Any) -> Iterator[None]:
-        self.log.append(f"into {stream.name}")
-        yield
-
-    def current_stream(self) -> Any:
-        return Stream(self, "here")
-
-    def synchronize(self, device: torch.device) -> None:
-        self.log.append("device waits")
-
-
-class Stream:
-    def __init__(self, device: Device, name: str) -> None:
-        self.device, self.name = device, name
-
-    def synchronize(self) -> None:
-        self.device.log.append(f"wait {self.name}")
-
-
-class Graph:
-    def __init__(self, device: Device) -> None:
-        self.device = device
-        self.work: Callable[[], tuple[Tensor, ...]] = tuple
-        self.kept: tuple[Tensor, ...] = ()
-
-    def replay(self) -> None:
-        self.device.log.append("replay")
-        for kept, made in zip(self.kept, self.work(), strict=True):
-            kept.copy_(made)
 
 
 @pytest.fixture
@@ -114,14 +47,17 @@ def model(request: pytest.FixtureRequest) -> LanguageModel:
     return LanguageModel(request.param).eval().requires_grad_(False)
 
 
+def slot_of(model: LanguageModel, capacity: int = 64) -> KvSlot:
+    return KvSlot(model, capacity)
+
+
 def test_a_captured_step_equals_the_plain_one(model: LanguageModel, device: Device) -> None:
-    plain, graphed = KvCache(model, 64), KvCache(model, 64)
-    example = torch.zeros(1, 1, WIDTH)
     with torch.inference_mode():
-        step = GraphedStep(language_step(model), graphed.buffers, example)
-        step.prepare()
+        slot = slot_of(model)
+        plain = KvCache(model, slot_of(model))
+        slot.capture(model)
         assert device.log == ["run", "run", "wait here", "run"]  # warm, then captured once
-        graphed._graphed = step
+        graphed = KvCache(model, slot)
         vectors = torch.randn(30, WIDTH)
         for line in (plain, graphed):
             line.read(vectors[:20])
@@ -132,17 +68,59 @@ def test_a_captured_step_equals_the_plain_one(model: LanguageModel, device: Devi
             line.rewind(8)
         for line in (plain, graphed):
             line.read(vectors[25:26])
-        wanted, found = plain.logits(), graphed.logits()
-        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
+        torch.testing.assert_close(graphed.logits(), plain.logits(), atol=1e-5, rtol=0)
+        ids = [3, 7, 1]
+        torch.testing.assert_close(graphed.scores(ids), plain.logits()[ids], atol=1e-5, rtol=0)
     assert device.log.count("run") == 3
     assert device.log.count("replay") == 4
 
 
-class GraphedRoom(SpeechBatcher):
-    _is_graphed = True
+def test_a_step_attends_to_little_more_than_is_there(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows of 8, 16, 32, 40 tokens: the shortest that holds the new token is replayed."""
+    monkeypatch.setattr(kv_cache, "SHORTEST_WINDOW", 8)
+    assert windows(40) == [8, 16, 32, 40]
+    assert windows(8) == [8]
+    model = LanguageModel(DENSE).eval().requires_grad_(False)
+    with torch.inference_mode():
+        slot = slot_of(model, 40)
+        slot.capture(model)
+        plain, graphed = KvCache(model, slot_of(model, 40)), KvCache(model, slot)
+        for length in range(1, 41):
+            vector, graph = torch.randn(1, WIDTH), slot.graph(length)
+            assert graph is not None
+            assert graph._buffers.capacity == next(w for w in (8, 16, 32, 40) if w >= length)
+            for line in (plain, graphed):
+                line.read(vector)
+            torch.testing.assert_close(graphed.logits(), plain.logits(), atol=1e-5, rtol=0)
+        with pytest.raises(OutOfRoom):
+            graphed.read(torch.randn(1, WIDTH))
 
 
-def test_captured_voices_equal_plain_ones(device: Device) -> None:
+def test_caches_are_lent_and_come_back(device: Device, caplog: pytest.LogCaptureFixture) -> None:
+    model = LanguageModel(DENSE).eval().requires_grad_(False)
+    with torch.inference_mode():
+        slots = KvSlots(model, 16, count=2)
+        captured = len(device.graphs)
+        first, second = slots.lend(), slots.lend()
+        assert first.buffers is not second.buffers
+        third = slots.lend()  # more streams than were prepared for: slower, and said
+        assert "all 2 captured caches are lent" in caplog.text
+        memory = first.buffers
+        first.read(torch.randn(3, WIDTH))
+        del first
+        again = slots.lend()
+        assert again.buffers is memory and again.length == 0
+        for line in (again, second, third):
+            line.read(torch.randn(1, WIDTH))
+    assert len(device.graphs) == captured == 2  # none while streams come and go
+    assert device.log.count("replay") == 2
+
+
+def test_captured_voices_equal_plain_ones(
+    device: Device, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """One to nine voices come and go: graphs for powers of two, and rows that sit out."""
     torch.manual_seed(2)
     config = SpeechDecoderConfig(
@@ -150,10 +128,14 @@ def test_captured_voices_equal_plain_ones(device: Device) -> None:
     )
     decoder = SpeechDecoder(config).eval().requires_grad_(False)
     with torch.inference_mode():
-        plain, graphed = SpeechBatcher(decoder, 12, 20), GraphedRoom(decoder, 12, 20)
-        assert len(device.graphs) == len([1, 4, 8])  # before anybody speaks
+        with monkeypatch.context() as no_graphs:
+            no_graphs.setattr(speech_batcher, "uses_graphs", lambda _: False)
+            plain = SpeechBatcher(decoder, 12, 20)
+        graphed = SpeechBatcher(decoder, 12, 20)
+        assert sorted(graphed._graphs) == [1, 4, 8]  # before anybody speaks
+        captured = len(device.graphs)
         pairs = [(SpeechSlot(plain), SpeechSlot(graphed)) for _ in range(9)]
-        for count in (1, 3, 9, 2, 5):
+        for count in (1, 3, 8, 9, 2, 5):
             speaking = pairs[-count:]  # others are somewhere in a chunk, or have not begun
             for number, pair in enumerate(speaking):
                 text = torch.randn(4 + number % 5, WIDTH)
@@ -164,8 +146,9 @@ def test_captured_voices_equal_plain_ones(device: Device) -> None:
                     line.expect(code)
                 for one, other in speaking:
                     assert_alike(other.advance(code), one.advance(code))
-    assert device.log.count("replay") == 5 * 4
-    assert sorted(graphed._graphs) == [4, 8, 16]  # nine voices: more rows, other graphs
+    assert device.log.count("replay") == 3 * 4  # the ninth voice ends that
+    assert "more than 8 voices" in caplog.text
+    assert len(device.graphs) == captured
 
 
 def assert_alike(found: tuple[Tensor, Tensor | None], wanted: tuple[Tensor, Tensor | None]) -> None:
@@ -177,18 +160,114 @@ def assert_alike(found: tuple[Tensor, Tensor | None], wanted: tuple[Tensor, Tens
     assert float(found[1][keys:].abs().sum()) == 0
 
 
-def test_a_line_that_is_dropped_is_gone_at_once() -> None:
+def test_a_cache_that_is_dropped_is_gone_at_once(device: Device) -> None:
     """Its memory is hundreds of megabytes at real size: no cycle may hold it."""
     model = LanguageModel(DENSE)
-    line = KvCache(model, 64)
-    line._graphed = GraphedStep(language_step(model), line.buffers, torch.zeros(1, 1, WIDTH))
+    slot = slot_of(model)
+    with torch.inference_mode():
+        slot.capture(model)
+    line = KvCache(model, slot)
+    slot.lend(line)
     held = weakref.ref(line.buffers.layers[0][0])
     gc.disable()
     try:
+        for graph in device.graphs:  # the stand-in's own cycle
+            graph.work = tuple
+        device.graphs.clear()
         del line
+        assert slot.is_free
+        del slot
         assert held() is None
     finally:
         gc.enable()
+
+
+@pytest.fixture
+def tiny(released: Path) -> VitaWeights:
+    weights = load(released, "cpu", capacity=256, slots=2)
+    assert isinstance(weights, VitaWeights)
+    return weights
+
+
+async def test_two_instances_never_capture_at_once(
+    tiny: VitaWeights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each capture leaves the other thread time to begin one too: it must not, even where both
+    instances warm up and open streams at the same time."""
+    device = Device(monkeypatch, is_inviting=True)
+    pair = [PytorchInstance(tiny, name) for name in "ab"]
+    await asyncio.gather(*(instance.warm_up() for instance in pair))
+    captured = len(device.graphs)
+    assert captured > 2 * 2
+    assert device.overlaps == 0
+    assert len(device.pools) == 2 == len({id(graph.pool) for graph in device.graphs})
+    for _ in range(2):
+        streams = await asyncio.gather(*(each.open(Conversation()) for each in pair))
+        for stream in streams:
+            await stream.hear(np.zeros(6_000, np.float32), last=True)
+            async for _ in stream.answer(AnswerOptions(max_tokens=2)):
+                continue
+            await stream.close()
+    assert len(device.graphs) == captured  # nothing is captured while answers run
+    assert "replay" in device.log
+    for instance in pair:
+        await instance.close()
+
+
+async def test_an_instance_that_is_made_anew_captures_anew(
+    tiny: VitaWeights, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its new thread has caches and graphs of its own, in a pool of its own."""
+    instance = PytorchInstance(tiny)
+    await instance.warm_up()
+    first = len(device.graphs)
+
+    trial, failures = instance._try_out, [SystemError("still")]
+    passed, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def broken() -> None:
+        raise SystemError("as a driver does")
+
+    def tried() -> None:
+        if failures:
+            raise failures.pop()
+        trial()
+        loop.call_soon_threadsafe(passed.set)
+
+    monkeypatch.setattr(instance.worker, "_trial", tried)
+    with pytest.raises(InstanceFailed):
+        await instance.run(broken, Priority.RUNNING)
+    async with asyncio.timeout(20):
+        await passed.wait()
+        while not instance.is_up:  # noqa: ASYNC110 (its trial has passed: only a word is left)
+            await asyncio.sleep(0)
+    assert len(device.graphs) == 2 * first
+    stream = await instance.open(Conversation())
+    await stream.hear(np.zeros(6_000, np.float32), last=True)
+    assert len(device.pools) == 2
+    await instance.close()
+
+
+async def test_every_length_of_a_segment_is_seen_at_warm_up(
+    tiny: VitaWeights, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = set[int]()
+    encode = AudioTower.forward
+
+    def noted(tower: AudioTower, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        lengths.add(features.shape[1])
+        return encode(tower, features, counts)
+
+    monkeypatch.setattr(AudioTower, "forward", noted)
+    monkeypatch.setattr(vita_model, "LONGEST", 200)
+    instance = PytorchInstance(tiny)
+    await instance.warm_up()
+    assert lengths == {64, 128, 192, 256}
+    stream = await instance.open(Conversation())
+    for _ in range(8):
+        await stream.hear(np.zeros(4_000, np.float32), last=True)
+    assert lengths == {64, 128, 192, 256}
+    await instance.close()
 
 
 def test_urgent_work_has_the_better_stream(device: Device) -> None:
