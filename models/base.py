@@ -6,7 +6,7 @@ numbers), so that an engine may live in a thread, in another process or on anoth
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -161,6 +161,18 @@ class SpokenWord:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerTimes:
+    """Where the time went before an answer was heard. `transcript`: seconds that the user's last
+    words took to be transcribed; the others count from when the answer was asked for until its
+    first token, its first whole clause and its first sound were there."""
+
+    transcript: float
+    first_token: float
+    first_clause: float
+    first_sound: float
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerChunk:
     """A piece of an answer. Text may run ahead of sound; either may be empty.
 
@@ -171,6 +183,7 @@ class AnswerChunk:
     text: str = ""
     samples: Samples | None = None  # [n] at 24 kHz
     words: tuple[SpokenWord, ...] = ()
+    times: AnswerTimes | None = None  # with the first sound, where the engine knows them
 
 
 AnswerPart: TypeAlias = AnswerChunk | FunctionCall
@@ -270,6 +283,25 @@ class Restarting(Protocol):
 def is_up(instance: Instance) -> bool:
     """Whether streams can be opened on it now; an instance that cannot be down always is up."""
     return instance.is_up if isinstance(instance, Restarting) else True
+
+
+@runtime_checkable
+class Dependent(Protocol):
+    """An instance, or a part of one, that cannot work without something outside of this server."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it cannot work at the moment, safe to show; None: it can, as far as is known."""
+        ...
+
+    def watch(self, observe: Callable[[str], None]) -> None:
+        """Tell `observe`, from now on, how each request to the outside went, in a word."""
+        ...
+
+
+def trouble_of(part: object) -> str | None:
+    """Why a part cannot work at the moment; None for one that depends on nothing outside."""
+    return part.trouble if isinstance(part, Dependent) else None
 
 
 class VoiceActivityDetector(Protocol):

@@ -19,6 +19,7 @@ from models.base import Instance
 from models.engines.choice import engine_for
 from server import addresses, gate
 from server.admission import RETRY_AFTER, Denied
+from server.cascade import cascade_options
 from server.config import ServerSettings
 from server.realtime.json_input import parse_object
 from server.realtime.refusal import Refusal
@@ -50,11 +51,12 @@ def create_app(settings: ServerSettings, engine: Engine | None = None) -> FastAP
     return app
 
 
-# Each of these modules has `load`, which reads a folder, and an instance over what was read.
+# Each of these modules has `load`, which reads a folder, and what makes an instance of it.
 ENGINES = {
     "embedded": ("models.engines.embedded", "EmbeddedInstance"),
     "pytorch": ("models.engines.pytorch", "PytorchInstance"),
     "vllm": ("models.engines.vllm.instance", "VllmInstance"),
+    "cascade": ("models.engines.cascade.assembly", "assemble"),
 }
 
 
@@ -74,6 +76,8 @@ def _options(settings: ServerSettings, engine: str) -> dict[str, Any]:
 
     key = settings.synthesizer_key.get_secret_value()
     voice = open_synthesizer(settings.synthesizer, settings.synthesizer_voice, key)
+    if engine == "cascade":
+        return cascade_options(settings) | {"synthesizer": voice}
     options = {"device": settings.device, "synthesizer": voice}
     return (
         options | {"pairs": settings.pairs, **dict(settings.vllm)} if engine == "vllm" else options
@@ -81,7 +85,9 @@ def _options(settings: ServerSettings, engine: str) -> dict[str, Any]:
 
 
 def _load_pairs(settings: ServerSettings) -> Iterator[tuple[Instance, Instance]]:
-    chosen = engine_for(settings.model) if settings.engine == "auto" else settings.engine
+    chosen: str = settings.engine
+    if chosen == "auto":
+        chosen = "cascade" if settings.llm else engine_for(settings.model)
     name, kind = ENGINES[chosen]
     engine = import_module(name)
     weights = engine.load(
@@ -105,13 +111,17 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
     @app.get("/readyz")
     async def readyz(full: bool = False) -> JSONResponse:
-        """`full`: a server without a free place is not ready either."""
+        """`full`: a server without a free place is not ready either. "degraded": a language model's
+        address cannot be used; sessions are taken, and their answers fail for that reason."""
         admission, status = service.admission, service.readiness
         if full and status == "ready" and not admission.left:
             status = "full"
+        if status == "ready" and service.trouble is not None:
+            status = "degraded"
         ready = status == "ready"
         body = {
             "status": status,
+            "reason": service.trouble,
             "sessions": admission.taken,
             "sessions_left": admission.left,
         }

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -34,6 +35,7 @@ from server.realtime.budget import BudgetSettings
 
 MEBIBYTE = 2**20
 BUNDLED_MODEL = Path(__file__).resolve().parent.parent / "models" / "nano"
+_SCHEMES = ("http://", "https://")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -116,6 +118,23 @@ class VllmSettings(BaseModel):
     share_weights: bool = False  # by a daemon that holds them once; GPUs only
 
 
+class CascadeSettings(BaseModel):
+    """For engine cascade: how the language model is asked, and what writes down what is said."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    capacity: int = Field(default=8192, ge=512, le=2_000_000)  # tokens of a request and its reply
+    first_seconds: float = Field(default=9.0, gt=0, le=600)  # until the first words of a reply
+    next_seconds: float = Field(default=9.0, gt=0, le=600)  # between two pieces of it
+    warm_up: Literal["auto", "on", "off"] = "auto"  # auto: where the address is no https
+    style: str | None = None  # added to the instructions of spoken answers; None: our own words
+    extra: dict[str, Any] = Field(default_factory=dict)  # fields added to each request
+    transcriber: str = "auto"  # auto, moonshine, nano, a whisper folder, or an http address
+    transcriber_model: str = "whisper-1"  # its name at that address
+    transcriber_key: SecretStr = SecretStr("")
+    language: str = Field(default="en", pattern=r"^[a-z]{2,3}$")  # that is spoken
+
+
 class ServerSettings(BaseSettings):
     """The operator's settings. Paths are relative to the working directory."""
 
@@ -128,7 +147,12 @@ class ServerSettings(BaseSettings):
     model: Path = BUNDLED_MODEL
     model_name: str = Field(default="nano", pattern=r"^[\w.-]{1,64}$")
     model_aliases: Names = ()  # other names for it beside gpt-*realtime*; * is any letters
-    engine: Literal["auto", "embedded", "pytorch", "vllm"] = "auto"  # auto: by the folder
+    engine: Literal["auto", "embedded", "pytorch", "vllm", "cascade"] = "auto"
+    llm: Names = ()  # for cascade: one address of a language model, or two for two roles
+    llm_model: str = ""  # its name there
+    llm_key: SecretStr = SecretStr("")
+    llm_key_file: Path | None = None
+    cascade: CascadeSettings = CascadeSettings()
     device: str = "auto"  # for pytorch and vllm
     vllm: VllmSettings = VllmSettings()
     synthesizer: str = ""  # espeak-ng, or an http address: for checkpoints without a voice
@@ -177,6 +201,35 @@ class ServerSettings(BaseSettings):
     def is_encrypted(self) -> bool:
         """Whether clients come over https and wss."""
         return self.tls != "off" or self.tls_certificate is not None
+
+    @field_validator("llm")
+    @classmethod
+    def _addresses(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        if len(addresses) > 2 or not all(one.startswith(_SCHEMES) for one in addresses):
+            raise ValueError("one or two addresses that begin with http:// or https:// are wanted")
+        if any("@" in urlsplit(one).netloc for one in addresses):
+            raise ValueError("a key belongs in llm_key, not in the address")
+        return addresses
+
+    @model_validator(mode="after")
+    def _is_cascade_complete(self) -> ServerSettings:
+        if self.engine == "cascade" and not self.llm:
+            raise ValueError("llm: the cascade wants the address of a language model")
+        if self.llm and self.engine not in ("auto", "cascade"):
+            raise ValueError(f"llm: engine {self.engine} uses no language model by address")
+        if self.llm and not self.llm_model:
+            raise ValueError("llm_model: the name of the model at that address is wanted")
+        return self
+
+    @property
+    def llm_secret(self) -> str:
+        """The key of the language model's address. Raises ConfigurationError."""
+        if self.llm_key_file is None:
+            return self.llm_key.get_secret_value()
+        try:
+            return self.llm_key_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise ConfigurationError(["llm_key_file: cannot be read as text"]) from None
 
     @property
     def capacity(self) -> int:

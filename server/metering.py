@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +77,7 @@ class MeteredStream:
         self._hearing = metrics.model_rtf.labels(name, "hearing")
         self._answering = metrics.model_rtf.labels(name, "answering")
         self._failures = metrics.failed_work.labels(name)
+        self._stages = metrics.answer_stages
         self._taken, self._heard = 0.0, 0  # since the last observation
 
     async def hear(self, chunk: Samples, *, last: bool = False) -> Verdict:
@@ -116,6 +118,7 @@ class MeteredStream:
             with _counted(self._failures):
                 async for part in parts:
                     given = time.perf_counter()
+                    self._note_times(part)
                     if not has_rested:  # from the first rest on, nobody waits for what is made
                         self._note(part, given - began)
                     yield part
@@ -130,6 +133,11 @@ class MeteredStream:
     def _note(self, part: AnswerPart, taken: float) -> None:
         if isinstance(part, AnswerChunk) and part.samples is not None and len(part.samples):
             self._answering.observe(taken * SPEAK_RATE / len(part.samples))
+
+    def _note_times(self, part: AnswerPart) -> None:
+        if isinstance(part, AnswerChunk) and part.times is not None:
+            for stage, seconds in asdict(part.times).items():
+                self._stages.labels(stage).observe(seconds)
 
     def embedded(self) -> npt.NDArray[np.float32] | None:
         return self._stream.embedded()

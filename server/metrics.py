@@ -63,6 +63,11 @@ class Metrics:
         self.stalled = self._counter(
             "antiphon_stalled_turns", "Committed turns without an end within the bound."
         )
+        self.llm_requests = self._counter(
+            "antiphon_llm_requests",
+            "Requests for replies to a language model's address, by outcome.",
+            "outcome",
+        )
         self.dropped_audio = self._counter(
             "antiphon_dropped_audio_seconds", "User sound that was dropped."
         )
@@ -90,6 +95,14 @@ class Metrics:
             "How far behind the arrival of the sound a verdict was given.",
             BUDGET_BUCKETS,
         )
+        self.answer_stages = Histogram(
+            "antiphon_answer_stage_seconds",
+            "Until a stage of an answer was reached, for engines that tell: the user's last words"
+            " transcribed; then, from when it was asked for, first token, clause and sound.",
+            ("stage",),
+            buckets=BUDGET_BUCKETS,
+            registry=self.registry,
+        )
         self.model_rtf = Histogram(
             "antiphon_model_rtf_ratio",
             "Compute time (with waiting) over audio time, by model and work.",
@@ -111,6 +124,9 @@ class Metrics:
         self.pairs = self._gauge("antiphon_pairs", "Pairs of instances that are loaded.")
         self.instances_up = self._gauge(
             "antiphon_instances_up", "Whether streams can be opened on an instance.", "model"
+        )
+        self.trouble = self._gauge(
+            "antiphon_llm_trouble", "1 while a language model's address cannot be used."
         )
         self.leases = self._gauge("antiphon_leases", "Leases on pairs that sessions hold.")
         self.places = self._gauge(

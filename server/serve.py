@@ -35,7 +35,13 @@ def command(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     model: Annotated[Path | None, typer.Option(help="The model's folder.")] = None,
-    engine: Annotated[str | None, typer.Option(help="auto, embedded, pytorch or vllm.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="auto, embedded, pytorch, vllm or cascade.")
+    ] = None,
+    llm: Annotated[
+        str | None, typer.Option(help="Address of a language model, as http://host:11434/v1.")
+    ] = None,
+    llm_model: Annotated[str | None, typer.Option(help="The model's name there.")] = None,
     device: Annotated[str | None, typer.Option(help="For pytorch, vllm: cpu, cuda, auto.")] = None,
     pairs: Annotated[int | None, typer.Option(help="Pairs of instances.")] = None,
     sessions_per_pair: Annotated[int | None, typer.Option(help="Conversations a pair.")] = None,
@@ -78,6 +84,7 @@ def command(
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(levelname)s %(name)s %(message)s"
     )
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request of ours
     try:
         with certificate(settings) as files:
             code = _run(settings, files)

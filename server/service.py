@@ -12,7 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from duplex.leases import Pair, PairPool
-from models.base import HEAR_CHUNK, AnswerOptions, Conversation, Instance, VoiceActivityDetector
+from models.base import (
+    HEAR_CHUNK,
+    AnswerOptions,
+    Conversation,
+    Dependent,
+    Instance,
+    InstanceFailed,
+    VoiceActivityDetector,
+    trouble_of,
+)
 from server.admission import Admission
 from server.auth import Keyring
 from server.config import ServerSettings
@@ -81,6 +90,7 @@ class Service:
         metrics.places.set_function(lambda: admission.left)
         metrics.draining.set_function(lambda: admission.is_draining)
         metrics.pairs.set_function(lambda: len(self.engine.pairs) if self.engine else 0)
+        metrics.trouble.set_function(lambda: 0 if self.trouble is None else 1)
         metrics.capacity.set_function(lambda: admission.pool.capacity if admission.pool else 0)
         metrics.outgoing.set_function(lambda: sum(len(each.outbox) for each in self.queues))
         metrics.backlog.set_function(lambda: sum(each.backlog() for each in self.queues))
@@ -104,6 +114,13 @@ class Service:
         if pool is None:
             return "loading"
         return "ready" if pool.capacity else "unhealthy"
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no instance can answer at the moment though all are well; safe to show."""
+        pairs = self.engine.pairs if self.engine is not None else ()
+        found = (trouble_of(instance) for pair in pairs for instance in pair)
+        return next((reason for reason in found if reason is not None), None)
 
     # ------------------------------------------------------------------------ start and stop
 
@@ -137,6 +154,7 @@ class Service:
         try:
             self.engine = await asyncio.to_thread(self._load, self.settings)
             for pair in self.engine.pairs:
+                self._watch_outside(pair)
                 for instance in pair:  # one after the other: a device captures for one at a time
                     await warm_up(instance)
             self.admission.pool = self._pool(self.engine)
@@ -146,6 +164,12 @@ class Service:
             self.loaded.exception()  # it may be that nobody waits for it
         else:
             self.loaded.set_result(None)
+
+    def _watch_outside(self, pair: tuple[Instance, Instance]) -> None:
+        """Count the requests of instances that depend on something outside of the server."""
+        for instance in pair:
+            if isinstance(instance, Dependent):
+                instance.watch(lambda outcome: self.metrics.llm_requests.labels(outcome).inc())
 
     def _pool(self, engine: Engine) -> PairPool:
         pairs = [
@@ -167,6 +191,11 @@ async def warm_up(instance: Instance) -> None:
     stream = await instance.open(Conversation())
     await stream.hear(np.zeros(HEAR_CHUNK, dtype=np.float32), last=True)
     await stream.end_segment()
-    async for _ in stream.answer(AnswerOptions(max_tokens=WARM_UP_TOKENS)):
-        continue
+    try:
+        async for _ in stream.answer(AnswerOptions(max_tokens=WARM_UP_TOKENS)):
+            continue
+    except InstanceFailed as error:
+        if trouble_of(instance) is None:
+            raise
+        logger.warning("answers will fail until this is mended: %s", error.reason)
     await stream.close()

@@ -92,6 +92,10 @@ class NanoVoice:
     def write(self, text: str) -> None:
         self._waiting.extend(self._chunker.feed(text))
 
+    def say(self, chunk: SpokenChunk) -> None:
+        """Speak a chunk that somebody else has cut."""
+        self._waiting.append(chunk)
+
     def end(self) -> None:
         """The text is complete."""
         self._waiting.extend(self._chunker.flush())
@@ -120,7 +124,8 @@ class NanoVoice:
         self._words += running.finished(over=code is None)
         if code is None:
             self._running = None
-            return []
+            # Where nothing follows yet, what is known leaves: the rest may be long in coming.
+            return self._sound(flush=False) if self._pending and not self._waiting else []
         self._codes += 1
         self._pending.append(code)
         enough = NEXT_CODES if self.sounding else FIRST_CODES

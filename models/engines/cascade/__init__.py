@@ -1,1 +1,1 @@
-"""models.engines.cascade: any text model, spoken to: state tokens, transcript, reply, speech."""
+"""Any text model, spoken to: state tokens, transcript, reply, speech."""

@@ -1,4 +1,4 @@
-"""models.engines.cascade: what the cascade knows about a language model, whatever computes it.
+"""What the cascade knows about a language model, whatever computes it.
 
 A language model is given the whole conversation as text with every request and keeps nothing of it
 that the caller can see. Spoken turns of the user arrive as models.base.UserSound with `words` set.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import orjson
 import pytest
 
+from benchmarks.scripted_chat import ScriptedChat, ScriptedReply
 from models.base import (
     HEAR_CHUNK,
     AnswerChunk,
@@ -32,6 +34,9 @@ from models.base import (
     Verdict,
 )
 from models.engines import pytorch
+from models.engines.cascade import assembly as cascade
+from models.engines.cascade.chat_endpoint import ChatEndpoint, ChatSettings
+from models.engines.cascade.instance import CascadeInstance
 from models.engines.embedded import EmbeddedInstance, load
 from models.engines.nano_torch import TorchNano
 from tests.engine_script import EngineScript, ScriptedAnswer, ScriptedMemory, ScriptedSegment
@@ -66,9 +71,37 @@ def scripted_answer(memory: ScriptedMemory) -> ScriptedAnswer:
     return ScriptedAnswer(text=f"I know {len(memory.items)} things and heard {heard} samples.")
 
 
-@pytest.fixture(params=["scripted", "embedded", "pytorch", "pytorch-nano"])
+class CountingTranscriber:
+    """Words that depend on every sample."""
+
+    def transcribe(self, samples: Samples) -> str:
+        return f"there are {len(samples)} samples of {float(np.abs(samples).sum()):.3f}"
+
+
+def told_what_was_said(body: Any) -> ScriptedReply:
+    """A reply that depends on all that the request holds."""
+    size = len(orjson.dumps([body["messages"], body.get("seed"), body["temperature"]]))
+    return ScriptedReply([f"I was told {size} ", "letters ", "by you, ", "and I am glad."])
+
+
+@asynccontextmanager
+async def cascades(folder: Path) -> AsyncIterator[list[CascadeInstance]]:
+    async with ScriptedChat(told_what_was_said) as address:
+        chat = ChatEndpoint(ChatSettings(address.url, "scripted", capacity=400, style=""))
+        parts = cascade.load(folder, [chat], CountingTranscriber())
+        yield [cascade.assemble(parts, name) for name in "ab"]
+        await chat.close()
+
+
+@pytest.fixture(params=["scripted", "embedded", "pytorch", "pytorch-nano", "cascade"])
 async def instances(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Instance, Instance]]:
     made: list[Any]
+    if request.param == "cascade":
+        async with cascades(request.getfixturevalue("folder")) as parts:
+            yield parts[0], parts[1]
+            for part in parts:
+                await part.close()
+        return
     if request.param == "scripted":
         script = EngineScript(verdict=scripted_verdict, answers=scripted_answer, capacity=256)
         made = [ScriptedInstance(script, name=name) for name in "ab"]

@@ -1,0 +1,46 @@
+"""The parts of a cascade as the settings name them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from models.base import Transcriber
+from server.config import ServerSettings
+
+logger = logging.getLogger(__name__)
+
+
+def cascade_options(settings: ServerSettings) -> dict[str, Any]:
+    """What the cascade's `load` wants to know beside the folder and the synthesizer. Raises
+    ConfigurationError; InstanceFailed for a transcriber that cannot be had."""
+    from models.engines.cascade.chat_endpoint import SPOKEN_STYLE, ChatEndpoint, ChatSettings
+
+    asked, key = settings.cascade, settings.llm_secret
+    chats = [
+        ChatEndpoint(
+            ChatSettings(
+                url=address,
+                model=settings.llm_model,
+                key=key,
+                capacity=asked.capacity,
+                first_patience=asked.first_seconds,
+                next_patience=asked.next_seconds,
+                style=SPOKEN_STYLE if asked.style is None else asked.style,
+                extra=asked.extra,
+                warms=asked.warm_up == "on"
+                or (asked.warm_up == "auto" and not address.startswith("https://")),
+            )
+        )
+        for address in settings.llm
+    ]
+    return {"chats": chats, "transcriber": _transcriber(settings)}
+
+
+def _transcriber(settings: ServerSettings) -> Transcriber | None:
+    """Who writes down what is said; None: nano spells it."""
+    from models.transcribers.choice import open_transcriber
+
+    asked = settings.cascade
+    key = asked.transcriber_key.get_secret_value()
+    return open_transcriber(asked.transcriber, asked.language, asked.transcriber_model, key)
