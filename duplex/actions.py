@@ -1,9 +1,9 @@
 """What a session may ask for. Imperative, plain data; the orchestrator carries it out.
 
-The first half goes to the models, the second half (`Notice`) to the client. An action says all that
-is needed to carry it out: nobody looks into the session for more. A notice is a fact of the
-conversation, not a wire event: `server.realtime.encode` turns one notice into the protocol's own
-sequence of events.
+The first half goes to the models, the second half to the client: sound, and every `Notice`. An
+action says all that is needed to carry it out: nobody looks into the session for more. A notice is
+a fact of the conversation, not a wire event: `server.realtime.encode` turns one notice into the
+protocol's own sequence of events.
 """
 
 from __future__ import annotations
@@ -299,8 +299,7 @@ ModelAction: TypeAlias = (
     | ReplaceMonitor
 )
 Notice: TypeAlias = (
-    SendAudio
-    | SpeechStarted
+    SpeechStarted
     | SpeechStopped
     | IdleTimedOut
     | BufferCommitted
@@ -320,4 +319,4 @@ Notice: TypeAlias = (
     | ShowSwap
     | Refuse
 )
-Action: TypeAlias = ModelAction | Notice
+Action: TypeAlias = ModelAction | SendAudio | Notice

@@ -18,7 +18,8 @@ from duplex.orchestrator import Orchestrator
 from models.base import Conversation, Instructions, Samples, UserSound
 from server.admission import Denied
 from server.auth import Grant, answered_subprotocol, is_origin_allowed, presented_key
-from server.connection import Bounds, Connection
+from server.client_loop import Bounds, ClientLoop
+from server.connections import Connection, WebSocketConnection
 from server.draining.drain import Leaving
 from server.message_decoder import MessageDecoder
 from server.meter import SessionMeter
@@ -84,17 +85,18 @@ async def converse(websocket: WebSocket, service: Service) -> None:
         with service.drain.watching() as leaving:
             await websocket.accept(answered_subprotocol(websocket.scope.get("subprotocols", [])))
             session = granted.session or service.session
-            await RealtimeSession(websocket, service, lease, session, leaving).run()
+            connection = WebSocketConnection(websocket)
+            await RealtimeSession(connection, service, lease, session, leaving).run()
     finally:
         lease.release()
 
 
 class RealtimeSession:
-    """Puts one session's parts together."""
+    """Puts one session's parts together, whatever transport carries it."""
 
     def __init__(
         self,
-        websocket: WebSocket,
+        connection: Connection,
         service: Service,
         lease: Lease,
         session: SessionConfig,
@@ -117,18 +119,18 @@ class RealtimeSession:
         encoder = Encoder(ledger, session, self._recording, expires_at)
         ends_at = None if longest is None else asyncio.get_running_loop().time() + longest
         bounds = Bounds(settings.limits, ends_at, leaving)
-        self._connection = Connection(websocket, decoder, encoder, bounds, service.metrics)
+        self._loop = ClientLoop(connection, decoder, encoder, bounds, service.metrics)
 
     async def run(self) -> None:
-        service, connection = self._service, self._connection
+        service, loop = self._service, self._loop
         service.metrics.sessions_opened.inc()
         trace = self._open_trace()
-        self._talk = talk = self._orchestrator(connection.emit, trace)
-        queues = Queues(connection.outbox, lambda: talk.backlog)
+        self._talk = talk = self._orchestrator(loop.emit, trace)
+        queues = Queues(loop.outbox, lambda: talk.backlog)
         service.queues.add(queues)
         code = 1011
         try:
-            code = await connection.run(talk)
+            code = await loop.run(talk)
         finally:
             service.queues.discard(queues)
             service.metrics.sessions_closed.labels(str(code)).inc()

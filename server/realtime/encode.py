@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeAlias, assert_never
 
 from duplex import actions
 from duplex.orchestrator import Outgoing
@@ -16,12 +15,23 @@ from server.realtime.responses import ResponseWire, WireEvent
 from server.realtime.session_config import SessionConfig
 from server.realtime.wire_ids import WireIds
 
-logger = logging.getLogger(__name__)
-
 DUCKED = "ducked"  # the value of duplex.states.AssistantState that a duck event tells of
 # Fields by which the core refuses an item that is put in, and nothing else.
 _OFFER_FIELDS = ("item.id", "previous_item_id")
 RecordingOf = Callable[[str], Samples | None]
+
+
+_Fact: TypeAlias = (
+    actions.SpeechStarted
+    | actions.SpeechStopped
+    | actions.IdleTimedOut
+    | actions.BufferCommitted
+    | actions.BufferCleared
+    | actions.ItemAdded
+    | actions.ItemDeleted
+    | actions.ItemTruncated
+    | actions.ItemRetrieved
+)
 
 
 class Encoder:
@@ -102,7 +112,7 @@ class Encoder:
             case _:
                 return self._fact(outgoing)
 
-    def _fact(self, outgoing: Outgoing) -> Iterable[WireEvent]:
+    def _fact(self, outgoing: _Fact) -> Iterable[WireEvent]:
         """Notices that are one wire event, or two, as they stand."""
         match outgoing:
             case actions.SpeechStarted(item_id=item_id, at=at):
@@ -127,7 +137,8 @@ class Encoder:
                 return [_item("truncated", item_id=item_id, content_index=index, audio_end_ms=end)]
             case actions.ItemRetrieved(item=item):
                 return [_item("retrieved", item=self._with_sound(_clean(item)))]
-        return []
+            case _:
+                assert_never(outgoing)
 
     # ------------------------------------------------------------------------------- responses
 
@@ -148,10 +159,7 @@ class Encoder:
         return self._of_response(call.response_id, lambda wire: wire.add_call(call))
 
     def _end(self, ended: actions.ResponseEnded) -> Iterable[WireEvent]:
-        wire = self._responses.pop(ended.response_id, None)
-        if wire is None:
-            logger.warning("response %d ended without a start", ended.response_id)
-            return []
+        wire = self._responses.pop(ended.response_id)
         if not wire.in_conversation:
             self._ledger.budget.end_out_of_band()
         cut = ended.status is not actions.ResponseStatus.COMPLETED
@@ -162,9 +170,8 @@ class Encoder:
     def _of_response(
         self, number: int, events: Callable[[ResponseWire], Iterator[WireEvent]]
     ) -> Iterable[WireEvent]:
-        """Nothing of a response may follow its response.done."""
-        wire = self._responses.get(number)
-        return [] if wire is None else events(wire)
+        """The core lets nothing of a response out before its start or after its end."""
+        return events(self._responses[number])
 
     # ----------------------------------------------------------------------------------- items
 

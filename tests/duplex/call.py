@@ -93,7 +93,19 @@ async def calling(
     """One session on two scripted instances (the second script may be left out)."""
     first, second = scripts if len(scripts) == 2 else scripts * 2
     instances = (ScriptedInstance(first, name="a"), ScriptedInstance(second, name="b"))
-    pool = PairPool([Pair(*instances)], 4)
+    async with calling_on(*instances, settings=settings, observers=observers) as call:
+        yield call
+
+
+@asynccontextmanager
+async def calling_on(
+    *instances: ScriptedInstance,
+    settings: Settings | None = None,
+    observers: tuple[Observer, ...] = (),
+) -> AsyncIterator[Call]:
+    """One session on these two instances."""
+    first, second = instances
+    pool = PairPool([Pair(first, second)], 4)
     loop = asyncio.get_running_loop()
     log: list[tuple[float, Outgoing]] = []
     orchestrator = Orchestrator(
@@ -106,7 +118,7 @@ async def calling(
     )
     task = asyncio.create_task(orchestrator.run())
     try:
-        yield Call(orchestrator, instances, pool, log)
+        yield Call(orchestrator, (first, second), pool, log)
     finally:
         task.cancel()
         await asyncio.wait({task})

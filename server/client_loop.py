@@ -1,4 +1,4 @@
-"""One WebSocket: a reader, a writer, the conversation and a watch, in one TaskGroup."""
+"""One client: a reader, a writer, the conversation and a watch, in one TaskGroup."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import orjson
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from duplex import actions
 from duplex.events import Event, SettingsChanged
@@ -19,6 +18,7 @@ from duplex.orchestrator import InputOverrun, Outgoing
 from duplex.playout import AnswerSound
 from models.base import HEAR_RATE, Samples, Tool
 from server.config import Limits
+from server.connections import BROKEN, GOING_AWAY, NORMAL, POLICY, RESTART, Connection, Disconnected
 from server.draining.drain import Leaving
 from server.message_decoder import MessageDecoder
 from server.metrics import Metrics
@@ -27,11 +27,9 @@ from server.realtime.budget import TokenBucket
 from server.realtime.decode import AudioReceived, Configured, Step
 from server.realtime.encode import Encoder
 from server.realtime.refusal import Refusal
-from server.transport import SCOPE_KEY, ForceClose
 
 logger = logging.getLogger(__name__)
 
-NORMAL, GOING_AWAY, POLICY, BROKEN, RESTART = 1000, 1001, 1008, 1011, 1012
 _DRAIN_SECONDS = 1.0  # for the last words before a close
 _WATCH_PERIOD = 0.25
 _OVERRUN_PATIENCE, _OVERRUN_PERIOD = 5.0, 0.02
@@ -75,18 +73,18 @@ class Bounds:
     leaving: Leaving
 
 
-class Connection:
-    """Obeys one client. `emit` is what the conversation calls with everything it has to tell."""
+class ClientLoop:
+    """Serves one client. `emit` is what the conversation calls with everything it has to tell."""
 
     def __init__(
         self,
-        websocket: WebSocket,
+        connection: Connection,
         decoder: MessageDecoder,
         encoder: Encoder,
         bounds: Bounds,
         metrics: Metrics,
     ) -> None:
-        self._websocket = websocket
+        self._connection = connection
         self._decoder = decoder
         self._encoder = encoder
         self._bounds = bounds
@@ -107,7 +105,7 @@ class Connection:
                 for work in (talk.run(), self._read(talk), self._write(), self._watch()):
                     group.create_task(work)
                 group.create_task(self._leave())
-        except* ConnectionClosing as ends:
+        except* (ConnectionClosing, Disconnected) as ends:
             over = _first(ends)
         except* Exception:
             logger.exception("a session broke")
@@ -132,12 +130,9 @@ class Connection:
 
     async def _read(self, talk: ConversationBackend) -> None:
         while True:
-            message = await self._websocket.receive()
-            if message["type"] == "websocket.disconnect":
-                raise ConnectionClosing(message.get("code") or NORMAL, is_gone=True)
+            text = await self._connection.receive()
             self._last_message = self._clock()
             await self._wait_for_allowance()
-            text = message.get("text")
             if text is None:
                 self._tell(Refusal("Messages are JSON text; binary frames are not taken."))
             else:
@@ -159,10 +154,10 @@ class Connection:
             self._tell(refusal)
             return
         for step in steps:
-            await self._obey(step, talk)
+            await self._apply(step, talk)
         await self._wait(self._decoder.wait_for_pixels())
 
-    async def _obey(self, step: Step, talk: ConversationBackend) -> None:
+    async def _apply(self, step: Step, talk: ConversationBackend) -> None:
         match step:
             case AudioReceived(samples=samples):
                 await self._hear(samples, talk)
@@ -198,13 +193,7 @@ class Connection:
 
     async def _write(self) -> None:
         while True:
-            await self._send(await self.outbox.get())
-
-    async def _send(self, payload: bytes) -> None:
-        try:
-            await self._websocket.send_text(payload.decode())
-        except (WebSocketDisconnect, RuntimeError):
-            raise ConnectionClosing(NORMAL, is_gone=True) from None
+            await self._connection.send(await self.outbox.get())
 
     def _tell(self, refusal: Refusal) -> None:
         self._metrics.errors.labels(refusal.code or "none").inc()
@@ -240,9 +229,7 @@ class Connection:
 
     def _force_close(self, reason: str) -> None:
         """The reader sees the end of it as a disconnect."""
-        force_close: ForceClose | None = self._websocket.scope.get(SCOPE_KEY)
-        if force_close is not None:
-            force_close(POLICY, reason)
+        self._connection.force_close(POLICY, reason)
 
     async def _close(self, over: ConnectionClosing) -> None:
         if over.is_gone:
@@ -250,9 +237,9 @@ class Connection:
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 while (payload := self.outbox.get_nowait()) is not None:
-                    await self._send(payload)
-                await self._websocket.close(over.code, over.reason)
-        except (TimeoutError, ConnectionClosing, RuntimeError, WebSocketDisconnect):
+                    await self._connection.send(payload)
+                await self._connection.close(over.code, over.reason)
+        except (TimeoutError, Disconnected):
             self._force_close(over.reason or "closing")
 
 
@@ -265,13 +252,18 @@ def _pieces(samples: Samples) -> Iterator[Samples]:
     yield from np.split(samples, range(_PIECE, len(samples), _PIECE)) if len(samples) else ()
 
 
-def _first(group: BaseExceptionGroup[ConnectionClosing]) -> ConnectionClosing:
+def _first(group: BaseExceptionGroup[ConnectionClosing | Disconnected]) -> ConnectionClosing:
     """Of several ends at once, the one that says that the client is gone, else the first."""
     ends = list(_leaves(group))
-    return next((end for end in ends if end.is_gone), ends[0])
+    gone = next((end for end in ends if isinstance(end, Disconnected)), None)
+    if gone is not None:
+        return ConnectionClosing(gone.code, is_gone=True)
+    return next(end for end in ends if isinstance(end, ConnectionClosing))
 
 
-def _leaves(group: BaseExceptionGroup[ConnectionClosing]) -> Iterator[ConnectionClosing]:
+def _leaves(
+    group: BaseExceptionGroup[ConnectionClosing | Disconnected],
+) -> Iterator[ConnectionClosing | Disconnected]:
     for inner in group.exceptions:
         if isinstance(inner, BaseExceptionGroup):
             yield from _leaves(inner)
