@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client.exposition import choose_encoder
 
 from models.base import Instance
 from models.engines.choice import engine_for
@@ -129,8 +129,10 @@ def _add_health(app: FastAPI, service: Service) -> None:
         return JSONResponse(body, 200 if ready else 503, again)
 
     @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    async def metrics(request: Request) -> Response:
+        accept = request.headers.get("accept", "")
+        _, content_type = choose_encoder(accept)
+        return Response(service.metrics.text(accept), media_type=content_type)
 
 
 def _add_realtime(app: FastAPI, service: Service) -> None:

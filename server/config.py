@@ -99,9 +99,14 @@ class ResumeSettings(BaseModel):
     sound: int = Field(default=4 * MEBIBYTE, ge=0, le=256 * MEBIBYTE)  # bytes of one conversation
     memory: int = Field(default=256 * MEBIBYTE, ge=MEBIBYTE)  # bytes of all, in the store "memory"
 
+    @property
+    def is_shared(self) -> bool:
+        """Other servers, and other programs, can read the store."""
+        return self.store not in ("", "memory")
+
     @model_validator(mode="after")
     def _encrypted_outside(self) -> ResumeSettings:
-        if self.store not in ("", "memory") and not self.keys:
+        if self.is_shared and not self.keys:
             raise ValueError("keys: what people said leaves this process only encrypted")
         return self
 
@@ -169,6 +174,8 @@ class ServerSettings(BaseSettings):
     instructions: str = ""  # what a session is told where the client says nothing
     trace_directory: Path | None = None
     trace_words: bool = False
+    # An OTLP collector that is sent a span a turn: http://collector:4318/v1/traces; "": none
+    spans: str = Field(default="", pattern=r"^(|https?://\S+)$")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: Limits = Limits()
     budget: BudgetSettings = BudgetSettings()

@@ -11,6 +11,7 @@ from importlib import metadata
 _OF_DEBIAN = {"microphone": "libportaudio2"}
 # The module whose absence shows that an extra is missing.
 _MODULES = {"torch": "torch", "sounddevice": "microphone", "cryptography": "tls", "vllm": "vllm"}
+_MODULES |= {"opentelemetry": "otel", "redis": "redis"}
 _MODULES |= {"matplotlib": "training", "safetensors": "torch", "transformers": "torch"}
 _EXTRA = re.compile(r"extra == ['\"]([\w-]+)['\"]")
 

@@ -22,7 +22,6 @@ from server.client_loop import Bounds, ClientLoop
 from server.connections import Connection, WebSocketConnection
 from server.draining.drain import Leaving
 from server.message_decoder import MessageDecoder
-from server.meter import SessionMeter
 from server.realtime.budget import SessionBudget
 from server.realtime.decode import Decoder
 from server.realtime.encode import Encoder
@@ -139,7 +138,6 @@ class RealtimeSession:
         logger.info("session %s closed with %d", self._token, code)
 
     def _orchestrator(self, emit: Any, trace: TraceFile | None) -> Orchestrator:
-        meter = SessionMeter(self._service.metrics)
         said = self._session.instructions
         opening = (Instructions(said),) if said else ()
         return Orchestrator(
@@ -148,7 +146,7 @@ class RealtimeSession:
             settings=self._session.settings(self._service.settings.lead_ms / 1000),
             conversation=Conversation(opening, self._session.model_tools()),
             emit=emit,
-            observers=(meter,) if trace is None else (meter, trace),
+            observers=self._service.observers(self._token, trace),
             token=self._token,
         )
 

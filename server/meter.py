@@ -17,8 +17,10 @@ _WINDOWS_KEPT = 4096  # arrival times of the last two minutes of sound
 class SessionMeter:
     """Counts one session. Times come from the records, so a replayed trace counts the same."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, trace: str | None = None) -> None:
+        """`trace`: the name of the session's trace file, which slow answers point to."""
         self._metrics = metrics
+        self._exemplar = None if trace is None else {"trace": trace}
         self._arrivals: deque[tuple[float, float]] = deque(maxlen=_WINDOWS_KEPT)
         self._question_end: float | None = None  # when its last voiced sample arrived
         self._speaking: str | None = None  # the item of the latest speech
@@ -99,7 +101,8 @@ class SessionMeter:
 
     def _measure_latency(self, number: int, now: float) -> None:
         if number == self._waiting_for_sound and self._question_end is not None:
-            self._metrics.response_latency.observe(max(0.0, now - self._question_end))
+            latency = max(0.0, now - self._question_end)
+            self._metrics.response_latency.observe(latency, self._exemplar)
             self._waiting_for_sound = self._question_end = None
 
     def _count_end(self, ended: actions.ResponseEnded, now: float) -> None:
@@ -113,7 +116,7 @@ class SessionMeter:
         stopped = self._stops.pop(decided.item_id or "", None)
         onset = self._arrival(decided.start)
         if stopped is not None and onset is not None:
-            self._metrics.barge_in_stop.observe(max(0.0, stopped - onset))
+            self._metrics.barge_in_stop.observe(max(0.0, stopped - onset), self._exemplar)
 
     def _count_note(self, noted: Measured) -> None:
         if noted.what == "catch_up_seconds":

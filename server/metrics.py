@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
 
 # Around the budget of 300 ms: fine where it is kept or missed, coarse where all is lost.
 BUDGET_BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.7, 1.0, 2.0, 5.0)
@@ -115,6 +116,12 @@ class Metrics:
         )
 
     def _watch_queues(self) -> None:
+        self.build = Gauge(
+            "antiphon_build_info",
+            "Always 1: which version serves which model with which engine.",
+            ("version", "engine", "model"),
+            registry=self.registry,
+        )
         self.outgoing = self._gauge(
             "antiphon_outgoing_queue_messages", "Messages that wait for clients to read them."
         )
@@ -146,9 +153,11 @@ class Metrics:
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(name, text, buckets=buckets, registry=self.registry)
 
-    def text(self) -> bytes:
-        """The exposition format."""
-        return generate_latest(self.registry)
+    def text(self, accept: str = "") -> bytes:
+        """All instruments as text. In OpenMetrics, which a scraper asks for by its Accept header,
+        buckets carry exemplars."""
+        encoder, _ = choose_encoder(accept)
+        return bytes(encoder(self.registry))
 
     async def watch_loop(self, clock: Callable[[], float]) -> None:
         """Measure, until cancelled, how late a timer fires."""

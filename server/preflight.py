@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from importlib.util import find_spec
 
 from server.config import ConfigurationError, ServerSettings
+from server.extras import needed
+from server.resume.cipher import FernetCipher
 
 
 def check_place(settings: ServerSettings) -> None:
@@ -14,7 +17,15 @@ def check_place(settings: ServerSettings) -> None:
     faults = []
     if not settings.model.is_dir():
         faults.append(f"model: there is no folder {settings.model}")
-    faults += [fault for fault in (_fault_of_tls(settings), _fault_of_address(settings)) if fault]
+    faults += [
+        fault
+        for fault in (
+            _fault_of_tls(settings),
+            _fault_of_extras(settings),
+            _fault_of_address(settings),
+        )
+        if fault
+    ]
     if faults:
         raise ConfigurationError(faults)
 
@@ -31,6 +42,24 @@ def _fault_of_tls(settings: ServerSettings) -> str:
     except (OSError, ValueError) as error:
         said = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
         return f"tls_certificate, tls_key: they are no certificate with its key ({said})"
+    return ""
+
+
+def _fault_of_extras(settings: ServerSettings) -> str:
+    """What is set that needs packages which are not installed, or keys that are none."""
+    if settings.spans and find_spec("opentelemetry") is None:
+        return f"spans: they need {needed('otel')}"
+    resume = settings.resume
+    if not (resume.keys or resume.is_shared):
+        return ""
+    if find_spec("redis") is None or find_spec("cryptography") is None:
+        return f"resume: this needs {needed('redis')}"
+    try:
+        FernetCipher([key.get_secret_value() for key in resume.keys])
+    except ValueError:
+        return (
+            "resume.keys: a key is 32 bytes in url-safe base64, as cryptography's Fernet makes it"
+        )
     return ""
 
 

@@ -7,11 +7,13 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from duplex.leases import Pair, PairPool
+from duplex.trace import Observer
 from models.base import (
     HEAR_CHUNK,
     AnswerOptions,
@@ -22,6 +24,7 @@ from models.base import (
     VoiceActivityDetector,
     trouble_of,
 )
+from models.engines.choice import engine_for
 from server.admission import Admission
 from server.auth import Keyring
 from server.config import ServerSettings
@@ -29,13 +32,17 @@ from server.draining.control import ControlSocket
 from server.draining.drain import Drain
 from server.loading import LoadingQueue
 from server.message_decoder import DecodingThreads
+from server.meter import SessionMeter
 from server.metering import MeteredDetector, MeteredInstance
 from server.metrics import Metrics
 from server.outbox import Outbox
 from server.realtime.model_names import ModelNames
 from server.realtime.session_config import SessionConfig
+from server.spans import SpanExport, TurnSpans
+from server.tracing import TraceFile
 
 logger = logging.getLogger(__name__)
+VERSION = version("antiphon")
 WARM_UP_TOKENS = 4
 
 
@@ -79,6 +86,7 @@ class Service:
         self.loaded: asyncio.Future[None] | None = None
         self._load = load
         self._tasks: list[asyncio.Task[None]] = []
+        self.spans = SpanExport(settings.spans, VERSION) if settings.spans else None
         path = settings.drain.socket
         self._control = None if path is None else self._new_control(path)
         self._watch()
@@ -147,6 +155,8 @@ class Service:
             await self.engine.close()
         self.decoding.close()
         await asyncio.to_thread(self.disk.shutdown)
+        if self.spans is not None:
+            await asyncio.to_thread(self.spans.close)
 
     async def _fill(self) -> None:
         """Load and warm up beside the loop, so that health is answered meanwhile."""
@@ -157,6 +167,7 @@ class Service:
                 self._watch_outside(pair)
                 for instance in pair:  # one after the other: a device captures for one at a time
                     await warm_up(instance)
+            await asyncio.to_thread(self._tell_build)
             self.admission.pool = self._pool(self.engine)
         except Exception as error:
             logger.debug("the models could not be loaded", exc_info=True)
@@ -171,6 +182,11 @@ class Service:
             if isinstance(instance, Dependent):
                 instance.watch(lambda outcome: self.metrics.llm_requests.labels(outcome).inc())
 
+    def _tell_build(self) -> None:
+        settings = self.settings
+        engine = engine_for(settings.model) if settings.engine == "auto" else settings.engine
+        self.metrics.build.labels(VERSION, engine, settings.model_name).set(1)
+
     def _pool(self, engine: Engine) -> PairPool:
         pairs = [
             Pair(
@@ -180,6 +196,17 @@ class Service:
             for first, second in engine.pairs
         ]
         return PairPool(pairs, self.settings.sessions_per_pair)
+
+    def observers(self, token: str, trace: TraceFile | None) -> tuple[Observer, ...]:
+        """Who follows a new session: the metrics, and a trace and spans where they are wanted."""
+        name = None if trace is None else f"{token}.jsonl"
+        observers: list[Observer] = [SessionMeter(self.metrics, name)]
+        if trace is not None:
+            observers.append(trace)
+        if self.spans is not None:
+            model = self.settings.model_name
+            observers.append(TurnSpans(self.spans.tracer, f"sess_{token}", model))
+        return tuple(observers)
 
     def new_detector(self) -> VoiceActivityDetector:
         assert self.engine is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from openai import AsyncOpenAI
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.server.house import KEY, House, receive
+from tests.server.house import KEY, House, noise, receive, silence
+from tests.server.test_conversation import speak, until
 
 
 def bearer(key: str) -> dict[str, Any]:
@@ -148,3 +150,22 @@ async def test_traces_hold_no_words_unless_asked(tmp_path: Any) -> None:
     lines = trace.read_text()
     assert '"ResponseEnded"' in lines
     assert '"text":"****' in lines and not re.search(r'"text":"[^"]*[a-z]', lines)
+
+
+async def test_a_slow_answer_points_to_its_trace(tmp_path: Any) -> None:
+    """In OpenMetrics a bucket names the trace file of the session that was last counted in it."""
+    async with House(trace_directory=tmp_path) as house:
+        async with house.sdk.realtime.connect(model="nano") as connection:
+            sound = (noise(0.6), silence(1.0))
+            await asyncio.gather(speak(connection, *sound), until(connection, "response.done"))
+        async with httpx.AsyncClient(base_url=f"http://{house.host}") as http:
+            accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+            found = await http.get("/metrics", headers=accept)
+            plain = (await http.get("/metrics")).text
+        await house.until_empty()
+    assert found.headers["content-type"].startswith("application/openmetrics-text")
+    pattern = r'antiphon_response_latency_seconds_bucket.* # \{trace="(\w+\.jsonl)"\}'
+    names = re.findall(pattern, found.text)
+    assert names and (tmp_path / names[0]).is_file()
+    assert "trace=" not in plain
+    assert 'antiphon_build_info{engine="embedded",model="nano",version="' in plain
