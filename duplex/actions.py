@@ -10,10 +10,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from duplex.conversation import ContextEntry
+from duplex.tagged import BY_KEY, TAGGED
 from models.base import AnswerOptions, Item, Verdict
+
+# What a model has to know, as a trace keeps it.
+Context: TypeAlias = tuple[Annotated[ContextEntry, BY_KEY], ...]
+RecordedItem: TypeAlias = Annotated[Item, TAGGED]
 
 # ------------------------------------------------------------------------------- to the models
 
@@ -25,7 +30,7 @@ class BeginHearing:
 
     segment: int
     start: float
-    context: tuple[ContextEntry, ...] = ()
+    context: Context = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,9 @@ class StartAnswer:
     options: AnswerOptions
     speculative: bool = False
     segment: int | None = None
-    items: tuple[Item, ...] | None = None
+    items: tuple[RecordedItem, ...] | None = None
     out_of_band: bool = False
-    context: tuple[ContextEntry, ...] = ()
+    context: Context = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class CancelAnswer:
 class SyncMonitor:
     """Let the monitor come to know exactly this conversation, in the background."""
 
-    context: tuple[ContextEntry, ...]
+    context: Context
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from duplex.settings import Settings
+from duplex.tagged import TAGGED
 from models.base import AnswerOptions, Item, SpokenWord, Verdict
+
+# An item of the conversation, as a trace keeps it.
+RecordedItem: TypeAlias = Annotated[Item, TAGGED]
 
 # ------------------------------------------------------------------------ from the microphone
 
@@ -129,7 +133,7 @@ class ItemOffered:
 
     item_id: str
     role: str
-    parts: tuple[Item, ...]
+    parts: tuple[RecordedItem, ...]
     wire: dict[str, Any] = field(default_factory=dict)
     previous_item_id: str | None = None
     event_id: str | None = None
@@ -164,7 +168,7 @@ class ResponseRequested:
     `in_conversation` False is an answer out of band."""
 
     options: AnswerOptions
-    items: tuple[Item, ...] | None = None
+    items: tuple[RecordedItem, ...] | None = None
     in_conversation: bool = True
     metadata: dict[str, str] | None = None
     event_id: str | None = None

@@ -154,8 +154,12 @@ class RealtimeSession:
         folder = self._service.settings.trace_directory
         if folder is None:
             return None
-        words = self._service.settings.trace_words
-        return TraceFile(folder / f"{self._token}.jsonl", self._service.disk, words=words)
+        return TraceFile(
+            folder / f"{self._token}.jsonl",
+            self._service.disk,
+            words=self._service.settings.trace_words,
+            on_lost=self._service.metrics.lost_trace.inc,
+        )
 
     def _recording(self, item_id: str) -> Samples | None:
         return None if self._talk is None else self._talk.sound_of(item_id)

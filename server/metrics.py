@@ -72,6 +72,9 @@ class Metrics:
         self.dropped_audio = self._counter(
             "antiphon_dropped_audio_seconds", "User sound that was dropped."
         )
+        self.lost_trace = self._counter(
+            "antiphon_lost_trace_pieces", "Pieces of traces that could not be written."
+        )
         self.heard_audio = self._counter("antiphon_heard_audio_seconds", "User sound taken in.")
         self.sent_audio = self._counter("antiphon_sent_audio_seconds", "Sound of answers sent.")
 

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from io import StringIO
 from pathlib import Path
+from threading import Lock
 
 from duplex.trace import Record, TraceWriter
 
+logger = logging.getLogger(__name__)
+
 _FLUSH_AT = 16 * 1024  # letters; a few seconds of a conversation
+_MAX_PENDING = 64  # pieces that may wait for the disk, about 1 MB; more are lost
 
 
 class TraceFile:
-    """An observer that appends one session's records to a file; `writer` runs one job at a time."""
+    """An observer that appends one session's records to a file; `writer` runs one job at a time.
 
-    def __init__(self, path: Path, writer: Executor, *, words: bool) -> None:
+    `on_lost` is told of each piece that could not be written: the disk is full, or too slow.
+    """
+
+    def __init__(
+        self, path: Path, writer: Executor, *, words: bool, on_lost: Callable[[], None]
+    ) -> None:
         self._path = path
         self._writer = writer
+        self._on_lost = on_lost
         self._text = StringIO()
         self._trace = TraceWriter(self._text, words=words)
+        self._num_pending = 0
+        self._lock = Lock()  # the writer's thread counts, too
 
     def record(self, record: Record) -> None:
         self._trace.record(record)
@@ -32,7 +46,22 @@ class TraceFile:
         text = self._text.getvalue()
         self._text.seek(0)
         self._text.truncate()
-        self._writer.submit(_append, self._path, text)
+        if self._num_pending >= _MAX_PENDING:
+            self._lose("the disk is too slow")
+            return
+        with self._lock:
+            self._num_pending += 1
+        self._writer.submit(_append, self._path, text).add_done_callback(self._written)
+
+    def _written(self, written: Future[None]) -> None:
+        with self._lock:
+            self._num_pending -= 1
+        if error := written.exception():
+            self._lose(str(error))
+
+    def _lose(self, reason: str) -> None:
+        logger.warning("a piece of the trace %s is lost: %s", self._path.name, reason)
+        self._on_lost()
 
 
 def _append(path: Path, text: str) -> None:

@@ -74,6 +74,14 @@ def test_the_core_does_the_same_again(trace: Path) -> None:
     assert rerun(records) == []
 
 
+def test_a_trace_of_the_first_version_is_read_and_decides_the_same_again() -> None:
+    records = list(read_trace(Path(__file__).parents[1] / "data" / "trace-v1.jsonl"))
+    kinds = {type(record.payload) for record in records}
+    assert {actions.ReplaceMonitor, actions.CancelAnswer, actions.ConfirmAnswer} <= kinds
+    assert rerun(records) == []
+    assert tell(records).decisions
+
+
 def test_a_changed_decision_is_found(trace: Path) -> None:
     lines = [orjson.loads(line) for line in trace.read_text().splitlines()]
     changed = next(line for line in lines if line.get("type") == "Decide")
