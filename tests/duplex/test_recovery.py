@@ -15,7 +15,7 @@ from duplex.context_sync import SyncedStream
 from duplex.conversation import ContextEntry
 from duplex.roles import STOP_TIMEOUT_S, UNHEALTHY_AFTER_S
 from duplex.settings import Settings, TurnDetection
-from duplex.trace import Measured
+from duplex.trace import VERSION, Measured, Record, TraceFormat
 from models.base import (
     AnswerOptions,
     Conversation,
@@ -175,7 +175,8 @@ def test_a_worker_with_too_much_work_says_so_after_the_step_that_gave_it() -> No
             assert before
         # Replayed in this order the core does the same again: nothing was done in between.
 
-        assert rerun(recorder.records) == []
+        header = Record(0.0, "note", TraceFormat(VERSION))
+        assert rerun([header, *recorder.records]) == []
 
     run_virtual(main())
 
