@@ -41,6 +41,7 @@ class Clip:
     split: str = "train"
     path: str = ""
     guessed: str = ""  # words of a recording that came without a transcript
+    recognised: str = ""  # what Moonshine made of it, where it was asked
 
     @property
     def spelling(self) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from models.order_slots import parse_label, read_back
 from models.training.clips import Clip, ClipStore
 from models.training.hearing import Ear
+from models.training.misreading import Misreading
 from models.training.pictured import PicturedMaterial
 from models.training.pinyin import is_chinese, parted, words_of
 from models.training.preceding import OVER_ANSWER, QUESTION, TALK, Preceding, PrecedingShares
@@ -26,6 +27,9 @@ from models.training.skills.registry import CHINESE, dialogue, drill, not_meant,
 from models.training.skills.skill import Language
 from models.vita.nano_prompt import NanoPrompt
 
+DICTATED = 0.05  # share of conversations that ask for the words of a sound
+CLEAR, HARDLY = (0.02, 0.22), (0.3, 0.75)  # shares of letters that are wrong
+UNCLEAR = 0.25  # share of English sounds whose letters are hardly right: the words count
 DRILL = 0.2  # share of sums in a row among written conversations
 BACKCHANNELS = frozenset(ENGLISH_BACKCHANNELS + CHINESE_BACKCHANNELS)
 _FIELDS = {each.name for each in fields(Exchange)}
@@ -49,10 +53,11 @@ class WrittenMaterial:
         typed: float = 0.35,
         pictures: float = 0.0,
         chinese: float = CHINESE,
+        misreading: Misreading | None = None,
     ) -> None:
         self._chinese = chinese
         self._random, self._draw = Random(seed), np.random.default_rng(seed)
-        self._writer = Writer(prompt, seed)
+        self._writer = Writer(prompt, seed, (misreading or Misreading(seed)).words)
         self._typed, self._pictures = typed, pictures
         self._pictured = PicturedMaterial(
             self._writer, self._random, self.sound, lambda: None, chinese
@@ -70,6 +75,8 @@ class WrittenMaterial:
             return self._broken()
         if kind < 0.22 + DRILL:
             return self._drilled()
+        if kind < 0.22 + DRILL + DICTATED:
+            return self._dictated()
         made = dialogue(random, chinese=self._chinese)
         sequence = self._writer.opening(made.tools)
         if len(made.exchanges) == 1:
@@ -88,6 +95,13 @@ class WrittenMaterial:
             self._writer.exchange(sequence, exchange, sound)
         return sequence
 
+    def _dictated(self) -> Sequence:
+        question = dialogue(self._random, chinese=self._chinese).exchanges[0].question
+        sequence = self._writer.opening(())
+        sound = simulate(self._draw, question, float(self._draw.uniform(*CLEAR)))
+        self._writer.dictate(sequence, sound, question)
+        return sequence
+
     def _broken(self) -> Sequence:
         """A question without its last words."""
         question = dialogue(self._random, chinese=self._chinese).exchanges[0].question
@@ -103,14 +117,19 @@ class WrittenMaterial:
         """A text as letters, or None: it is typed."""
         if self._random.random() < self._typed:
             return None
-        return simulate(self._draw, text, float(self._draw.uniform(0.02, 0.22)))
+        unclear = self._random.random() < UNCLEAR and not is_chinese(text)
+        error = float(self._draw.uniform(*(HARDLY if unclear else CLEAR)))
+        return replace(simulate(self._draw, text, error), unclear=unclear)
 
     def _refused(self) -> Sequence:
         sequence = self._writer.opening(())
         words = not_meant(self._random, self._chinese)
         shares = OVER_ANSWER if words in BACKCHANNELS else TALK
         self._preceding.write(sequence, shares, is_chinese(words))
-        self._writer.refuse(sequence, simulate(self._draw, words))
+        unclear = self._random.random() < UNCLEAR and not is_chinese(words)
+        error = float(self._draw.uniform(*(HARDLY if unclear else CLEAR)))
+        sound = replace(simulate(self._draw, words, error), unclear=unclear)
+        self._writer.refuse(sequence, sound)
         return sequence
 
 
@@ -127,8 +146,9 @@ class SpokenMaterial:
         pictures: float = 0.0,
     ) -> None:
         self._random, self._ear = Random(seed), ear
-        self._writer = Writer(prompt, seed)
-        self._written = WrittenMaterial(prompt, seed)
+        misreading = Misreading.of(ear.stores, seed)
+        self._writer = Writer(prompt, seed, misreading.words)
+        self._written = WrittenMaterial(prompt, seed, misreading=misreading)
         self._shares, self._pictures = (written, people), pictures
         self._questions = _gathered(ear.stores, "pictures")
         said = self._written.sound
@@ -138,7 +158,6 @@ class SpokenMaterial:
         self._weights = list(accumulate(_balanced([entry for _, entry in self._dialogues])))
         self._backchannels, self._talk = _parted_talk(ear.stores)
         self._orders = _people(ear.stores, ("order",))
-        self._digits = _people(ear.stores, ("digit",))
         self._sounds = _people(ear.stores, ("noise", "noise", "echo"))
         self._speech = _people(ear.stores, ("speech", "word"))
 
@@ -154,7 +173,21 @@ class SpokenMaterial:
             return self._refused()
         if kind < written + people + 0.28:
             return self._broken()
+        if kind < written + people + 0.28 + DICTATED:
+            return self._dictated()
         return self._conversation()
+
+    def _dictated(self) -> Sequence:
+        """A question, or talk, whose words are to be written down."""
+        if self._random.random() < 0.7:
+            store, entry = self._random.choices(self._dialogues, cum_weights=self._weights)[0]
+            place = (store, entry["exchanges"][-1]["clip"])
+        else:
+            place = self._random.choice(self._talk)
+        sequence = self._writer.opening(())
+        text = self._ear.stores[place[0]].clips[place[1]].text
+        self._writer.dictate(sequence, self._ear.hear(*place), text)
+        return sequence
 
     def _question(self) -> tuple[str, Sound] | None:
         """A question about a picture."""
@@ -189,11 +222,11 @@ class SpokenMaterial:
         return sequence
 
     def _person(self) -> Sequence:
-        """A person's order, digit, or talk that is no query."""
+        """A person's order, or talk that is no query."""
         kind = self._random.random()
         if kind < 0.4 and self._speech:
             return self._refusing(self._random.choice(self._speech))
-        store, number = self._random.choice(self._digits if kind < 0.49 else self._orders)
+        store, number = self._random.choice(self._orders)
         sequence = self._writer.opening(())
         self._preceding.write(sequence, QUESTION)
         exchange = person_exchange(self._ear.stores[store].clips[number])

@@ -28,13 +28,17 @@ def synthesise(
     folder: Folder = RUNS,
     chinese: Annotated[float, typer.Option(help="Share in Chinese.")] = 0.0,
     statistical: Annotated[float, typer.Option(help="Share of RHVoice and Pico.")] = 0.0,
+    neural: Annotated[float, typer.Option(help="Share of Kokoro.")] = 0.0,
+    distilled: Annotated[float, typer.Option(help="Share of hibari.")] = 0.0,
 ) -> None:
     """Speak a corpus in training voices; the name "evaluation" uses the reserved ones."""
+    from models.training.corpus import VoiceShares
     from models.training.corpus import synthesise as make
 
+    voices = VoiceShares(statistical, neural, distilled)
     held_out = name.startswith("evaluation")
     target = folder / name if held_out else folder / "corpus" / name
-    make(target, dialogues, negatives, seed, held_out, chinese, statistical)
+    make(target, dialogues, negatives, seed, held_out, chinese, voices)
 
 
 def ask(name: str, voices: int = 6, seed: Seed = 12, folder: Folder = RUNS) -> None:

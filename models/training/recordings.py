@@ -13,6 +13,7 @@ from rich.progress import track
 
 from models.training.clips import ClipWriter
 from models.training.noises import noise
+from models.training.recognising import recognised
 from models.training.skills.numbers import spell
 
 KINDS = {  # manifest label: kind of clip
@@ -20,6 +21,7 @@ KINDS = {  # manifest label: kind of clip
     "conversation": "speech", "noise": "noise", "music": "noise", "babble": "noise",
     "residual_echo": "echo", "near_end_speech_over_echo": "speech",
 }  # fmt: skip
+SPOKEN = ("order", "digit", "word", "speech")
 NOBODY = "-"  # the speaker of a recording in which nobody speaks
 
 
@@ -71,6 +73,8 @@ def _store(writer: ClipWriter, recording: Recording) -> None:
         text = spell(int(text))
     if len(samples) < 1600:
         samples = np.pad(samples, (0, 1600 - len(samples)))
+    words = recognised(samples, chinese=False) if kind in SPOKEN else ""
     writer.add_samples(
-        samples, text, kind, recording.speaker, split=recording.split, path=str(recording.path.name)
-    )
+        samples, text, kind, recording.speaker, split=recording.split,
+        path=str(recording.path.name), recognised=words,
+    )  # fmt: skip

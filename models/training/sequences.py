@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import TypeAlias
@@ -13,7 +14,8 @@ from models.training.pinyin import is_chinese, piece_texts
 from models.training.simulation import Simulated
 from models.training.skills.exchange import Exchange
 from models.training.skills.scene import PictureScene
-from models.vita.nano_prompt import NOISE, QUERY, TEXT, UNFINISHED, NanoPrompt
+from models.training.writing_out import written_out
+from models.vita.nano_prompt import END, NOISE, QUERY, TEXT, UNFINISHED, NanoPrompt
 
 Sound: TypeAlias = ListeningResult | Simulated
 NOTHING = -100  # no prediction is asked for here
@@ -129,8 +131,11 @@ class Sequence:
 class Writer:
     """Writes exchanges into sequences as nano's prompt has them."""
 
-    def __init__(self, prompt: NanoPrompt, seed: int) -> None:
-        self.prompt, self._random = prompt, Random(seed)
+    def __init__(
+        self, prompt: NanoPrompt, seed: int, words: Callable[[Sound], str] | None = None
+    ) -> None:
+        """`words`: what a recogniser makes of a sound, which is then written behind it."""
+        self.prompt, self._random, self._words = prompt, Random(seed), words
 
     def opening(self, tools: tuple[str, ...]) -> Sequence:
         sequence = Sequence()
@@ -147,6 +152,7 @@ class Writer:
         if sound is not None:
             sequence.hear(sound, state_targets(sound, True, ids), word_targets(sound, prompt))
             sequence.states[-1] = ids[QUERY]
+            self._recognise(sequence, sound, QUERY)
             sequence.read([ids[QUERY]])
         else:
             sequence.read(prompt.typed(self._typed(exchange.question)))
@@ -181,18 +187,38 @@ class Writer:
         self.show(sequence, scenes)
         states = state_targets(sound, False, self.prompt.ids)
         sequence.hear(sound, states, word_targets(sound, self.prompt))
+        self._recognise(sequence, sound, NOISE)
 
     def leave(self, sequence: Sequence, sound: Sound) -> None:
         """A query that breaks off: nothing but the verdict is wanted."""
         sequence.read(self.prompt.user())
         states = state_targets(sound, True, self.prompt.ids)
         sequence.hear(sound, states, word_targets(sound, self.prompt))
+        self._recognise(sequence, sound, QUERY if sound.whole else UNFINISHED)
+
+    def dictate(self, sequence: Sequence, sound: Sound, text: str) -> None:
+        """Sound whose words are to be written down."""
+        ids = self.prompt.ids
+        sequence.read(self.prompt.user())
+        sequence.hear(sound, [NOTHING] * vector_count(sound), word_targets(sound, self.prompt))
+        sequence.read(self.prompt.dictation())
+        sequence.predict([*self.prompt.encode(written_out(text)), ids[END]])
+
+    def _recognise(self, sequence: Sequence, sound: Sound, state: str) -> None:
+        """A recogniser's words, if there are any, and the verdict wanted behind them."""
+        ids = self.prompt.recognised(self._words(sound)) if self._words else []
+        if ids:
+            sequence.read(ids)
+            sequence.states[-1] = self.prompt.ids[state]
 
     def _typed(self, text: str) -> str:
         random = self._random
         if is_chinese(text):
             return text + random.choice(("", "？", "。", "？"))
-        if random.random() < 0.6:
+        kind = random.random()
+        if kind < 0.3:
+            text = text.lower()
+        elif kind < 0.7:
             text = text[:1].upper() + text[1:]
         return text + random.choice(("", "?", ".", "?"))
 

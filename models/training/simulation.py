@@ -10,7 +10,7 @@ import numpy.typing as npt
 from models.training.listener import ALPHABET, LETTERS, letter_ids
 from models.training.pinyin import spelled
 
-_CONFUSED = {  # what sounds alike is written alike by a young encoder
+CONFUSED = {  # what sounds alike is written alike by a young encoder
     "a": "eiou", "e": "aiu", "i": "eay", "o": "aue", "u": "oae", "y": "ie", "b": "pdv", "p": "bt",
     "d": "tbg", "t": "dpk", "g": "kdj", "k": "gct", "c": "ks", "s": "zcf", "z": "s", "f": "vst",
     "v": "fb", "m": "n", "n": "m", "l": "rw", "r": "lw", "w": "lru", "h": " f", " ": "ae",
@@ -30,6 +30,7 @@ class Simulated:
     text: str = ""
     ends: tuple[int, ...] = ()  # where each word of the text is over, in frames
     whole: bool = True
+    unclear: bool = False  # nobody could read it: its words have to be given
 
 
 def simulate(random: np.random.Generator, text: str, error: float = 0.08) -> Simulated:
@@ -45,7 +46,7 @@ def simulate(random: np.random.Generator, text: str, error: float = 0.08) -> Sim
         if kind < 0.4 * error:
             continue
         if kind < error:
-            near = _CONFUSED.get(ALPHABET[letter - 1], "e")
+            near = CONFUSED.get(ALPHABET[letter - 1], "e")
             letter = ALPHABET.index(near[int(random.integers(len(near)))]) + 1
         blanks = int(random.choice((0, 1, 2, 3), p=(0.42, 0.38, 0.15, 0.05)))
         frames += [0] * max(blanks, int(letter == before))

@@ -1,5 +1,5 @@
 """Speech from free synthesisers: espeak-ng (in process, with times), flite, festival, and
-where they are installed RHVoice (RHVoice-test) and Pico (ttspico)."""
+where they are installed RHVoice (RHVoice-test), Pico (ttspico), Kokoro and hibari."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ import soxr
 
 from audio.frame import Samples
 from models.base import HEAR_RATE
+from models.training.kokoro import RATE as NEURAL_RATE
+from models.training.kokoro import hibari_speech, kokoro
 from models.training.voices import Voice
 
 _SYNCHRONOUS = 2
@@ -158,15 +160,25 @@ def _pico(text: str, voice: Voice) -> SynthesizedSpeech:
     return SynthesizedSpeech(samples / np.float32(32768))
 
 
+def _neural(text: str, voice: Voice) -> SynthesizedSpeech:
+    if voice.engine == "hibari":
+        samples = hibari_speech(text)
+    else:
+        samples = kokoro().speak(text, voice.name, voice.speed)
+    return SynthesizedSpeech(soxr.resample(samples, NEURAL_RATE, HEAR_RATE).astype(np.float32))
+
+
 _PROGRAMS = {"flite": _flite, "festival": _festival, "rhvoice": _rhvoice}
 
 
 def speak(text: str, voice: Voice) -> SynthesizedSpeech:
-    """The text in this voice. Raises RuntimeError, ImportError, FileNotFoundError or
+    """The text in this voice. Raises RuntimeError, ImportError, ValueError, FileNotFoundError or
     CalledProcessError if that fails."""
     if voice.engine == "espeak":
         return espeak().speak(text, voice)
     if voice.engine == "pico":
         return _pico(text, voice)
+    if voice.engine in ("kokoro", "hibari"):
+        return _neural(text, voice)
     with tempfile.TemporaryDirectory() as folder:
         return _PROGRAMS[voice.engine](text, voice, Path(folder) / "speech.wav")

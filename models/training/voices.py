@@ -11,8 +11,19 @@ RESERVED_FLITE = ("awb", "rms")
 RESERVED_FESTIVAL = ("ked_diphone",)
 RESERVED_VARIANTS = ("Alicia", "Michael", "f4", "m5", "klatt4", "steph2")
 
+RESERVED_KOKORO = (
+    "af_nova", "af_sky", "am_liam", "am_onyx", "bf_alice", "bf_lily", "bm_daniel", "bm_lewis",
+)  # fmt: skip
+RESERVED_KOKORO_CHINESE = ("zf_xiaoni", "zm_yunxia", "zm_yunyang")
+
 TRAIN_RHVOICE = ("bdl", "bdl", "clb")
 TRAIN_PICO = ("en-US", "en-GB")
+TRAIN_KOKORO = (
+    "af_alloy", "af_aoede", "af_bella", "af_heart", "af_jessica", "af_kore", "af_nicole",
+    "af_river", "af_sarah", "am_adam", "am_echo", "am_eric", "am_fenrir", "am_michael", "am_puck",
+    "am_santa", "bf_emma", "bf_isabella", "bm_fable", "bm_george",
+)  # fmt: skip
+TRAIN_KOKORO_CHINESE = ("zf_xiaobei", "zf_xiaoxiao", "zf_xiaoyi", "zm_yunjian", "zm_yunxi")
 TRAIN_FESTIVAL = ("kal_diphone", "cmu_us_slt_arctic_hts")
 TRAIN_VARIANTS = (
     "Alex Andrea Andy Annie Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario Mike Mr "
@@ -34,7 +45,7 @@ MANDARIN = "cmn-latn-pinyin"  # the espeak-ng voice that reads pinyin with tones
 class Voice:
     """One way to speak. `speed` 1 is the engine's own; `pitch` 0 to 1 within its range."""
 
-    engine: str  # espeak, flite, festival, rhvoice or pico
+    engine: str  # espeak, flite, festival, rhvoice, pico, kokoro or hibari
     name: str
     accent: str = ""
     speed: float = 1.0
@@ -53,6 +64,7 @@ def reserved_speakers() -> frozenset[str]:
         [f"flite-{name}" for name in RESERVED_FLITE]
         + [f"festival-{name}" for name in RESERVED_FESTIVAL]
         + [f"espeak-{name}" for name in RESERVED_VARIANTS]
+        + [f"kokoro-{name}" for name in (*RESERVED_KOKORO, *RESERVED_KOKORO_CHINESE)]
     )
 
 
@@ -107,3 +119,16 @@ def mandarin_voice(random: Random, held_out: bool = False) -> Voice:
         random.uniform(0.3, 0.7) if held_out else random.uniform(0.1, 0.9),
         random.uniform(0.3, 0.8),
     )
+
+
+def neural_voice(random: Random, *, chinese: bool, held_out: bool = False) -> Voice:
+    """A random voice of Kokoro."""
+    kept_back: tuple[str, ...] = RESERVED_KOKORO_CHINESE if chinese else RESERVED_KOKORO
+    learned: tuple[str, ...] = TRAIN_KOKORO_CHINESE if chinese else TRAIN_KOKORO
+    name = pick(random, kept_back if held_out else learned)
+    return Voice("kokoro", name, speed=random.uniform(0.8, 1.25))
+
+
+def distilled_voice() -> Voice:
+    """hibari's one voice, distilled from one of Kokoro's to learn from: English, and very fast."""
+    return Voice("hibari", "heart")

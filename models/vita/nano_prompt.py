@@ -4,12 +4,14 @@ One turn is `<user>`, then text or vectors, then a state token, the answer and `
 
     <system> instructions   <tool> name(parameter, parameter)
     <user> [sound vectors] <1> answer <end>
+    <user> [sound vectors] <spare1> a recogniser's words <1> answer <end>
+    <user> [sound vectors] <spare2> what was said, written out <end>
     <user> typed words <3> answer <end>
     <user> [sound vectors] <1> words that were heard <cut> <end>
     <user> [sound vectors] <1> <slow> an answer to be spoken slowly <end>
     <user> [sound vectors] <1> <call> name {json} <end> <result> output <3> answer <end>
 
-The state token follows the sound directly, so the step after each chunk is the verdict. Nothing
+The state token follows the sound or the words directly, so the step after each is a verdict. Nothing
 here needs torch: training and the engines share it.
 """
 
@@ -24,6 +26,7 @@ from tokenizers import Tokenizer
 
 from models.base import FunctionCall, Tool
 from models.vita.plain_text import PlainText
+from models.vita.spoken_form import spoken_form
 
 PAD: Final = "<pad>"
 END: Final = "<end>"
@@ -39,12 +42,15 @@ RESULT: Final = "<result>"
 CUT: Final = "<cut>"
 IMAGE: Final = "<image>"
 SLOW: Final = "<slow>"
+RECOGNISED: Final = "<spare1>"  # a recogniser's words for the sound before follow
+DICTATION: Final = "<spare2>"  # what follows the sound is its words, not an answer
 SPECIAL: Final = (
     PAD, END, QUERY, NOISE, TEXT, UNFINISHED, USER, SYSTEM, TOOL, CALL, RESULT, CUT, IMAGE, SLOW,
-    "<spare1>", "<spare2>",
+    RECOGNISED, DICTATION,
 )  # fmt: skip
 INSTRUCTION_TOKENS: Final = 48  # longer instructions are cut: nano cannot follow them anyway
 RESULT_TOKENS: Final = 64
+RECOGNISED_TOKENS: Final = 96
 
 
 def signature(tool: Tool) -> str:
@@ -105,6 +111,15 @@ class NanoPrompt:
     def typed(self, text: str) -> list[int]:
         """Typed words inside an open turn."""
         return self.encode(text)
+
+    def recognised(self, text: str) -> list[int]:
+        """What a recogniser made of the sound that stands before; no ids for no words."""
+        ids = self.encode(spoken_form(text))[:RECOGNISED_TOKENS]
+        return [self.ids[RECOGNISED], *ids] if ids else []
+
+    def dictation(self) -> list[int]:
+        """Asks for the words of the sound that stands before."""
+        return [self.ids[DICTATION]]
 
     def image(self) -> list[int]:
         """Stands before the vectors of one image inside an open turn."""

@@ -70,6 +70,29 @@ _TIMES = (
     "with great care", "without a word", "and so it was", "as if nothing had happened", "at last",
     "for the first time", "because it was cold", "but it was too late", "near the old bridge", "",
 )  # fmt: skip
+_NOUNS = (
+    "table", "road", "coat", "painting", "train", "soup", "lake", "crowd", "engine", "roof",
+    "letter", "wooden box", "red flag", "young horse", "east wind", "kettle", "north gate", "ship",
+    "brown dog", "new bridge", "cellar", "glass", "tall fence", "orchard", "last page", "blanket",
+    "cold water", "office", "second floor", "tin cup", "market square", "harvest", "straw hat",
+    "piano", "ladder", "meeting", "wedding", "football team", "weather", "film", "garden",
+    "price of bread", "evening",
+)  # fmt: skip
+_STATES = (
+    "is on the left", "was painted twice", "needs more salt", "leads to the village", "fell apart",
+    "was sold for a good price", "looks better in the sun", "came late again", "was a present",
+    "broke in two", "was covered with dust", "lies under the stairs", "turned out well",
+    "belongs to my aunt", "is heavier than it looks", "was quiet and dark", "has no handle",
+    "starts at nine", "must be cleaned by hand", "smells of smoke", "was full of people",
+    "stood in the corner for years", "made everybody laugh", "is almost finished",
+    "went down the hill", "can be seen from far away", "was better last year", "costs too much",
+)  # fmt: skip
+_ORDERS = (  # as in a book of instructions
+    "add the flour when the butter is soft", "turn the key and push the door", "stir twice a day",
+    "read the next line before you answer", "cut along the dotted line", "shake well before use",
+    "keep the lid on the pot for an hour", "let the paint dry overnight", "fold the paper once",
+    "loosen the four screws at the back", "rinse the rice until the water is clear",
+)  # fmt: skip
 _WORDS = (
     "computer", "mirror", "window", "umbrella", "mountain", "history", "ceiling", "pencil",
     "garden", "elephant", "holiday", "morning", "carpet", "engine", "paper", "basket", "jacket",
@@ -93,6 +116,18 @@ def narrative(random: Random) -> str:
         joint = pick(random, ("and", "but", "while", "because", "and then"))
         first = f"{first.strip()} {joint} {pick(random, _SUBJECTS)} {pick(random, _DOINGS)}"
     return first.strip()
+
+
+def statement(random: Random) -> str:
+    """One sentence about something, or a line out of instructions."""
+    if random.random() < 0.15:
+        return pick(random, _ORDERS)
+    said = f"{pick(random, ('the', 'the', 'a', 'that', 'our', 'his'))} {pick(random, _NOUNS)}"
+    said = f"{said} {pick(random, _STATES)}"
+    if random.random() < 0.3:
+        said = f"{said} {pick(random, ('and', 'but', 'because'))} the {pick(random, _NOUNS)} "
+        return said + pick(random, _STATES)
+    return said
 
 
 def request(random: Random) -> str:
@@ -133,7 +168,9 @@ def _fact(random: Random) -> str:
 
 def not_meant(random: Random) -> str:
     """Words, of any length, that are no query."""
-    makers = (_fact, coffee.statement, narrative, narrative, side_talk, side_talk, _told)
+    makers = (
+        _fact, coffee.statement, narrative, statement, statement, side_talk, side_talk, _told,
+    )  # fmt: skip
     kind = random.random()
     if kind < 0.16:
         return pick(random, BACKCHANNELS)

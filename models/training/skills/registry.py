@@ -18,6 +18,7 @@ from models.training.skills import (
     negatives,
     numbers,
     offers,
+    open_ended,
     saying,
     slower,
     talk,
@@ -30,6 +31,7 @@ from models.training.skills.mandarin import geography as zh_geography
 from models.training.skills.mandarin import narration as zh_narration
 from models.training.skills.mandarin import negatives as zh_negatives
 from models.training.skills.mandarin import numbers as zh_numbers
+from models.training.skills.mandarin import open_ended as zh_open_ended
 from models.training.skills.mandarin import talk as zh_talk
 from models.training.skills.skill import DialogueMaker, DialogueSkill, Language, Skill
 
@@ -49,6 +51,7 @@ def _behind(make: Callable[[Random, Exchange, bool], Dialogue]) -> DialogueMaker
 
 _PLACES = {"capitals": 14, "continents": 7}
 _TOLD = {"stories": 5, "explanations": 6}
+_OPEN = {"open ended": 16}
 SKILLS = (
     Skill("sums", numbers.arithmetic, 21, EN, {"sums": 18}),
     Skill("counting", numbers.counting, 6, EN, {"counting": 4}),
@@ -65,6 +68,7 @@ SKILLS = (
     Skill("small talk", talk.small_talk, 5, EN, {"small talk": 7}, takes_filler=False),
     Skill("stopping", talk.stop, 6, EN, {"stopping": 10}, is_short=False, takes_filler=False),
     Skill("outside", talk.outside, 5, EN, {"outside": 6}),
+    Skill("open ended", open_ended.open_ended, 16, EN, _OPEN, is_aid=True, takes_filler=False),
     Skill("saying", saying.saying, 12, EN, {"saying": 4}, is_aid=True, takes_filler=False),
     Skill("narration", narration.narration, 7, EN, _TOLD, is_short=False),
     Skill("sums", zh_numbers.arithmetic, 16, ZH, {"sums": 18}),
@@ -80,6 +84,7 @@ SKILLS = (
     Skill("small talk", zh_talk.small_talk, 5, ZH, {"small talk": 7}, takes_filler=False),
     Skill("stopping", zh_talk.stop, 6, ZH, {"stopping": 10}, is_short=False, takes_filler=False),
     Skill("outside", zh_talk.outside, 5, ZH, {"outside": 6}),
+    Skill("open ended", zh_open_ended.open_ended, 10, ZH, _OPEN, is_aid=True, takes_filler=False),
     Skill("saying", saying.saying_chinese, 14, ZH, {"saying": 4}, is_aid=True, takes_filler=False),
     Skill("narration", zh_narration.narration, 7, ZH, _TOLD, is_short=False),
 )

@@ -19,10 +19,14 @@ SAY = Phrasings(
 )  # fmt: skip
 SAY_CHINESE = Phrasings(("请说{w}", "跟我说{w}", "你说{w}"), ("请跟我说{w}",))
 
+_GREETINGS = (
+    "hello", "hi", "good morning", "good night", "thank you", "goodbye", "please", "yes", "no",
+    "hello world", "happy birthday", "welcome", "i love you", "cheese", "sorry", "good luck",
+)  # fmt: skip
 _POOL = (
     *geography.COUNTRIES, *(city for city, _ in geography.COUNTRIES.values()), *everyday.ANIMALS,
     *everyday.WORDS, *everyday.OPPOSITES, *everyday.DAYS, *everyday.MONTHS, *DRINKS,
-    *SIZES, *(spell(value) for value in range(100)),
+    *SIZES, *(spell(value) for value in range(100)), *_GREETINGS, *_GREETINGS,
 )  # fmt: skip
 _CHINESE_POOL = (
     *chinese_geography.COUNTRIES, *(city for city, _ in chinese_geography.COUNTRIES.values()),
@@ -32,7 +36,8 @@ _CHINESE_POOL = (
 
 
 def saying(random: Random, held_out: bool = False) -> Exchange:
-    words = " ".join(pick(random, _POOL) for _ in range(random.randrange(1, 6)))
+    count = 1 if random.random() < 0.3 else random.randrange(1, 6)
+    words = " ".join(pick(random, _POOL) for _ in range(count))
     return Exchange(SAY.pick(random, held_out).format(w=words), sentence(words) + ".", "saying")
 
 

@@ -37,7 +37,7 @@ class Skill:
     weight: float
     language: Language
     spoken: Mapping[str, float]
-    is_aid: bool = False  # practised for the sake of other skills, and not asked for
+    is_aid: bool = False  # practised, and asked for nowhere or in an evaluation of its own
     is_short: bool = True  # short enough to stand before another question
     takes_filler: bool = True  # "well, ... please" around it changes nothing
     is_right: Judge = answered

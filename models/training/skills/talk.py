@@ -29,7 +29,8 @@ _IDENTITY: tuple[tuple[str, str], ...] = (
      "I speak English and Chinese."),
 )  # fmt: skip
 _SMALL_TALK: tuple[tuple[str, str], ...] = (
-    ("hello|hi|hello there|good morning|good evening|hi there|hey nano",
+    ("hello|hi|hello there|good morning|good evening|hi there|hello nano|good afternoon|hey there|"
+     "hello hello|hi nano|hello how can you help me|anybody there|hey nano",
      "Hello. How can I help you?"),
     ("how are you|how are you doing|how do you do|are you well|how are things|"
      "how is your day|how is it going",
