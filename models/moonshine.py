@@ -72,7 +72,6 @@ class Moonshine:
         self._encoder, self._decoder = _session(content[ENCODER]), _session(content[DECODER])
         self._pieces = tuple(_pieces(content[TOKENS]))
         self._decoder_keeps = [one.name for one in self._decoder.get_inputs() if "past" in one.name]
-        self.weight_bytes = len(content[ENCODER]) + len(content[DECODER])
 
     def transcribe(self, samples: Samples) -> str:
         """Samples [n] at 16 kHz -> words with capitals and marks."""

@@ -13,6 +13,7 @@ codec.onnx            codes -> acoustic features
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +26,13 @@ from models.base import BadInput
 from models.engines.language import LanguageCache
 from models.engines.onnx_audio import OnnxAudioFrontend
 from models.engines.onnx_speech import OnnxSpeechCache
+from models.engines.segment_words import Recogniser
+from models.moonshine import MoonshineUnavailable
+from models.moonshine import load as load_moonshine
 from models.vita.config import VitaConfig
 from models.vita.nano_prompt import NanoPrompt
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 1
 CONFIG, TOKENIZER, TABLE = "config.json", "tokenizer.json", "embeddings.npy"
@@ -42,7 +48,8 @@ class BadBundle(ValueError):
 @dataclass(frozen=True, slots=True)
 class BundleConfig:
     """What config.json says. `capacity`: tokens of one stream; `spoken_letters`, `spoken_codes`:
-    the most of one spoken chunk."""
+    the most of one spoken chunk; `reads_words`: the language model learned to read a recogniser's
+    words behind the sound."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -52,6 +59,7 @@ class BundleConfig:
     capacity: int = 1024
     spoken_letters: int = 256
     spoken_codes: int = 768
+    reads_words: bool = False
 
     def to_json(self) -> str:
         return TypeAdapter(BundleConfig).dump_json(self, indent=1).decode()
@@ -89,6 +97,7 @@ class Bundle:
     language: onnxruntime.InferenceSession
     vision: onnxruntime.InferenceSession | None
     voice: VoiceNetworks | None
+    recogniser: Recogniser | None = None
 
     @property
     def model(self) -> VitaConfig:
@@ -139,7 +148,20 @@ class Bundle:
             language=_session(folder / LANGUAGE),
             vision=_session(folder / VISION) if config.model.vision else None,
             voice=_voice(folder) if spoken else None,
+            recogniser=recogniser_for(config),
         )
+
+
+def recogniser_for(config: BundleConfig) -> Recogniser | None:
+    """Moonshine, for a model that reads its words; where it is not installed one line says so, and
+    the model hears with its own encoder alone."""
+    if not config.reads_words:
+        return None
+    try:
+        return load_moonshine()
+    except MoonshineUnavailable as reason:
+        logger.warning("English is heard by %s's own encoder alone: %s", config.name, reason)
+        return None
 
 
 def _voice(folder: Path) -> VoiceNetworks:

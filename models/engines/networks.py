@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.engines.bundle import BundleConfig
+from models.engines.segment_words import Recogniser
 from models.vita.nano_prompt import NanoPrompt
 
 Array: TypeAlias = npt.NDArray[np.float32]
@@ -88,6 +89,12 @@ class Networks(Protocol):
     @property
     def speaks(self) -> bool:
         """Is there a voice?"""
+        ...
+
+    @property
+    def recogniser(self) -> Recogniser | None:
+        """What gives the English words of a segment; None where it is not installed, or where the
+        weights never learned to read its words."""
         ...
 
     def audio_frontend(self) -> AudioFrontend: ...

@@ -5,8 +5,8 @@ from __future__ import annotations
 from models.training.pinyin import is_chinese
 
 _ASKING = (
-    "what", "which", "how", "where", "who", "why", "when", "is", "are", "can", "could", "do", "does",
-    "did", "would", "will", "should", "whose", "may", "have", "what's", "am",
+    "what", "which", "how", "where", "who", "why", "when", "is", "are", "can", "could", "do",
+    "does", "did", "would", "will", "should", "whose", "may", "have", "what's", "am",
 )  # fmt: skip
 _ASKING_CHINESE = ("什么", "吗", "呢", "哪", "谁", "几", "多少", "怎", "为什么", "多远", "是不是")
 

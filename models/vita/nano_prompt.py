@@ -11,8 +11,8 @@ One turn is `<user>`, then text or vectors, then a state token, the answer and `
     <user> [sound vectors] <1> <slow> an answer to be spoken slowly <end>
     <user> [sound vectors] <1> <call> name {json} <end> <result> output <3> answer <end>
 
-The state token follows the sound or the words directly, so the step after each is a verdict. Nothing
-here needs torch: training and the engines share it.
+The state token follows the sound or the words directly, so the step after each is a verdict.
+Nothing here needs torch: training and the engines share it.
 """
 
 from __future__ import annotations

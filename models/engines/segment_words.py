@@ -1,0 +1,94 @@
+"""models.engines: the words of one segment as it grows, by a recogniser that hears it again.
+
+The open part of a segment is heard again each PACE of new sound, and at every pause. A part longer
+than LONGEST is closed at its quietest place, so that hearing again never costs more than that.
+States are values: each step makes a new one, so a mark may keep the old one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from models.base import HEAR_RATE, Samples
+from models.moonshine import Recognition
+
+PACE = HEAR_RATE * 32 // 100  # samples of new sound after which it is worth hearing again
+LONGEST = 8 * HEAR_RATE  # samples of the open part
+SURE = 0.72  # certainty from which on it is English
+FOREIGN = 0.6  # below this certainty it is none, once so much has been heard:
+TELLING = HEAR_RATE  # samples
+_FRAME = HEAR_RATE // 50
+
+
+class Recogniser(Protocol):
+    """What models.moonshine.Moonshine does."""
+
+    def recognise(self, samples: Samples, guess: tuple[int, ...] = ()) -> Recognition: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentWords:
+    """What was recognised of a segment. `sound` [size] is its open part, of which `read` samples
+    were heard; `closed` are the words before it, `tokens` of them, with `certainties` summed."""
+
+    sound: tuple[Samples, ...] = ()
+    size: int = 0
+    read: int = 0
+    found: Recognition = Recognition()
+    closed: str = ""
+    tokens: int = 0
+    certainties: float = 0.0
+
+    @property
+    def text(self) -> str:
+        return f"{self.closed} {self.found.text}".strip()
+
+    @property
+    def certainty(self) -> float:
+        """The mean over all tokens; 0.0 where there are no words."""
+        count = len(self.found.tokens)
+        total = self.certainties + count * self.found.certainty
+        return total / (self.tokens + count) if self.tokens + count else 0.0
+
+    @property
+    def is_foreign(self) -> bool:
+        """Enough was heard to say that it is not English; it is not worth hearing again."""
+        return bool(self.text) and self.read >= TELLING and self.certainty < FOREIGN
+
+    @property
+    def is_due(self) -> bool:
+        return self.size - self.read >= PACE and not self.is_foreign
+
+
+def take(words: SegmentWords, samples: Samples) -> SegmentWords:
+    """With more sound, [n] at 16 kHz; nothing is recognised yet."""
+    return replace(words, sound=(*words.sound, samples), size=words.size + samples.size)
+
+
+def recognise(words: SegmentWords, recogniser: Recogniser) -> SegmentWords:
+    """With the words of all of the open part."""
+    if words.size == words.read or words.is_foreign:
+        return words
+    sound = np.concatenate(words.sound)
+    while sound.size > LONGEST:
+        cut = quietest(sound[:LONGEST])
+        first = recogniser.recognise(sound[:cut], words.found.tokens)
+        sound = sound[cut:]
+        words = SegmentWords(
+            closed=f"{words.closed} {first.text}".strip(),
+            tokens=words.tokens + len(first.tokens),
+            certainties=words.certainties + len(first.tokens) * first.certainty,
+        )
+    found = recogniser.recognise(sound, words.found.tokens)
+    return replace(words, sound=(sound,), size=sound.size, read=sound.size, found=found)
+
+
+def quietest(sound: Samples) -> int:
+    """The middle of the quietest 20 ms in the second half of [n] samples."""
+    start = sound.size // 2
+    count = (sound.size - start) // _FRAME
+    frames = sound[start : start + count * _FRAME].reshape(count, _FRAME)
+    return start + int(np.square(frames).sum(axis=1).argmin()) * _FRAME + _FRAME // 2
