@@ -20,6 +20,7 @@ LONGEST = 8 * HEAR_RATE  # samples of the open part
 SURE = 0.72  # certainty from which on it is English
 FOREIGN = 0.6  # below this certainty it is none, once so much has been heard:
 TELLING = HEAR_RATE  # samples
+NOTHING = Recognition()
 _FRAME = HEAR_RATE // 50
 
 
@@ -37,7 +38,7 @@ class SegmentWords:
     sound: tuple[Samples, ...] = ()
     size: int = 0
     read: int = 0
-    found: Recognition = Recognition()
+    found: Recognition = NOTHING
     closed: str = ""
     tokens: int = 0
     certainties: float = 0.0

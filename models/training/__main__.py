@@ -28,14 +28,23 @@ from models.training.options import (
     Tokenizer,
     scaled,
 )
-from models.training.preparing import ask, sounds, synthesise, tokens, transcribe
+from models.training.preparing import (
+    ask,
+    open_questions,
+    sounds,
+    synthesise,
+    tokens,
+    transcribe,
+    voices,
+)
 from models.training.voice_stages import codec, read, score_voice, speak
 from models.vita.nano_prompt import NanoPrompt
 
 application = typer.Typer(help=__doc__, no_args_is_help=True)
-_STAGES = (tokens, synthesise, ask, sounds, align, see, instruct, transcribe, listen, show)
+_PREPARING = (tokens, voices, synthesise, ask, sounds, open_questions, transcribe)
+_STAGES = (align, see, instruct, listen, show)
 _VOICE = (read, codec, speak, score_voice)
-for _command in (*_STAGES, *_VOICE):
+for _command in (*_PREPARING, *_STAGES, *_VOICE):
     application.command()(_command)
 
 

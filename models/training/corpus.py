@@ -13,7 +13,7 @@ from rich.progress import track
 
 from models.training.clips import ClipWriter
 from models.training.pinyin import is_chinese, toned
-from models.training.recognising import recognised
+from models.training.recognising import SHARE, recognised
 from models.training.skills.exchange import Dialogue
 from models.training.skills.images import spoken_questions
 from models.training.skills.mandarin.negatives import BACKCHANNELS as CHINESE_BACKCHANNELS
@@ -115,7 +115,8 @@ def _say(writer: ClipWriter, text: str, voice: Voice, kind: str = "talk") -> int
     written = text if voice.engine == "kokoro" else _written(text)
     try:
         spoken = speak(written, voice)
-        words = recognised(spoken.samples, is_chinese(text))
+        asked = len(writer.clips) % round(1 / SHARE) == 0
+        words = recognised(spoken.samples) if asked else ""
         return writer.add(spoken, text, kind, voice.speaker, recognised=words)
     except (OSError, RuntimeError, ValueError, subprocess.CalledProcessError) as error:
         logger.warning("%s could not say %r: %s", voice.speaker, text, error)

@@ -106,9 +106,7 @@ def instruct(
 
     torch.manual_seed(seed)
     listener = listener_of(folder, begin, [])
-    listener.tower.encoder.requires_grad_(False)
-    if listener.tower.letters is not None:
-        listener.tower.letters.requires_grad_(False)
+    listener.freeze_ears()
     listener.tower.gate.requires_grad_(False)
     drawn = drawn_seed(folder, "instruction", seed, resume)
     pictures = _opened(listener, folder, eyes)
@@ -127,6 +125,8 @@ def listen(
     minutes: Minutes = 30,
     rate: Rate = 8e-4,
     written: Annotated[float, typer.Option(help="Share of conversations without sound.")] = 0.3,
+    people: Annotated[float, typer.Option(help="Share of people's recordings.")] = 0.17,
+    frozen: Annotated[bool, typer.Option(help="The encoder stays as it is.")] = False,
     eyes: Eyes = "vision",
     resume: Resume = False,
     device: Device = "cpu",
@@ -139,7 +139,7 @@ def listen(
     from models.training.alignment import PhoneTeacher
     from models.training.augmentation import Strength
     from models.training.hearing import Ear
-    from models.training.instruction import Tuning
+    from models.training.instruction import MaterialShares, Tuning
     from models.training.material import SpokenMaterial
     from models.training.running import Runner, drawn_seed
 
@@ -149,11 +149,15 @@ def listen(
     drawn = drawn_seed(folder, "listening", seed, resume)
     ear = Ear(stores_of(folder), Strength(), drawn)
     pictures = _opened(listener, folder, eyes)
-    material = SpokenMaterial(NanoPrompt.read(tokenizer), ear, drawn, written, pictures=pictures)
+    prompt = NanoPrompt.read(tokenizer)
+    material = SpokenMaterial(prompt, ear, drawn, written, people, pictures=pictures)
     stage = Stage("listening", minutes, rate, device, threads)
-    phones = PhoneTeacher(ear.stores, listener.config.audio.width)
-    tuning = Tuning(listener, material, device, phones=phones)
-    extra = torch.nn.ModuleList([phones, tuning.reader])
+    phones = None if frozen else PhoneTeacher(ear.stores, listener.config.audio.width)
+    shares = MaterialShares(letters=0.0) if frozen else MaterialShares()
+    if frozen:
+        listener.freeze_ears()
+    tuning = Tuning(listener, material, device, shares, phones=phones)
+    extra = torch.nn.ModuleList([tuning.reader, *([phones] if phones else [])])
     Runner(stage, listener, folder, extra).run(tuning.losses, resume)
 
 

