@@ -101,6 +101,14 @@ class Grammar(ABC):
         """With words that the user typed."""
         return self._written(self.opened(talk), self._encoded(text))
 
+    def recognised(self, talk: PromptState, words: str) -> PromptState:
+        """With a recogniser's words for the sound before, where the model reads such."""
+        return talk
+
+    def dictated(self, talk: PromptState) -> Prompt:
+        """An open turn up to the place where its words are given, where the model gives such."""
+        return talk.line
+
     def worded(self, talk: PromptState, words: str) -> PromptState:
         """With sound of which only the words are left."""
         return self.typed(talk, words)
@@ -125,8 +133,9 @@ class Grammar(ABC):
 class NanoGrammar(Grammar):
     """The state token follows the sound directly; everything stands where it arrived."""
 
-    def __init__(self, prompt: NanoPrompt) -> None:
-        self._prompt = prompt
+    def __init__(self, prompt: NanoPrompt, *, reads_words: bool = False) -> None:
+        """`reads_words`: a recogniser's words may stand behind the sound."""
+        self._prompt, self._reads_words = prompt, reads_words
 
     def begun(self, instructions: str, tools: Sequence[Tool] = ()) -> PromptState:
         return PromptState().plus(self._prompt.opening(instructions, tools))
@@ -138,6 +147,13 @@ class NanoGrammar(Grammar):
 
     def judged(self, talk: PromptState) -> Prompt:
         return talk.line
+
+    def recognised(self, talk: PromptState, words: str) -> PromptState:
+        ids = self._prompt.recognised(words) if self._reads_words else []
+        return talk.plus(ids) if ids else talk
+
+    def dictated(self, talk: PromptState) -> Prompt:
+        return talk.line.plus(self._prompt.dictation())
 
     def answering(self, talk: PromptState, told: str = "") -> PromptState:
         turn = talk if talk.open else PromptState(talk.line, answering=talk.answering)
@@ -232,6 +248,14 @@ class VitaGrammar(Grammar):
 
     def answered(self, talk: PromptState, *, cut: bool = False) -> PromptState:
         return replace(talk.plus(self._prompt.ending()), answering=False)
+
+    def recognised(self, talk: PromptState, words: str) -> PromptState:
+        """With a recogniser's words for the sound before, where the model reads such."""
+        return talk
+
+    def dictated(self, talk: PromptState) -> Prompt:
+        """An open turn up to the place where its words are given, where the model gives such."""
+        return talk.line
 
     def worded(self, talk: PromptState, words: str) -> PromptState:
         return replace(self.typed(talk, words), spoken=True)

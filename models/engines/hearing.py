@@ -14,18 +14,30 @@ from models.base import HEAR_CHUNK, Samples, Verdict
 from models.engines.grammar import Grammar, PromptState
 from models.engines.listening import ListeningState, NanoListener
 from models.engines.prompt import Array, Feature, Prompt, Vectors, digest, features_of
+from models.engines.segment_words import (
+    FOREIGN,
+    SURE,
+    UNHEARD,
+    Recogniser,
+    SegmentWords,
+    recognise,
+    take,
+)
 from models.engines.vita_segment import LONGEST, VERDICT_EVERY, WholeSegment
+from models.vita.pinyin_letters import looks_like_pinyin
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """How likely is each state behind `line`? `words` and `heard` are those of the verdict.
-    `fleeting`: the line will be taken back."""
+    `fleeting`: the line will be taken back. `dictation`: the model's own words are what it says
+    behind this line; they are wanted instead of `words`."""
 
     line: Prompt
     words: str
     heard: int
     fleeting: bool = False
+    dictation: Prompt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,44 +68,94 @@ class ListeningFrontend(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StreamedSegment:
+    """One segment as nano's own encoder and as the recogniser heard it so far."""
+
+    heard: ListeningState
+    words: SegmentWords = UNHEARD
+
+
 class StreamedFrontend:
-    """Nano: each chunk is encoded once, as it fills, and the state follows the sound."""
+    """Nano: each chunk is encoded once, as it fills, and the state follows the sound.
+
+    With a recogniser its words of the segment stand behind the sound: for a verdict as soon as it
+    is sure of them, and at a pause for the answer too. Where the sound is not English they are left
+    out, and the model's own words are asked for (`dictates`: it has learned to give them).
+    """
 
     reading_piece = HEAR_CHUNK
 
-    def __init__(self, listener: NanoListener, grammar: Grammar) -> None:
+    def __init__(
+        self,
+        listener: NanoListener,
+        grammar: Grammar,
+        recogniser: Recogniser | None = None,
+        *,
+        dictates: bool = False,
+    ) -> None:
         self._listener, self._grammar = listener, grammar
+        self._recogniser, self._dictates = recogniser, dictates
 
     def hear(self, state: HearingState, samples: Samples) -> HearingState:
         state = state.resume or state
         talk = state.talk
-        hearing: ListeningState = self._listener.take(
-            state.segment or self._listener.start(), samples
-        )
+        segment: StreamedSegment = state.segment or StreamedSegment(self._listener.start())
+        hearing, words = self._listener.take(segment.heard, samples), segment.words
         while self._listener.ready(hearing):
             hearing, vectors = self._listener.encode(hearing)
             talk = self._grammar.heard(talk, features_of("audio", vectors))
-        asked = None if talk is state.talk else self._question(talk, hearing)
-        return replace(state, talk=talk, segment=hearing, question=asked)
+        if self._recogniser is not None:
+            words = take(words, samples)
+            words = recognise(words, self._recogniser) if words.is_due else words
+        segment = StreamedSegment(hearing, words)
+        asked = None if talk is state.talk else self._question(talk, segment)
+        return replace(state, talk=talk, segment=segment, question=asked)
 
     def flush(self, state: HearingState) -> HearingState:
-        if state.segment is None or state.resume is not None:
+        segment: StreamedSegment | None = state.segment
+        if segment is None or state.resume is not None:
             return state
-        hearing, vectors = self._listener.flush(state.segment)
-        flushed = replace(state, segment=hearing, resume=state)
+        hearing, vectors = self._listener.flush(segment.heard)
+        words, talk = segment.words, state.talk
+        if self._recogniser is not None:
+            words = recognise(words, self._recogniser)
+        flushed = StreamedSegment(hearing, words)
+        before = replace(state, segment=replace(segment, words=words))
         if len(vectors):
-            talk = self._grammar.heard(state.talk, features_of("audio", vectors))
-            asked = self._question(talk, hearing, fleeting=True)
-            return replace(flushed, talk=talk, question=asked)
-        if state.verdict is None:
-            return flushed
-        return replace(flushed, verdict=replace(state.verdict, heard=hearing.judged))
+            talk = self._grammar.heard(talk, features_of("audio", vectors))
+        text = self._english(flushed)
+        if state.verdict is None and talk is state.talk:
+            return replace(state, segment=flushed, resume=before)
+        if not text and talk is state.talk and not self._dictates:
+            verdict = replace(state.verdict, heard=hearing.judged) if state.verdict else None
+            return replace(state, segment=flushed, resume=before, verdict=verdict)
+        talk = self._grammar.recognised(talk, text)
+        asked = self._question(talk, flushed, at_pause=True)
+        return replace(state, talk=talk, segment=flushed, resume=before, question=asked)
 
     def _question(
-        self, talk: PromptState, hearing: ListeningState, *, fleeting: bool = False
+        self, talk: PromptState, segment: StreamedSegment, *, at_pause: bool = False
     ) -> Question:
-        line = self._grammar.judged(talk)
-        return Question(line, hearing.transcript.words, hearing.judged, fleeting)
+        """At a pause the words stand in the talk; before it they are only for the verdict."""
+        text, hearing = self._english(segment), segment.heard
+        told = talk if at_pause else self._grammar.recognised(talk, text)
+        dictates = self._dictates and at_pause and not text
+        return Question(
+            self._grammar.judged(told),
+            text or hearing.transcript.words,
+            hearing.judged,
+            fleeting=at_pause or told is not talk,
+            dictation=self._grammar.dictated(talk) if dictates else None,
+        )
+
+    def _english(self, segment: StreamedSegment) -> str:
+        """The recogniser's words, unless it is unsure of them and nano's own letters say why."""
+        words = segment.words
+        if words.certainty >= SURE:
+            return words.text
+        is_foreign = words.certainty < FOREIGN or looks_like_pinyin(segment.heard.transcript.text)
+        return "" if is_foreign else words.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,12 @@ from models.base import (
 )
 from models.engines.grammar import Grammar, PromptState
 from models.engines.hearing import HearingState, ListeningFrontend
-from models.engines.prompt import Array, Vectors, digest, features_of
+from models.engines.prompt import Array, Prompt, Vectors, digest, features_of
 from models.engines.prompt_cache import PromptCache, StreamDecoder
 from models.engines.snapshots import Snapshot, Snapshots
+
+DICTATED = 48  # tokens of a segment's words at most
+NOISE = 1  # the place of that state among the scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,15 @@ class StreamParts:
     states: Sequence[int]
     look: Callable[[UserImage, int], Vectors]
     speech: Any = None  # the memory that the stream's voice needs
+    dictation: Dictation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dictation:
+    """How a model's own words are read: they end with the token `end`; `text_of` tokens."""
+
+    end: int
+    text_of: Callable[[Sequence[int]], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,7 @@ class PromptMemory:
         self.state = HearingState(parts.grammar.begun(""))
         self.tools: tuple[Tool, ...] = ()
         self._answer: OpenAnswer | None = None
+        self._dictation, self._never = ("", ""), np.random.default_rng(0)
         self._snapshots = Snapshots[HearingState]()
 
     # ------------------------------------------------------------------------------ hearing
@@ -96,9 +109,28 @@ class PromptMemory:
         if question is not None:
             self.cache.read(question.line)
             scores = self._parts.decoder.scores(states)
-            state = state.answered(verdict_of(scores, question.words, question.heard))
+            words = question.words
+            if question.dictation is not None and scores[NOISE] < max(scores):
+                words = self._dictated(question.dictation, words)
+            state = state.answered(verdict_of(scores, words, question.heard))
         self.state = state
         return state.verdict or verdict_of([0.0] * len(states))
+
+    def _dictated(self, line: Prompt, letters: str) -> str:
+        """The words that the model itself gives for sound in which it heard these letters; once
+        for the same letters."""
+        dictation, decoder = self._parts.dictation, self._parts.decoder
+        if dictation is None or self._dictation[0] == letters:
+            return self._dictation[1] if dictation else letters
+        said: list[int] = []
+        while len(said) < DICTATED and line.length + len(said) < decoder.capacity:
+            self.cache.read(line.plus(said))
+            token = decoder.choose(0.0, self._never, ())
+            if token == dictation.end:
+                break
+            said.append(token)
+        self._dictation = letters, dictation.text_of(said).strip()
+        return self._dictation[1]
 
     # ------------------------------------------------------------------------------ reading
 
@@ -143,7 +175,8 @@ class PromptMemory:
         if sound.embedded is not None:
             embedded = np.asarray(sound.embedded, np.float32)
             vectors = self._parts.decoder.vectors_of(embedded)
-            return self._grammar.heard(talk, features_of("audio", vectors, digest(embedded)))
+            heard = self._grammar.heard(talk, features_of("audio", vectors, digest(embedded)))
+            return self._grammar.recognised(heard, sound.words)
         if sound.samples is None:
             return self._grammar.worded(talk, sound.words)
         state, piece = HearingState(talk), self._parts.listening.reading_piece

@@ -12,7 +12,7 @@ from models.engines.bundle import BLIND
 from models.engines.grammar import NanoGrammar
 from models.engines.hearing import StreamedFrontend
 from models.engines.listening import NanoListener
-from models.engines.memory import PromptMemory, StreamParts
+from models.engines.memory import Dictation, PromptMemory, StreamParts
 from models.engines.networks import Networks
 from models.engines.prompt import Array, Feature, Piece
 from models.engines.resident import DeviceStream
@@ -21,6 +21,7 @@ from models.engines.wording import NanoWording
 from models.engines.writing import TokenWriter
 from models.vita.images import normalise, tiles
 from models.vita.letters import spell
+from models.vita.nano_prompt import END
 
 CODES_A_TOKEN = 3  # steps of speech for each of text, once there is sound
 _CHINESE = "好"
@@ -97,9 +98,12 @@ class NanoModel:
     ) -> None:
         """`synthesizer` speaks for a model whose folder has no voice."""
         self._networks, self.device_stream = networks, device_stream
-        self._grammar = NanoGrammar(networks.prompt)
+        reads = networks.config.reads_words
+        self._grammar = NanoGrammar(networks.prompt, reads_words=reads)
         listener = NanoListener(networks.audio_frontend(), networks.config.model)
-        self._listening = StreamedFrontend(listener, self._grammar)
+        self._listening = StreamedFrontend(
+            listener, self._grammar, networks.recogniser, dictates=reads
+        )
         self.synthesizer = None if networks.speaks else synthesizer
         if networks.speaks:
             spell(_CHINESE)  # reads its dictionaries now, not in the first answer
@@ -117,7 +121,14 @@ class NanoModel:
                 states=self._networks.config.model.states.ids,
                 look=self._look,
                 speech=self._networks.speech_cache(),
+                dictation=self._dictation(),
             )
+        )
+
+    def _dictation(self) -> Dictation | None:
+        prompt = self._networks.prompt
+        return (
+            Dictation(prompt.ids[END], prompt.decode) if self._networks.config.reads_words else None
         )
 
     def answer(self, memory: PromptMemory, options: AnswerOptions) -> Answer:

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from models.base import BadInput, Synthesizer
-from models.engines.bundle import BLIND, CONFIG, TOKENIZER, BundleConfig
+from models.engines.bundle import BLIND, CONFIG, TOKENIZER, BundleConfig, recogniser_for
 from models.engines.cuda_streams import CudaStreams
 from models.engines.kv_cache import DEFAULT_SLOTS, KvCache, ThreadSlots
 from models.engines.nano_model import NanoModel
 from models.engines.networks import Array
+from models.engines.segment_words import Recogniser
 from models.engines.speech_batcher import SpeechBatchers, SpeechSlot
 from models.vita.adapter import AudioCache, AudioTower
 from models.vita.language_model import LanguageModel
@@ -43,6 +44,7 @@ class TorchNetworks:
     eyes: VisionEncoder | None = None
     speech: SpeechDecoder | None = None
     codec: FeatureDecoder | None = None
+    recogniser: Recogniser | None = None
     rooms: SpeechBatchers = field(default_factory=SpeechBatchers)
     slots: ThreadSlots = field(default_factory=ThreadSlots)
 
@@ -194,6 +196,7 @@ def load_nano(
         eyes=network.eyes,
         speech=network.speech,
         codec=network.codec,
+        recogniser=recogniser_for(config),
         rooms=SpeechBatchers(slots),
         slots=ThreadSlots(slots),
     )

@@ -64,6 +64,9 @@ class SegmentWords:
         return self.size - self.read >= PACE and not self.is_foreign
 
 
+UNHEARD = SegmentWords()
+
+
 def take(words: SegmentWords, samples: Samples) -> SegmentWords:
     """With more sound, [n] at 16 kHz; nothing is recognised yet."""
     return replace(words, sound=(*words.sound, samples), size=words.size + samples.size)
