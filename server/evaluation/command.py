@@ -28,6 +28,9 @@ from server.service import Engine
 def command(
     manifest: Annotated[Path, typer.Option(help="Tab-separated; paths are relative to it.")],
     json_output: Annotated[Path, typer.Option("--json", help="Where the figures go.")],
+    folder: Annotated[
+        Path | None, typer.Option("--recordings", help="Where the sound files lie.")
+    ] = None,
     split: Annotated[str, typer.Option(help="Part of the manifest; all for the whole.")] = "dev",
     model: Annotated[Path | None, typer.Option(help="The model's folder.")] = None,
     engine: Annotated[str | None, typer.Option(help="auto, embedded, pytorch or vllm.")] = None,
@@ -41,16 +44,17 @@ def command(
     relative to the manifest), split (train, dev, test or a name of yours) and label; also speaker
     and transcript_or_tag, where there are any.
 
-    Labels: "query", an order, whose tag has the slots that the answer must repeat; "digit", whose
-    tag is the number that must be answered; and those that must not be answered: "noise", "music",
-    "babble", "read_speech", "conversation", "isolated_word", "nonquery", "word", "echo",
+    Labels: "query", an order, whose tag has the slots that the answer must repeat, or any other
+    question, whose tag is its words; "digit", whose tag is the number that must be answered; and
+    those that must not be answered: "noise", "music", "babble", "read_speech", "conversation",
+    "isolated_word", "nonquery", "word", "talk", "backchannel", "unfinished", "echo",
     "residual_echo". Other labels are passed over.
     """
     console = Console(stderr=True)
     try:
         check_target(json_output)
         settings = load_settings(None, _flags(model, engine, sessions))
-        recordings = chosen(read_manifest(manifest), split, limit)
+        recordings = chosen(read_manifest(manifest, folder), split, limit)
         found = asyncio.run(evaluate(settings, recordings, console, sessions if system else 0))
     except ConfigurationError as error:
         for fault in error.faults:

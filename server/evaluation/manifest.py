@@ -24,8 +24,9 @@ class LabelledRecording:
     seconds: float
 
 
-def read_manifest(path: Path) -> list[LabelledRecording]:
+def read_manifest(path: Path, recordings: Path | None = None) -> list[LabelledRecording]:
     """The lines of a manifest: tab-separated, with a head line; path, split and label are needed.
+    Paths are relative to `recordings`, or else to the manifest.
 
     Raises OSError, and ValueError naming the line that cannot be read.
     """
@@ -33,12 +34,12 @@ def read_manifest(path: Path) -> list[LabelledRecording]:
     columns = lines[0].split("\t") if lines else []
     if missing := {"path", "split", "label"} - set(columns):
         raise ValueError(f"{path.name}: no column {', '.join(sorted(missing))}")
-    found = []
+    found, folder = [], recordings or path.parent
     for number, line in enumerate(lines[1:], 2):
         if not line.strip():
             continue
         try:
-            found.append(_recording(path.parent, dict(zip(columns, line.split("\t"), strict=True))))
+            found.append(_recording(folder, dict(zip(columns, line.split("\t"), strict=True))))
         except ValueError as error:
             raise ValueError(f"{path.name}:{number}: {error}") from error
     return found

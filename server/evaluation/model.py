@@ -42,15 +42,15 @@ async def hear_one(instance: Instance, recording: LabelledRecording) -> Evaluate
     What it answers to orders and digits is asked on the clip cut to its voice, as a segment is.
     """
     samples = read_sound(recording, HEAR_RATE)
-    has_acted, answer = False, ""
+    has_acted, answer, words = False, "", ""
     for start in range(0, len(samples), _LONGEST):
         async with _fresh(instance) as stream:
-            has_acted |= await _acts(stream, samples[start : start + _LONGEST])
+            has_acted |= (await _hear(stream, samples[start : start + _LONGEST]))[0]
     if recording.label in QUERY | DIGIT:
         async with _fresh(instance) as stream:
-            await _acts(stream, trimmed(samples))
+            _, words = await _hear(stream, trimmed(samples))
             answer = await _answer(stream)
-    return EvaluatedClip(recording, has_acted, answer)
+    return EvaluatedClip(recording, has_acted, answer, words)
 
 
 def trimmed(samples: Samples) -> Samples:
@@ -71,15 +71,17 @@ async def _fresh(instance: Instance) -> AsyncIterator[Stream]:
         await stream.close()
 
 
-async def _acts(stream: Stream, samples: Samples) -> bool:
+async def _hear(stream: Stream, samples: Samples) -> tuple[bool, str]:
+    """Would any verdict be acted on? And the words at the end."""
     threshold = Settings().query_threshold
-    acts = False
+    acts, words = False, ""
     for start in range(0, len(samples), HEAR_CHUNK):
         last = start + HEAR_CHUNK >= len(samples)
         verdict = await stream.hear(samples[start : start + HEAR_CHUNK], last=last)
         acts |= verdict.query >= threshold
+        words = verdict.words
     await stream.end_segment()
-    return acts
+    return acts, words
 
 
 async def _answer(stream: Stream) -> str:

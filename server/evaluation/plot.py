@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-_BETTER_LESS = ("false_query", "failed")
+_BETTER_LESS = ("false_query", "failed", "word_errors")
 
 
 def plot(figures: dict[str, Any], path: Path) -> None:

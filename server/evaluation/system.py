@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from server.app import create_app
 from server.call.caller import call
+from server.call.command import WITH_WORDS
 from server.call.conversation import CallFailed, ServerBusy
 from server.call.record import CallRecord, Happening
 from server.call.script import CallScript, ClientBehaviour, Cue
@@ -21,6 +22,7 @@ from server.evaluation.scores import DIGIT, QUERY, EvaluatedClip
 from server.serve import new_server
 from server.service import Engine
 
+TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 _LEAD_IN = 0.3  # seconds of room before the clip
 _PATIENCE = 4.5  # longer than an unfinished query is waited for
 _NOTICED = 1.0  # seconds after which even a busy server has said that it heard a voice
@@ -83,7 +85,7 @@ async def call_one(url: str, recording: LabelledRecording) -> EvaluatedClip:
         (cue,),
         patience=_PATIENCE,
         settle=0.3,
-        behaviour=ClientBehaviour(explains=True),
+        behaviour=ClientBehaviour(explains=True, session=WITH_WORDS),
         enough=settles(recording, _LEAD_IN + clip.seconds),
     )
     return judge(recording, await _patiently(url, script))
@@ -125,6 +127,8 @@ def _is_quiet(happenings: Sequence[Happening]) -> bool:
 def judge(recording: LabelledRecording, record: CallRecord) -> EvaluatedClip:
     """What a finished call says about its recording."""
     answers = record.answers
-    return EvaluatedClip(
-        recording, bool(answers), " ".join(answer.transcript for answer in answers)
-    )
+    words = [
+        str(one.event.get("transcript", "")) for one in record.happenings if one.type == TRANSCRIBED
+    ]
+    said = " ".join(answer.transcript for answer in answers)
+    return EvaluatedClip(recording, bool(answers), said, " ".join(words).strip())

@@ -25,6 +25,7 @@ from server.evaluation.command import chosen, command, table
 from server.evaluation.manifest import LabelledRecording, read_manifest
 from server.evaluation.scores import EvaluatedClip, figures, unreached
 from server.evaluation.system import call_all, serving, settles
+from server.evaluation.words import word_errors
 from server.service import Engine
 from tests.engine_script import EngineScript, ScriptedAnswer
 from tests.scripted_engine import ScriptedInstance
@@ -79,6 +80,47 @@ def test_false_queries_are_counted_for_the_model_and_for_the_system() -> None:
     assert found["talk_false_query_system"] is None
     assert "noise_false_query_system" not in figures(model, None)
     assert table(found).row_count == 3
+
+
+def test_questions_are_told_from_orders_and_read_word_by_word() -> None:
+    asked = recording("query", "What is 12 plus 30?", "a.wav")
+    other = recording("query", "How do I bake bread?", "b.wav")
+    model = [
+        EvaluatedClip(asked, True, "Forty two.", "what is twelve plus thirty"),
+        EvaluatedClip(other, False, "I am sorry, I cannot answer that.", "How do I make bread?"),
+        EvaluatedClip(recording("query", ORDER), True, "One small latte."),
+        EvaluatedClip(recording("unfinished"), True),
+        EvaluatedClip(recording("backchannel"), False),
+    ]
+    found = figures(model, model)
+    assert found["command_accuracy_count"] == found["query_recall_count"] == 1
+    assert found["question_recall"] == 0.5 and found["question_recall_misses"] == ["b.wav"]
+    assert found["question_refused"] == 0.5 and found["question_answered"] == 1.0
+    assert found["word_errors"] == 1 / 10 and found["word_errors_count"] == 10
+    assert found["word_errors_system"] == 1 / 10
+    assert found["unfinished_false_query_model"] == 1.0
+    assert found["backchannel_false_query_system"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("said", "read", "wrong"),
+    [
+        ("the cat sat", "The cat sat.", 0),
+        ("the cat sat", "the cat", 1),
+        ("the cat sat", "a cat sat down", 2),
+        ("the cat sat", "", 3),
+        ("中国的首都", "中国首都。", 1),
+    ],
+)
+def test_wrong_words_are_counted(said: str, read: str, wrong: int) -> None:
+    assert word_errors(said, read).wrong == wrong
+
+
+def test_recordings_may_lie_elsewhere(tmp_path: Path) -> None:
+    manifest = tmp_path / "M.tsv"
+    manifest.write_text("path\tsplit\tlabel\na.wav\tdev\tquery\n")
+    [found] = read_manifest(manifest, Path("elsewhere"))
+    assert found.path == Path("elsewhere/a.wav") and found.name == "a.wav"
 
 
 def test_choice_keeps_the_split_and_known_labels() -> None:

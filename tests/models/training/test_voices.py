@@ -18,6 +18,7 @@ from models.training.voices import (
     MANDARIN,
     evaluation_voice,
     mandarin_voice,
+    neural_voice,
     reserved_speakers,
     training_voice,
 )
@@ -34,7 +35,15 @@ def test_no_training_voice_is_reserved() -> None:
 
 def test_every_evaluation_voice_is_reserved() -> None:
     random = Random(0)
-    assert {evaluation_voice(random).speaker for _ in range(500)} == reserved_speakers()
+    drawn = {evaluation_voice(random).speaker for _ in range(500)}
+    neural = {neural_voice(random, chinese=n % 2 == 0, held_out=True).speaker for n in range(500)}
+    assert drawn | neural == reserved_speakers()
+
+
+def test_neural_voices_are_apart() -> None:
+    random = Random(0)
+    learned = {neural_voice(random, chinese=n % 2 == 0).speaker for n in range(1000)}
+    assert len(learned) == 25 and not learned & reserved_speakers()
 
 
 def test_chinese_voices_are_apart_by_variant() -> None:

@@ -1,0 +1,131 @@
+"""Tests of nano's stream with a recogniser: what is read, judged, taken back and remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from models.base import HEAR_CHUNK, Conversation, Samples, UserSound
+from models.engines.memory import PromptMemory
+from models.engines.nano_model import NanoModel
+from models.moonshine import Recognition
+from models.training.export import Parts
+from models.vita.nano_prompt import NanoPrompt
+from tests.models.engines.conftest import torch_networks
+
+SURE, UNSURE, NONE = 0.9, 0.65, 0.2
+WORDS = "What is the capital?"
+
+
+@dataclass
+class Saying:
+    """A recogniser that always says the same."""
+
+    certainty: float
+    text: str = WORDS
+
+    def recognise(self, samples: Samples, guess: tuple[int, ...] = ()) -> Recognition:
+        return Recognition(self.text, (5, 6), self.certainty)
+
+
+def memory(parts: Parts, certainty: float | None) -> tuple[PromptMemory, NanoPrompt]:
+    """A stream of the tiny model that reads words."""
+    networks = replace(
+        torch_networks(replace(parts, config=replace(parts.config, reads_words=True))),
+        recogniser=None if certainty is None else Saying(certainty),
+    )
+    stream = NanoModel(networks, None, lambda: None).remember()  # type: ignore[arg-type, return-value]
+    for _ in stream.begin(Conversation()):
+        continue
+    return stream, networks.prompt
+
+
+def sound(chunks: float) -> Samples:
+    count = round(chunks * HEAR_CHUNK)
+    return np.random.default_rng(count).normal(0, 0.1, count).astype(np.float32)
+
+
+def ids_of(stream: PromptMemory) -> list[int]:
+    return [
+        number
+        for piece in stream.state.talk.line.pieces
+        if isinstance(piece, tuple)
+        for number in piece
+    ]
+
+
+def test_at_a_pause_the_words_stand_behind_the_sound(parts: Parts) -> None:
+    stream, prompt = memory(parts, SURE)
+    stream.hear(sound(4.5))
+    verdict = stream.flush()
+    assert verdict.words == WORDS
+    ids = prompt.recognised(WORDS)
+    assert ids and ids_of(stream)[-len(ids) :] == ids
+
+
+def test_going_on_takes_the_words_back(parts: Parts) -> None:
+    stream, prompt = memory(parts, SURE)
+    stream.hear(sound(4.5))
+    stream.flush()
+    stream.hear(sound(2))
+    assert not set(prompt.recognised(WORDS)) & set(ids_of(stream))
+    other, _ = memory(parts, SURE)
+    other.hear(sound(4.5))
+    other.hear(sound(2))
+    assert stream.flush() == other.flush()
+
+
+def test_the_verdict_before_a_pause_knows_the_words_and_leaves_no_trace(parts: Parts) -> None:
+    stream, _ = memory(parts, SURE)
+    verdict = stream.hear(sound(4.5))
+    plain, _ = memory(parts, None)
+    assert verdict.words == WORDS
+    assert verdict.query != plain.hear(sound(4.5)).query
+    assert stream.state.talk.line.length == plain.state.talk.line.length
+
+
+@pytest.mark.parametrize("certainty", [NONE, None])
+def test_what_is_not_english_gets_the_models_own_words(
+    parts: Parts, certainty: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, prompt = memory(parts, certainty)
+    monkeypatch.setattr(PromptMemory, "_dictated", lambda *_: "你好")
+    monkeypatch.setattr("models.engines.memory.NOISE", 3)
+    stream.hear(sound(8))
+    assert stream.flush().words == "你好"
+    assert not ids_of(stream)[-1:] == prompt.dictation()
+
+
+def test_dictation_is_bounded_and_leaves_no_trace(parts: Parts) -> None:
+    stream, prompt = memory(parts, None)
+    plain, _ = memory(parts, None)
+    for each in (stream, plain):
+        each.hear(sound(8))
+    line = stream.state.talk.line
+    said = stream._dictated(line.plus(prompt.dictation()), "letters")
+    assert said == stream._dictated(line.plus(prompt.dictation()), "letters")
+    again, expected = stream.flush(), plain.flush()
+    assert (again.query, again.noise) == pytest.approx((expected.query, expected.noise))
+
+
+def test_a_kept_turn_is_read_again_with_its_words(parts: Parts) -> None:
+    stream, _ = memory(parts, SURE)
+    stream.hear(sound(4.5))
+    words = stream.flush().words
+    stream.end_segment()
+    embedded = stream.embedded()
+    fresh, _ = memory(parts, SURE)
+    for _ in fresh.reading(UserSound(embedded=embedded, words=words)):
+        continue
+    assert ids_of(fresh) == ids_of(stream)
+    assert fresh.state.talk.line.length == stream.state.talk.line.length
+
+
+def test_weights_that_never_learned_words_read_none(parts: Parts) -> None:
+    networks = replace(torch_networks(parts), recogniser=Saying(SURE))
+    stream = NanoModel(networks, None, lambda: None).remember()  # type: ignore[arg-type, return-value]
+    stream.hear(sound(4.5))
+    stream.flush()
+    assert not set(networks.prompt.recognised(WORDS)) & set(ids_of(stream))
