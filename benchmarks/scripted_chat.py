@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias
 
@@ -77,6 +78,7 @@ class ScriptedChat:
     def __init__(self, rule: ReplyRule | None = None, port: int = 0) -> None:
         self.rule = rule or (lambda _: ScriptedReply())
         self.requests: list[SeenRequest] = []
+        self.num_connections = 0
         self.changed = asyncio.Condition()
         self._port = port
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,7 +98,8 @@ class ScriptedChat:
             await self.changed.wait_for(condition)
 
     async def __aenter__(self) -> ScriptedChat:
-        self._server = await asyncio.start_server(self._converse, "127.0.0.1", self._port)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._protocol, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -111,10 +114,14 @@ class ScriptedChat:
 
     # ------------------------------------------------------------------------- one connection
 
+    def _protocol(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(_WatchedReader(), self._converse)
+
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.num_connections += 1
         try:
             while (request := await _read_request(reader)) is not None:
                 self.requests.append(request)
@@ -124,8 +131,10 @@ class ScriptedChat:
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
-            self._tasks.discard(task)
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            self._tasks.discard(task)
 
     async def _respond(
         self, request: SeenRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -133,13 +142,14 @@ class ScriptedChat:
         """Send the response; False where the connection is over then."""
         reply = self.rule(request.body) if request.body else ScriptedReply(body=_MODELS)
         sending = asyncio.create_task(self._send(request, reply, writer))
-        watching = asyncio.create_task(reader.read(1))
+        assert isinstance(reader, _WatchedReader)
+        watching = asyncio.create_task(reader.ended.wait())
         await asyncio.wait({sending, watching}, return_when=asyncio.FIRST_COMPLETED)
-        request.is_dropped = not sending.done()
-        for task in (sending, watching):
-            task.cancel()
-        await asyncio.gather(sending, watching, return_exceptions=True)
-        request.is_complete = not request.is_dropped and sending.exception() is None
+        sending.cancel()
+        watching.cancel()
+        failure, _ = await asyncio.gather(sending, watching, return_exceptions=True)
+        request.is_complete = failure is None
+        request.is_dropped = failure is not None and reply.cut_after is None
         await self._notify()
         return request.is_complete and reply.cut_after is None
 
@@ -181,13 +191,29 @@ class ScriptedChat:
             self.changed.notify_all()
 
 
+class _WatchedReader(asyncio.StreamReader):
+    """A reader that tells when the other side has closed, whatever is still to be read."""
+
+    def __init__(self) -> None:
+        super().__init__(_LONGEST_HEAD)
+        self.ended = asyncio.Event()
+
+    def feed_eof(self) -> None:
+        super().feed_eof()
+        self.ended.set()
+
+    def set_exception(self, exc: Exception) -> None:
+        super().set_exception(exc)
+        self.ended.set()
+
+
 _MODELS = orjson.dumps({"object": "list", "data": [{"id": "scripted", "object": "model"}]})
 
 
 async def _read_request(reader: asyncio.StreamReader) -> SeenRequest | None:
     """The next request; None at the end of the connection."""
     try:
-        head = (await reader.readuntil(b"\r\n\r\n"))[:_LONGEST_HEAD].decode("latin-1")
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     except asyncio.IncompleteReadError:
         return None
     first, *lines = head.split("\r\n")

@@ -30,7 +30,8 @@ MADE_AHEAD = 3 * SPEAK_RATE
 
 @dataclass(frozen=True, slots=True)
 class AnswerSound:
-    """Samples [n] of an answer that leave now, 24 kHz, and the words that begin in them."""
+    """Samples [n] of an answer that leave now, 24 kHz, and the words that begin in them, or have
+    begun before and are known only now."""
 
     response_id: int
     samples: Samples
@@ -67,9 +68,12 @@ class PlayoutBuffer:
             count -= len(taken[-1])
         return taken[0] if len(taken) == 1 else np.concatenate(taken)
 
-    def words_in(self, start: int, end: int) -> tuple[SpokenWord, ...]:
-        """The words that begin in [start, end), samples from the start of the answer."""
-        return tuple(word for word in self._words if start <= word.start < end)
+    def take_words(self, end: int) -> tuple[SpokenWord, ...]:
+        """The words not taken yet that begin before `end`, in samples from the start of the
+        answer. Some are known only when their sound has left."""
+        taken = tuple(word for word in self._words if word.start < end)
+        self._words = [word for word in self._words if word.start >= end]
+        return taken
 
     def keep_sent(self, samples: Samples) -> None:
         self._sent.append(samples)
@@ -183,7 +187,7 @@ class ResponseTasks:
         samples = self._ducker.process(samples)
         buffer.keep_sent(samples)
         self._echo.played(samples, now)
-        words = buffer.words_in(action.start, action.start + action.count)
+        words = buffer.take_words(action.start + action.count)
         return AnswerSound(action.response_id, samples, words)
 
     def arrived(self, samples: int, now: float) -> None:

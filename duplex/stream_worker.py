@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from audio.frame import Samples
+from audio.frame import EMPTY, Samples
 from audio.recent import RecentAudio
 from duplex import events
 from duplex.audio_store import AudioStore
@@ -402,9 +402,10 @@ class StreamWorker:
     def _report_chunk(self, response_id: int, chunk: AnswerChunk, tokens: tuple[int, int]) -> None:
         if chunk.text:
             self._report(events.AnswerTextMade(response_id, chunk.text, *tokens))
-        if chunk.samples is not None and len(chunk.samples):
-            made = events.AnswerSoundMade(response_id, len(chunk.samples), chunk.words)
-            self._report(made, chunk.samples)
+        samples = EMPTY if chunk.samples is None else chunk.samples
+        if len(samples) or chunk.words:  # some words are known only after their sound
+            made = events.AnswerSoundMade(response_id, len(samples), chunk.words)
+            self._report(made, samples)
 
     def _tokens(self, stream: Stream, room_before: int) -> tuple[int, int]:
         """Tokens in the stream before the answer, and those that the answer has taken so far."""

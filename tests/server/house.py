@@ -108,6 +108,12 @@ class House:
             **options,
         )
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something of the server is so."""
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110  there is no event for it
+                await asyncio.sleep(0.01)
+
     async def until_empty(self) -> None:
         """Wait until every session has given its lease back."""
         async with asyncio.timeout(10):

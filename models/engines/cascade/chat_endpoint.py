@@ -307,10 +307,10 @@ class ChatEndpoint:
             try:
                 await self._ask_once(Conversation((UserText("Hello."),)))
             except ReplyFailed as failure:
-                self.health.trouble = failure.reason
+                self.health.troubled(failure)
             else:
                 logger.warning("the language model's address answers again")
-                self.health.trouble = None
+                self.health.recovered()
 
 
 async def _text(response: httpx.Response) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
@@ -41,19 +42,31 @@ class ReplyFailed(InstanceFailed):
 
 
 class EndpointHealth:
-    """What the last request to an address says about it. `observe` is told of every outcome."""
+    """What the last request to an address says about it. `observe` is told of every outcome;
+    `well` is set while there is no trouble."""
 
     def __init__(self) -> None:
         self.trouble: str | None = None  # why the address cannot be used at the moment
         self.observe: Callable[[str], None] = lambda _: None
+        self.well = asyncio.Event()
+        self.well.set()
 
     def succeeded(self) -> None:
-        self.trouble = None
+        self.recovered()
         self.observe("completed")
 
     def cancelled(self) -> None:
         self.observe("cancelled")
 
     def failed(self, failure: ReplyFailed) -> None:
-        self.trouble = failure.reason
+        self.troubled(failure)
         self.observe(failure.outcome)
+
+    def troubled(self, failure: ReplyFailed) -> None:
+        """It cannot be used; this alone is no request that somebody waited for."""
+        self.trouble = failure.reason
+        self.well.clear()
+
+    def recovered(self) -> None:
+        self.trouble = None
+        self.well.set()

@@ -205,10 +205,12 @@ class CascadeStream:
         conversation = Conversation(past.items, self._tools)
         self._warming = asyncio.create_task(self._instance.chat.warm(conversation), name="warm")
 
-    def _stop_warming(self) -> None:
+    def _stop_warming(self) -> asyncio.Task[None] | None:
+        """Let the language model be; gives the task that ends for it."""
         task, self._warming = self._warming, None
         if task is not None:
             task.cancel()
+        return task
 
     # ------------------------------------------------------------------------------ reading
 
@@ -241,8 +243,10 @@ class CascadeStream:
 
     async def close(self) -> None:
         if self._access.close():
-            self._stop_warming()
+            warming = self._stop_warming()
             await self._states.close()
+            if warming is not None:
+                await asyncio.wait({warming})
             self._instance.forget(self)
 
     async def _words_of(self, samples: Samples) -> str:
