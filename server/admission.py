@@ -23,7 +23,7 @@ class Denied(Exception):
         self.code = code or reason
 
     def response(self) -> JSONResponse:
-        headers = {"Retry-After": str(RETRY_AFTER)} if self.status == 503 else {}
+        headers = {"Retry-After": str(RETRY_AFTER)} if self.status in (429, 503) else {}
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         return JSONResponse(self._body(), self.status, headers)

@@ -21,12 +21,15 @@ from server import addresses, gate
 from server.admission import RETRY_AFTER, Denied
 from server.cascade import cascade_options
 from server.config import ServerSettings
+from server.edge.bodies import read_body
+from server.edge.hosts import HostGuard
 from server.realtime.json_input import parse_object
 from server.realtime.refusal import Refusal
 from server.service import Engine, Service
 
 logger = logging.getLogger(__name__)
 WEB = Path(__file__).resolve().parent / "web"
+LARGEST_BODY = 2**20  # bytes that are read of a request
 _STARTED = int(time.time())
 
 
@@ -44,6 +47,7 @@ def create_app(settings: ServerSettings, engine: Engine | None = None) -> FastAP
 
     app = FastAPI(title="Antiphon", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service = service
+    app.add_middleware(HostGuard, settings=settings, refusals=service.metrics.refusals)
     _add_health(app, service)
     _add_realtime(app, service)
     if (WEB / "index.html").is_file():
@@ -149,16 +153,18 @@ def _add_beside(app: FastAPI, service: Service) -> None:
     """Add the plain HTTP beside the conversations."""
 
     async def models(request: Request) -> Response:
-        return _guarded(service, request, lambda: _models(service))
+        return await _guarded(service, request, lambda _: _models(service))
 
     async def model(request: Request) -> Response:
         name = request.path_params["name"]
-        return _guarded(service, request, lambda: _named_model(service, name))
+        return await _guarded(service, request, lambda _: _named_model(service, name))
 
     async def client_secrets(request: Request) -> Response:
-        body = await request.body()
-        return _guarded(
-            service, request, lambda: gate.make_secret(service, parse_object(body or b"{}", "body"))
+        return await _guarded(
+            service,
+            request,
+            lambda body: gate.make_secret(service, parse_object(body or b"{}", "body")),
+            largest=LARGEST_BODY,
         )
 
     for path in addresses.MODELS:
@@ -168,12 +174,17 @@ def _add_beside(app: FastAPI, service: Service) -> None:
         app.add_api_route(path, client_secrets, methods=["POST"])
 
 
-def _guarded(service: Service, request: Request, answer: Callable[[], Any]) -> Response:
+async def _guarded(
+    service: Service, request: Request, answer: Callable[[bytes], Any], largest: int = 0
+) -> Response:
+    """The answer to who may ask; a body of at most `largest` bytes is read after that is known."""
     try:
-        granted = gate.admit(service, request.headers, [])
+        granted = gate.admit(service, request, [])
         if granted.is_ephemeral:
             raise Denied(401, "key", "This needs the server's own key.", code="invalid_api_key")
-        return JSONResponse(answer())
+        patience = service.settings.limits.request_seconds
+        body = await read_body(request, largest, patience) if largest else b""
+        return JSONResponse(answer(body))
     except Denied as denied:
         service.metrics.refusals.labels(denied.reason).inc()
         return denied.response()

@@ -15,21 +15,25 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from server.config import LOOPBACK, ServerSettings
+from server.config import ServerSettings, is_loopback
 from server.realtime.session_config import SessionConfig
 
 SUBPROTOCOL = "realtime"
 _KEY_PROTOCOL = "openai-insecure-api-key."
 _KEY_HEADERS = ("x-api-key", "api-key")
-_MOST_SECRETS = 10_000  # short-lived keys that are valid at the same time
+# Short-lived keys that are valid at the same time, and bytes of the sessions baked into them; the
+# oldest give way.
+_MOST_SECRETS, _MOST_BYTES = 10_000, 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A client may come in; `session` is baked into its short-lived key."""
+    """A client may come in; `session` is baked into its short-lived key. `key` tells one key from
+    another, without being it."""
 
     session: SessionConfig | None = None
     is_ephemeral: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class ClientSecret:
     value: str
     expires_at: int
     session: SessionConfig
+    size: int = 0  # bytes of the session
 
 
 class Keyring:
@@ -48,6 +53,7 @@ class Keyring:
         self._digests = [_digest(key) for key in keys]
         self._clock = clock
         self._secrets: dict[bytes, ClientSecret] = {}
+        self._bytes = 0
 
     @property
     def is_open(self) -> bool:
@@ -58,9 +64,9 @@ class Keyring:
         digest = _digest(key or "")
         secret = self._secrets.get(digest)
         if secret is not None and secret.expires_at > self._clock():
-            return Grant(secret.session, is_ephemeral=True)
+            return Grant(secret.session, is_ephemeral=True, key=digest.hex())
         if self.is_open or self._is_known(digest):
-            return Grant()
+            return Grant(key="" if self.is_open else digest.hex())
         return None
 
     def _is_known(self, digest: bytes) -> bool:
@@ -72,11 +78,21 @@ class Keyring:
         """A short-lived key that works for many connections until it expires."""
         now = self._clock()
         self._secrets = {k: s for k, s in self._secrets.items() if s.expires_at > now}
-        while len(self._secrets) >= _MOST_SECRETS:
-            del self._secrets[next(iter(self._secrets))]
-        secret = ClientSecret(f"ek_{secrets.token_urlsafe(24)}", int(now) + seconds, session)
+        size = len(session.model_dump_json())
+        self._make_room(size)
+        value = f"ek_{secrets.token_urlsafe(24)}"
+        secret = ClientSecret(value, int(now) + seconds, session, size)
         self._secrets[_digest(secret.value)] = secret
+        self._bytes += size
         return secret
+
+    def _make_room(self, size: int) -> None:
+        self._bytes = sum(secret.size for secret in self._secrets.values())
+        while self._secrets and (
+            len(self._secrets) >= _MOST_SECRETS or self._bytes + size > _MOST_BYTES
+        ):
+            oldest = self._secrets.pop(next(iter(self._secrets)))
+            self._bytes -= oldest.size
 
 
 def presented_key(headers: Headers, subprotocols: Iterable[str] = ()) -> str | None:
@@ -105,8 +121,12 @@ def is_origin_allowed(headers: Headers, settings: ServerSettings) -> bool:
         return True
     if origin.rstrip("/") in settings.allowed_origins:
         return True
-    where = urlsplit(origin)
-    if settings.is_local and where.hostname not in LOOPBACK:
+    try:
+        where = urlsplit(origin)
+        name = where.hostname or ""
+    except ValueError:
+        return False  # no origin that a browser sends
+    if settings.is_local and not settings.host_names and not is_loopback(name):
         return False  # a foreign name that was pointed at this machine
     return bool(where.netloc) and where.netloc.lower() == headers.get("host", "").lower()
 

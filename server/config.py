@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -25,18 +26,25 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
+from server.edge.allowances import Allowances
+from server.environment import service_links, unknown_variables
 from server.realtime.budget import BudgetSettings
 
 MEBIBYTE = 2**20
 BUNDLED_MODEL = Path(__file__).resolve().parent.parent / "models" / "nano"
 _SCHEMES = ("http://", "https://")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+NO_KEYS = (
+    "api_keys: none are set, and other machines can reach this address. Set ANTIPHON_API_KEYS, or "
+    "say --without-keys (ANTIPHON_WITHOUT_KEYS=true) to let everybody in"
+)
 
 
 class ConfigurationError(Exception):
@@ -64,6 +72,8 @@ class Limits(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     frame: int = Field(default=21 * MEBIBYTE, ge=64 * 1024, le=256 * MEBIBYTE)
+    request_seconds: float = Field(default=10.0, gt=0)  # until a request is there, with its body
+    half_open: int = Field(default=256, ge=8)  # connections without a whole request
     messages_a_second: int = Field(default=1000, ge=10)
     idle: float = Field(default=900.0, gt=0)  # without a message from the client
     session: float | None = Field(default=None, gt=0)  # in all; None: as long as the client likes
@@ -167,6 +177,9 @@ class ServerSettings(BaseSettings):
     tls_certificate: Path | None = None  # PEM, with the chain
     tls_key: Path | None = None  # PEM, without a passphrase
     api_keys: Secrets = ()
+    without_keys: bool = False  # let everybody in who reaches an address beyond this machine
+    host_names: Names = ()  # that are answered to, beside this machine's own; "*" is every one
+    trusted_proxies: Names = ("127.0.0.1",)  # whose X-Forwarded-For is believed
     allowed_origins: Names = ()  # beside the server's own; "*" is every origin
     pairs: int = Field(default=1, ge=1, le=64)
     sessions_per_pair: int = Field(default=4, ge=1, le=1024)
@@ -179,6 +192,7 @@ class ServerSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: Limits = Limits()
     budget: BudgetSettings = BudgetSettings()
+    allowances: Allowances = Allowances()
     drain: DrainSettings = DrainSettings()
     resume: ResumeSettings = ResumeSettings()
 
@@ -202,6 +216,12 @@ class ServerSettings(BaseSettings):
             raise ValueError("tls_certificate and tls_key belong together: both are needed")
         if self.tls_certificate is not None and self.tls != "off":
             raise ValueError("tls is 'self-signed' or a certificate is given, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _is_not_open_unasked(self) -> ServerSettings:
+        if not self.is_local and not self.api_keys and not self.without_keys:
+            raise ValueError(NO_KEYS)
         return self
 
     @property
@@ -245,7 +265,7 @@ class ServerSettings(BaseSettings):
     @property
     def is_local(self) -> bool:
         """Only this machine can reach the server."""
-        return self.host in LOOPBACK
+        return is_loopback(self.host)
 
     @classmethod
     def settings_customise_sources(
@@ -256,7 +276,23 @@ class ServerSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, Variables(settings_cls), TomlConfigSettingsSource(settings_cls)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is always this machine: 127.0.0.0/8, ::1, localhost."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+class Variables(EnvSettingsSource):
+    """The environment without what Kubernetes puts into it for services."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        links = {name.lower() for name in service_links(os.environ)}
+        return {k: v for k, v in super()._load_env_vars().items() if k.lower() not in links}
 
 
 def load_settings(
@@ -274,11 +310,15 @@ def load_settings(
     class FromFile(ServerSettings):
         model_config = SettingsConfigDict(toml_file=file)
 
+    faults = unknown_variables(os.environ, ServerSettings)
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     try:
-        return FromFile(**given)
+        settings = FromFile(**given)
     except ValidationError as error:
-        raise ConfigurationError([_fault(fault) for fault in error.errors()]) from None
+        faults += [_fault(fault) for fault in error.errors()]
+    if faults:
+        raise ConfigurationError(faults)
+    return settings
 
 
 def _check_readable(file: Path) -> None:
@@ -287,6 +327,8 @@ def _check_readable(file: Path) -> None:
             tomllib.load(stream)
     except OSError as error:
         raise ConfigurationError([f"config: {file}: {error.strerror}"]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([f"config: {file}: no UTF-8 at byte {error.start}"]) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"config: {file}: {error}"]) from None
 

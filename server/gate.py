@@ -7,10 +7,11 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
 from duplex.leases import Lease
@@ -39,14 +40,21 @@ MODEL_KEYS = ("model", "deployment")  # of the query: OpenAI's name for the mode
 # ---------------------------------------------------------------------------------- who and what
 
 
-def admit(service: Service, headers: Headers, subprotocols: list[str]) -> Grant:
+def admit(service: Service, asked: HTTPConnection, subprotocols: list[str]) -> Grant:
     """Raises Denied."""
-    if not is_origin_allowed(headers, service.settings):
+    service.visitors.knock(address_of(asked))
+    if not is_origin_allowed(asked.headers, service.settings):
         raise Denied(403, "origin", "This origin may not connect.")
-    granted = service.keyring.admit(presented_key(headers, subprotocols))
+    granted = service.keyring.admit(presented_key(asked.headers, subprotocols))
     if granted is None:
         raise Denied(401, "key", "A valid API key is needed.", code="invalid_api_key")
+    service.visitors.present(granted.key, is_ephemeral=granted.is_ephemeral)
     return granted
+
+
+def address_of(asked: HTTPConnection) -> str:
+    """Where a client is, as a trusted proxy says or the connection itself."""
+    return "" if asked.client is None else asked.client.host
 
 
 def check_query(service: Service, query: Mapping[str, str]) -> None:
@@ -70,24 +78,33 @@ def check_model(service: Service, name: str | None) -> None:
 
 async def converse(websocket: WebSocket, service: Service) -> None:
     """The whole life of one client's connection."""
-    try:
-        granted = admit(service, websocket.headers, websocket.scope.get("subprotocols", []))
-        check_query(service, websocket.query_params)
-        await service.loading.wait(websocket, service.loaded)
-        lease = service.admission.take()
-    except Denied as denied:
-        service.metrics.refusals.labels(denied.reason).inc()
-        logger.info("a client was refused (%d %s): %s", denied.status, denied.reason, denied)
-        await websocket.send_denial_response(denied.response())
-        return
-    try:
-        with service.drain.watching() as leaving:
-            await websocket.accept(answered_subprotocol(websocket.scope.get("subprotocols", [])))
-            session = granted.session or service.session
-            connection = WebSocketConnection(websocket)
-            await RealtimeSession(connection, service, lease, session, leaving).run()
-    finally:
-        lease.release()
+    with ExitStack() as held:
+        try:
+            granted = await _let_in(websocket, service, held)
+            lease = service.admission.take()
+        except Denied as denied:
+            service.metrics.refusals.labels(denied.reason).inc()
+            logger.info("a client was refused (%d %s)", denied.status, denied.reason)
+            await websocket.send_denial_response(denied.response())
+            return
+        held.callback(lease.release)
+        leaving = held.enter_context(service.drain.watching())
+        await websocket.accept(answered_subprotocol(websocket.scope.get("subprotocols", [])))
+        session = granted.session or service.session
+        connection = WebSocketConnection(websocket)
+        await RealtimeSession(connection, service, lease, session, leaving).run()
+
+
+async def _let_in(websocket: WebSocket, service: Service, held: ExitStack) -> Grant:
+    """Check who asks for what, and count it as long as `held` lasts. Raises Denied."""
+    granted = admit(service, websocket, websocket.scope.get("subprotocols", []))
+    check_query(service, websocket.query_params)
+    visit = service.visitors.conversing(
+        address_of(websocket), granted.key, is_ephemeral=granted.is_ephemeral
+    )
+    held.enter_context(visit)
+    await service.loading.wait(websocket, service.loaded)
+    return granted
 
 
 class RealtimeSession:

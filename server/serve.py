@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,14 +18,17 @@ from rich.console import Console
 from server.app import create_app
 from server.certificate import Certificate, certificate
 from server.config import ConfigurationError, ServerSettings, load_settings
-from server.draining.drain import Drain
 from server.draining.signals import DrainingServer
+from server.edge.http import HttpProtocol
+from server.environment import service_links
 from server.extras import ExtraMissing
+from server.logs import set_up_logging
 from server.preflight import check_place
 from server.service import Service
 from server.settings_help import environment_help
 from server.transport import Transport
 
+logger = logging.getLogger(__name__)
 SHUTDOWN_SECONDS = 5
 EPILOG = environment_help()
 
@@ -55,6 +60,16 @@ def command(
         str | None,
         typer.Option(help="Keys with commas between. Better ANTIPHON_API_KEYS: ps shows flags."),
     ] = None,
+    without_keys: Annotated[
+        bool | None,
+        typer.Option(
+            "--without-keys", help="Let everybody in who reaches this address, without a key."
+        ),
+    ] = None,
+    host_names: Annotated[
+        str | None,
+        typer.Option(help="Host names to answer to, with commas between; * is every one."),
+    ] = None,
     allowed_origins: Annotated[
         str | None, typer.Option(help="Web origins with commas between, beside the server's own.")
     ] = None,
@@ -81,10 +96,10 @@ def command(
         for fault in error.faults:
             errors.print(fault, style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(levelname)s %(name)s %(message)s"
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request of ours
+    set_up_logging(settings.log_level)
+    links = service_links(os.environ)
+    if links:
+        logger.info("ignored, since Kubernetes sets them for services: %s", ", ".join(links))
     try:
         with certificate(settings) as files:
             code = _run(settings, files)
@@ -104,12 +119,13 @@ def new_server(
 ) -> uvicorn.Server:
     """uvicorn as this application needs it; with TLS where there is a certificate."""
     limits = settings.limits
-    drain: Drain = app.state.service.drain
+    service: Service = app.state.service
     return DrainingServer(
         uvicorn.Config(
             app,
             host=settings.host,
             port=settings.port,
+            http=partial(HttpProtocol, service.half_open),  # type: ignore[arg-type]
             ws=Transport,
             ws_max_size=limits.frame,
             ws_ping_interval=limits.ping_seconds,
@@ -118,12 +134,13 @@ def new_server(
             log_config=None,
             log_level=settings.log_level,
             access_log=False,
+            forwarded_allow_ips=list(settings.trusted_proxies),
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             ssl_certfile=None if files is None else files.chain,
             ssl_keyfile=None if files is None else files.key,
         ),
-        drain,
+        service.drain,
     )
 
 

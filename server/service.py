@@ -30,6 +30,8 @@ from server.auth import Keyring
 from server.config import ServerSettings
 from server.draining.control import ControlSocket
 from server.draining.drain import Drain
+from server.edge.http import HalfOpen
+from server.edge.visitors import Visitors
 from server.loading import LoadingQueue
 from server.message_decoder import DecodingThreads
 from server.meter import SessionMeter
@@ -80,6 +82,9 @@ class Service:
         self.loading = LoadingQueue(settings.capacity, settings.limits.loading)
         self.queues: set[Queues] = set()
         self.decoding = DecodingThreads()
+        self.visitors = Visitors(settings.allowances)
+        limits = settings.limits
+        self.half_open = HalfOpen(limits.half_open, limits.request_seconds, self.metrics.refusals)
         self.disk = ThreadPoolExecutor(1, thread_name_prefix="trace")
         self.engine: Engine | None = None
         self.started = asyncio.Event()
