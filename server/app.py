@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import mimetypes
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -50,6 +51,7 @@ def create_app(settings: ServerSettings, engine: Engine | None = None) -> FastAP
     app.add_middleware(HostGuard, settings=settings, refusals=service.metrics.refusals)
     _add_health(app, service)
     _add_realtime(app, service)
+    mimetypes.init()  # reads files: now, and not with the first page
     if (WEB / "index.html").is_file():
         app.mount("/", StaticFiles(directory=WEB, html=True), name="page")
     return app

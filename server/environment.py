@@ -15,6 +15,7 @@ from pydantic import BaseModel
 PREFIX = "ANTIPHON_"
 # Read by the command line, and by programs round the server that share its environment.
 OTHERS = ("ANTIPHON_CONFIG", "ANTIPHON_KEY", "ANTIPHON_URL", "ANTIPHON_BIN", "ANTIPHON_BIND")
+_ALIKE = 0.8  # of 1: a name that may have been meant
 _SERVICE = re.compile(r"ANTIPHON_([A-Z0-9_]+_)?SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)")
 _SERVICE_PORT = re.compile(r"ANTIPHON_([A-Z0-9_]+_)?PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?")
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://\S+")
@@ -46,7 +47,7 @@ def unknown_variables(environment: Mapping[str, str], settings: type[BaseModel])
         if not upper.startswith(PREFIX) or upper in known or upper in OTHERS:
             continue
         if not is_service_link(name, value):
-            near = get_close_matches(upper, known, 1)
+            near = get_close_matches(upper, known, 1, _ALIKE)
             hint = f"; is {near[0]} meant?" if near else "; antiphon serve --help shows all"
             faults.append(f"{name}: there is no such setting{hint}")
     return faults

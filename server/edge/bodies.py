@@ -8,18 +8,26 @@ from starlette.requests import ClientDisconnect, Request
 
 from server.admission import Denied
 
+# What is thrown away of a body that is too large, since most clients read no answer before they
+# have sent it all.
+_DISCARDED = 32 * 2**20
+
 
 async def read_body(request: Request, largest: int, patience: float) -> bytes:
     """At most `largest` bytes within `patience` seconds. Raises Denied."""
-    body = bytearray()
+    body, size = bytearray(), 0
     try:
         async with asyncio.timeout(patience):
             async for piece in request.stream():
-                body += piece
-                if len(body) > largest:
-                    raise Denied(413, "body", f"The body has more than {largest} bytes.")
+                size += len(piece)
+                if size <= largest:
+                    body += piece
+                elif size > largest + _DISCARDED:
+                    break
     except TimeoutError:
         raise Denied(408, "body", f"The body did not come within {patience:g} s.") from None
     except ClientDisconnect:
         raise Denied(400, "body", "The client left before its body was there.") from None
+    if size > largest:
+        raise Denied(413, "body", f"The body has more than {largest} bytes.")
     return bytes(body)

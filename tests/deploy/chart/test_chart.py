@@ -296,7 +296,10 @@ def test_every_selector_finds_the_pods() -> None:
 @pytest.mark.parametrize(("page", "path"), [(False, "/v1/"), (True, "/")])
 def test_ingress(page: bool, path: str) -> None:
     values = {"enabled": True, "host": "voice.example", "tlsSecret": "cert", "page": page}
-    ingress = of_kind(rendered(ingress=values), "Ingress")
+    secrets = {"apiKeys": {"name": "access"}}
+    objects = rendered(ingress=values, secrets=secrets)
+    assert "voice.example" in environment(objects)["ANTIPHON_HOST_NAMES"].split(",")
+    ingress = of_kind(objects, "Ingress")
     (rule,) = ingress["spec"]["rules"]
     assert rule["http"]["paths"][0]["path"] == path
     assert ingress["spec"]["tls"] == [{"hosts": ["voice.example"], "secretName": "cert"}]
@@ -304,9 +307,25 @@ def test_ingress(page: bool, path: str) -> None:
     assert int(notes["nginx.ingress.kubernetes.io/proxy-read-timeout"]) >= 3600
 
 
+@pytest.mark.parametrize("way", ["ingress", "gateway"])
+def test_a_way_in_from_outside_needs_keys(way: str) -> None:
+    with pytest.raises(helm_python.HelmError, match="apiKeys"):
+        rendered(**{way: {"enabled": True}})
+
+
+def test_without_keys_the_server_is_told_so() -> None:
+    open_to_all = environment(rendered())
+    assert open_to_all["ANTIPHON_WITHOUT_KEYS"] == "true"
+    names = open_to_all["ANTIPHON_HOST_NAMES"].split(",")
+    assert names[0] == "voice-antiphon"
+    assert names[-1].endswith(".svc.cluster.local")
+    secret = rendered(secrets={"apiKeys": {"name": "access"}})
+    assert "ANTIPHON_WITHOUT_KEYS" not in environment(secret)
+
+
 def test_gateway_route_has_no_time_limit() -> None:
     values = {"enabled": True, "parents": [{"name": "public", "namespace": "gates"}]}
-    (rule,) = of_kind(rendered(gateway=values), "HTTPRoute")["spec"]["rules"]
+    (rule,) = of_kind(rendered(gateway=values, withoutKeys=True), "HTTPRoute")["spec"]["rules"]
     assert rule["timeouts"] == {"request": "0s", "backendRequest": "0s"}
     assert rule["backendRefs"] == [{"name": "voice-antiphon", "port": 80}]
 

@@ -2,6 +2,17 @@
 {{- if contains "antiphon" .Release.Name }}{{ .Release.Name | trunc 52 | trimSuffix "-" }}{{ else }}{{ printf "%s-antiphon" .Release.Name | trunc 52 | trimSuffix "-" }}{{ end -}}
 {{- end }}
 
+{{- /* The names by which clients may ask: those of the ways in, the Service's, and settings.host_names. */ -}}
+{{- define "antiphon.hostNames" -}}
+{{- $name := include "antiphon.name" . -}}
+{{- $inside := printf "%s.%s" $name .Release.Namespace -}}
+{{- $names := list $name $inside (printf "%s.svc" $inside) (printf "%s.svc.cluster.local" $inside) -}}
+{{- if .Values.ingress.enabled -}}{{- $names = append $names .Values.ingress.host -}}{{- end -}}
+{{- if .Values.gateway.enabled -}}{{- $names = concat $names .Values.gateway.hostnames -}}{{- end -}}
+{{- with .Values.settings.host_names -}}{{- $names = concat $names . -}}{{- end -}}
+{{- join "," (uniq $names) -}}
+{{- end }}
+
 {{- define "antiphon.selector" -}}
 app.kubernetes.io/name: antiphon
 app.kubernetes.io/instance: {{ .Release.Name }}

@@ -37,7 +37,10 @@ capabilities: {drop: [ALL]}
 {{- if $secrets.apiKeys.name }}
 - name: ANTIPHON_API_KEYS
   valueFrom: {secretKeyRef: {name: {{ $secrets.apiKeys.name }}, key: {{ $secrets.apiKeys.key }}}}
+{{- else }}
+- {name: ANTIPHON_WITHOUT_KEYS, value: "true"}
 {{- end }}
+- {name: ANTIPHON_HOST_NAMES, value: {{ include "antiphon.hostNames" . | quote }}}
 {{- if ne .Values.resume.store "off" }}
 - {name: ANTIPHON_RESUME__SECONDS, value: {{ .Values.resume.seconds | quote }}}
 - name: ANTIPHON_RESUME__STORE
