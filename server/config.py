@@ -38,7 +38,9 @@ from server.environment import service_links, unknown_variables
 from server.realtime.budget import BudgetSettings
 
 MEBIBYTE = 2**20
-BUNDLED_MODEL = Path(__file__).resolve().parent.parent / "models" / "nano"
+_MODELS = Path(__file__).resolve().parent.parent / "models"
+BUNDLED = {"nano": _MODELS / "nano", "smollm": _MODELS / "smollm"}  # by the name in --model
+BUNDLED_MODEL = BUNDLED["nano"]
 _SCHEMES = ("http://", "https://")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 NO_KEYS = (
@@ -162,7 +164,7 @@ class ServerSettings(BaseSettings):
     model: Path = BUNDLED_MODEL
     model_name: str = Field(default="nano", pattern=r"^[\w.-]{1,64}$")
     model_aliases: Names = ()  # other names for it beside gpt-*realtime*; * is any letters
-    engine: Literal["auto", "embedded", "pytorch", "vllm", "cascade"] = "auto"
+    engine: Literal["auto", "embedded", "pytorch", "vllm", "cascade", "smollm"] = "auto"
     llm: Names = ()  # for cascade: one address of a language model, or two for two roles
     llm_model: str = ""  # its name there
     llm_key: SecretStr = SecretStr("")
@@ -228,6 +230,12 @@ class ServerSettings(BaseSettings):
     def is_encrypted(self) -> bool:
         """Whether clients come over https and wss."""
         return self.tls != "off" or self.tls_certificate is not None
+
+    @field_validator("model")
+    @classmethod
+    def _named(cls, model: Path) -> Path:
+        """A bundled model may be called by its name, where no folder has that name."""
+        return model if model.exists() else BUNDLED.get(str(model), model)
 
     @field_validator("llm")
     @classmethod

@@ -39,9 +39,11 @@ def command(
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    model: Annotated[Path | None, typer.Option(help="The model's folder.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="The model's folder, or nano or smollm.")
+    ] = None,
     engine: Annotated[
-        str | None, typer.Option(help="auto, embedded, pytorch, vllm or cascade.")
+        str | None, typer.Option(help="auto, embedded, pytorch, vllm, cascade or smollm.")
     ] = None,
     llm: Annotated[
         str | None, typer.Option(help="Address of a language model, as http://host:11434/v1.")

@@ -37,10 +37,12 @@ from models.training.preparing import (
     transcribe,
     voices,
 )
+from models.training.smollm import command as smollm
 from models.training.voice_stages import codec, read, score_voice, speak
 from models.vita.nano_prompt import NanoPrompt
 
 application = typer.Typer(help=__doc__, no_args_is_help=True)
+application.add_typer(smollm.application, name="smollm")
 _PREPARING = (tokens, voices, synthesise, ask, sounds, open_questions, transcribe)
 _STAGES = (align, see, instruct, listen, show)
 _VOICE = (read, codec, speak, score_voice)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from server.config import ConfigurationError, load_settings
+from server.config import BUNDLED, ConfigurationError, load_settings
 
 
 @pytest.fixture
@@ -81,3 +81,13 @@ def test_resume_settings_that_cannot_be(resume: dict[str, Any], fault: str) -> N
     with pytest.raises(ConfigurationError) as caught:
         load_settings(flags={"resume": resume})
     assert fault in str(caught.value)
+
+
+def test_a_bundled_model_may_be_called_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(flags={"model": Path("smollm")}).model == BUNDLED["smollm"]
+    (tmp_path / "smollm").mkdir()
+    assert load_settings(flags={"model": Path("smollm")}).model == Path("smollm")
+    assert load_settings(flags={"model": Path("other")}).model == Path("other")

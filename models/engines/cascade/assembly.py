@@ -9,7 +9,7 @@ from pathlib import Path
 
 from models.base import Synthesizer, Transcriber
 from models.engines.bundle import Bundle
-from models.engines.cascade.instance import CascadeInstance
+from models.engines.cascade.instance import CascadeInstance, WordJudge
 from models.engines.cascade.language import ChatModel
 from models.engines.cascade.speech import (
     NanoSpeechSource,
@@ -31,6 +31,7 @@ class CascadeParts:
     chats: Sequence[ChatModel]
     transcription: TranscriptionQueue | None = None
     synthesizer: Synthesizer | None = None
+    judge: WordJudge | None = None
 
 
 def load(
@@ -54,4 +55,4 @@ def assemble(parts: CascadeParts, name: str) -> CascadeInstance:
     else:
         speech = SynthesizedSpeechSource(parts.synthesizer)
     chat = parts.chats[-1 if name.endswith("b") else 0]
-    return CascadeInstance(name, state_model, chat, speech, parts.transcription)
+    return CascadeInstance(name, state_model, chat, speech, parts.transcription, parts.judge)

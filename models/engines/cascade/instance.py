@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -50,13 +51,20 @@ logger = logging.getLogger(__name__)
 STREAMS = 64  # open at once on one instance
 LEAST_ANSWER = 16  # tokens of room without which no answer is asked for
 
-Judgement = Callable[[Verdict, bool], Verdict]
+
+class WordJudge(Protocol):
+    """Judges what was said by its words, beside the sound."""
+
+    async def judged(self, conversation: Conversation, verdict: Verdict) -> Verdict:
+        """The verdict on a whole segment, of which the state model has judged the sound and the
+        words are known; `conversation` is what was said before it. Raises InstanceFailed."""
+        ...
 
 
 class CascadeInstance:
     """A models.base.Instance of parts that others may share, but for `state_model`, which is its
-    own. Without `transcription` the words are those that the state model spells. `judgement` may
-    change a verdict by its words; it is told if these are of the whole segment."""
+    own. Without `transcription` the words are those that the state model spells. `judge` changes
+    the verdict at a pause by the words of the segment."""
 
     def __init__(
         self,
@@ -65,11 +73,11 @@ class CascadeInstance:
         chat: ChatModel,
         speech: SpeechSource,
         transcription: TranscriptionQueue | None = None,
-        judgement: Judgement = lambda verdict, is_whole: verdict,
+        judge: WordJudge | None = None,
     ) -> None:
         self.name = name
         self.state_model, self.chat, self.speech = state_model, chat, speech
-        self.transcription, self.judgement = transcription, judgement
+        self.transcription, self.judge = transcription, judge
         self._streams: set[CascadeStream] = set()
 
     @property
@@ -159,14 +167,14 @@ class CascadeStream:
             if transcript.words is None:
                 return segment, verdict
             verdict = replace(verdict, words=transcript.words)
-        return segment, self._instance.judgement(verdict, False)
+        return segment, verdict
 
     async def _flush(self, segment: OpenSegment, chunk: Samples) -> tuple[OpenSegment, Verdict]:
         """Hear a chunk and judge all of the segment, with all of its words."""
         queue, grown = self._instance.transcription, _grown(segment, chunk)
         if queue is None:
             verdict = await self._judge(segment, chunk, last=True)
-            return grown, self._instance.judgement(verdict, True)
+            return grown, await self._judged_by_words(verdict)
         began = time.perf_counter()
         judging = asyncio.create_task(self._judge(segment, chunk, last=True))
         try:
@@ -177,7 +185,13 @@ class CascadeStream:
             judging.cancel()
             await asyncio.wait({judging})
         grown = replace(grown, transcript=transcript)
-        return grown, self._instance.judgement(verdict, True)
+        return grown, await self._judged_by_words(verdict)
+
+    async def _judged_by_words(self, verdict: Verdict) -> Verdict:
+        judge = self._instance.judge
+        if judge is None or not verdict.words:
+            return verdict
+        return await judge.judged(Conversation(self._past.items, self._tools), verdict)
 
     async def _judge(self, segment: OpenSegment, chunk: Samples, *, last: bool) -> Verdict:
         past = self._past

@@ -16,6 +16,7 @@ from models.engines.choice import engine_for
         ({"config.json": '{"model_type": "vita-mixtral"}'}, "pytorch"),
         ({"config.json": '{"model_type": "qwen2_multimodal"}'}, "pytorch"),
         ({"vita.json": "{}"}, "pytorch"),
+        ({"config.json": '{"model_type": "antiphon-smollm2"}'}, "smollm"),
         ({"config.json": '{"model": {}, "format": 1}'}, "embedded"),
         ({"config.json": "{"}, "embedded"),
         ({"config.json": "[]"}, "embedded"),

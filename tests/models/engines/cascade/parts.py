@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.scripted_chat import ReplyRule, ScriptedChat
 from models.base import SPEAK_RATE, Samples, Verdict
 from models.engines.cascade.chat_endpoint import ChatEndpoint, ChatSettings
-from models.engines.cascade.instance import CascadeInstance, Judgement
+from models.engines.cascade.instance import CascadeInstance, WordJudge
 from models.engines.cascade.speech import SynthesizedSpeechSource
 from models.engines.cascade.transcription import TranscriptionQueue
 from tests.engine_script import EngineScript, ScriptedSegment
@@ -52,7 +52,7 @@ def query(segment: ScriptedSegment) -> Verdict:
 async def scripted_cascade(
     rule: ReplyRule | None = None,
     transcriber: ListedTranscriber | None = None,
-    judgement: Judgement = lambda verdict, is_whole: verdict,
+    judge: WordJudge | None = None,
     **settings: Any,
 ) -> AsyncIterator[tuple[CascadeInstance, CascadeInstance, ScriptedChat]]:
     """A pair of instances and the address that replies for both."""
@@ -68,7 +68,7 @@ async def scripted_cascade(
                 chat,
                 speech,
                 queue,
-                judgement,
+                judge,
             )
             for name in "ab"
         ]

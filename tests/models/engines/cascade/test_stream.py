@@ -220,16 +220,18 @@ async def test_silence_is_not_transcribed() -> None:
 
 
 async def test_words_may_change_a_verdict_and_it_still_sums_to_one() -> None:
-    seen: list[tuple[str, bool]] = []
+    seen: list[tuple[str, Conversation]] = []
 
-    def judgement(verdict: Verdict, is_whole: bool) -> Verdict:
-        seen.append((verdict.words, is_whole))
-        return replace(verdict, query=0.0, noise=0.98)
+    class Judge:
+        async def judged(self, conversation: Conversation, verdict: Verdict) -> Verdict:
+            seen.append((verdict.words, conversation))
+            return replace(verdict, query=0.0, noise=0.98)
 
-    async with scripted_cascade(judgement=judgement) as (first, _, _address):
+    async with scripted_cascade(judge=Judge()) as (first, _, _address):
         stream = await first.open(TOLD)
-        assert (await stream.hear(LOUD, last=True)).noise == 0.98
-        assert seen == [("where is paris", True)]
+        assert (await stream.hear(LOUD)).query == 0.97
+        assert (await stream.hear(LOUD[:0], last=True)).noise == 0.98
+        assert seen == [("where is paris", TOLD)]
 
 
 async def test_a_long_conversation_has_an_end() -> None:

@@ -1,0 +1,42 @@
+"""Whether what was said is a whole query: nano judges its sound, SmolLM2 its words.
+
+nano has met few voices and few questions: it takes most open questions of strangers for noise. The
+words say more there, and SmolLM2 reads them anyway before it answers. So at a pause the words
+decide between the three states, and the sound, in a weaker power, beside them.
+"""
+
+from __future__ import annotations
+
+from models.base import Conversation, Verdict
+from models.engines.smollm.chat_model import SmolChatModel
+
+SOUND_POWER = 0.35  # of the sound's scores, beside the words' whole ones
+SOUND_FLOOR = 0.02  # no state is excluded by its sound alone
+
+
+class SmolJudge:
+    """A models.engines.cascade.instance.WordJudge."""
+
+    def __init__(self, chat: SmolChatModel) -> None:
+        self._chat = chat
+
+    async def judged(self, conversation: Conversation, verdict: Verdict) -> Verdict:
+        """Raises InstanceFailed."""
+        by_words = await self._chat.judge(conversation, verdict.words, verdict.heard)
+        return combined(verdict, by_words)
+
+
+def combined(by_sound: Verdict, by_words: Verdict) -> Verdict:
+    """The verdict on one segment from that on its sound and that on its words."""
+
+    def weighed(sound: float, words: float) -> float:
+        return float(max(sound, SOUND_FLOOR) ** SOUND_POWER) * words
+
+    query = weighed(by_sound.query + by_sound.text, by_words.query)
+    noise = weighed(by_sound.noise, by_words.noise)
+    unfinished = weighed(by_sound.unfinished, by_words.unfinished)
+    whole = query + noise + unfinished
+    return Verdict(
+        query / whole, noise / whole, unfinished=unfinished / whole,
+        words=by_sound.words, heard=by_sound.heard,
+    )  # fmt: skip
