@@ -145,6 +145,8 @@ class BargeIn:
         """The user has the turn: the answer ends where it was heard."""
         self.announce(segment)
         segment.move_overlap(OverlapStep.INTERRUPT)
+        if segment.continues_turn:
+            self._state.habit.note_cut_off()
         current = self._state.responses.current
         if current is not None:
             self._answering.stop(current, now, "turn_detected", drop=segment.continues_turn)

@@ -14,6 +14,7 @@ from audio.playout import PlayoutClock
 from duplex import actions
 from duplex.conversation import ContextEntry, History
 from duplex.endpointing import Thresholds
+from duplex.patience import PauseHabit
 from duplex.settings import Settings
 from duplex.states import (
     DELIVERY_STEPS,
@@ -200,6 +201,7 @@ class SessionState:
         self.conversation = History()
         self.responses = Responses()
         self.segment: Segment | None = None  # the open one
+        self.habit = PauseHabit()
         self._token = token
         self._num_items = 0
         self._actions: list[actions.Action] = []

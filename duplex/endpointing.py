@@ -29,7 +29,7 @@ UNFINISHED_PATIENCE_S = {
 }
 # A query that is not sure is committed so much later: meanwhile the monitor is asked anew, or the
 # user goes on.
-UNSURE_EXTRA_DELAY_S = 0.12
+UNSURE_EXTRA_DELAY_S = 0.07
 # What becomes a query only so long after that was not finished by its voice: long silence makes
 # any verdict a little more of a query. It needs LATE_MIN_QUERY, or it waits as an unfinished turn.
 LATE_QUERY_AFTER_S = 0.25

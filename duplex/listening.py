@@ -17,6 +17,7 @@ from duplex.endpointing import (
     SIDE_TALK_LASTS_S,
     Endpoint,
     Ruling,
+    Thresholds,
     is_sure,
     judge_pause,
     thresholds_for,
@@ -78,13 +79,13 @@ class Listening:
             self.evaluate(now)
 
     def _follow(self, segment: Segment, edge: Edge, window: VoiceMeasured) -> None:
+        if edge is Edge.RESUMED:
+            self._resume(segment, window.start - segment.last_voiced)
         if edge in (Edge.ONSET, Edge.RESUMED, Edge.VOICED):
             before = max(segment.last_voiced, window.start)
             segment.voiced += max(0.0, self._tracker.last_voiced - before)
             segment.last_voiced = max(segment.last_voiced, self._tracker.last_voiced)
-        if edge is Edge.RESUMED:
-            self._resume(segment)
-        elif edge is Edge.PAUSED:
+        if edge is Edge.PAUSED:
             self._state.floor.move_user(UserStep.PAUSE)
             self._flush(segment, window.end)
         elif edge is Edge.QUIET:
@@ -131,8 +132,11 @@ class Listening:
         if segment.verdict_until >= asked and not is_sure(verdict, segment.thresholds):
             self._flush(segment, until)
 
-    def _resume(self, segment: Segment) -> None:
-        """The user goes on inside a segment: what was prepared for its end never was."""
+    def _resume(self, segment: Segment, pause: float) -> None:
+        """The user goes on inside a segment after a pause of so many seconds: what was prepared
+        for its end never was."""
+        was_taken_for_end = segment.speculation is not None
+        self._state.habit.note_pause(pause, was_taken_for_end=was_taken_for_end)
         self._state.floor.offer_user(UserStep.VOICE)
         segment.flushed_at = None
         self._turns.drop_speculation(segment)
@@ -198,10 +202,19 @@ class Listening:
         return judge_pause(
             segment.final_verdict,
             silence,
-            segment.thresholds,
+            self._patient(segment),
             voiced=segment.voiced,
             over_answer=self._barge_in.is_over_answer(segment),
         )
+
+    def _patient(self, segment: Segment) -> Thresholds:
+        """The segment's thresholds with the delay that fits its user; a delay that the client has
+        set is kept."""
+        thresholds = segment.thresholds
+        if self._state.settings.endpoint_delay is not None:
+            return thresholds
+        delay = self._state.habit.adapt(thresholds.endpoint_delay_s)
+        return replace(thresholds, endpoint_delay_s=delay)
 
     def _apply(self, outcome: Endpoint, segment: Segment, now: float) -> None:
         if outcome is Endpoint.COMMIT:
@@ -230,6 +243,7 @@ class Listening:
         self._barge_in.on_commit(segment, now)
         words = segment.verdict.words if segment.verdict else ""
         self.finish(segment, segment.item_id)
+        self._state.habit.note_turn()
         self._state.emit(actions.SpeechStopped(segment.item_id, segment.last_voiced))
         self._turns.add(segment, words, self.heard_until)
         self._turns.answer(segment, now)

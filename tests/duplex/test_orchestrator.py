@@ -312,7 +312,7 @@ def test_a_stream_lost_after_many_turns_is_replaced_by_one_that_knows_the_last()
 
     async def main() -> None:
         small = replace(SHORT, answers=lambda _: ScriptedAnswer(TEN), capacity=250)
-        async with calling(small) as call:
+        async with calling(small, settings=Settings(endpoint_delay=0.16)) as call:
             for _ in range(12):
                 await call.speak(1.0)
                 await call.pause(3.5)

@@ -74,7 +74,7 @@ def test_a_query_that_is_not_sure_is_committed_later() -> None:
 def test_a_doubtful_query_goes_on_without_having_been_answered() -> None:
     stage = Scene(verdict=DOUBTFUL)
     stage.hear(1.0, True)
-    stage.hear(0.22, False)
+    stage.hear(0.19, False)
     assert stage.all(actions.StartAnswer) == []
     stage.hear(0.5, True)
     stage.verdict = QUERY
