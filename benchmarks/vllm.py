@@ -132,12 +132,18 @@ async def pytorch_pair(folder: Path, device: str) -> AsyncIterator[Pair]:
         await instance.close()
 
 
-def vllm_pair(topology: Literal["dual", "single"], share: bool) -> Callable[..., Any]:
+def vllm_pair(
+    topology: Literal["dual", "single"], share: bool, conversations: int
+) -> Callable[..., Any]:
+    """`conversations`: the most at once, each of which listens on both instances."""
+
     @asynccontextmanager
     async def made(folder: Path, device: str) -> AsyncIterator[Pair]:
         from models.engines.vllm.instance import VllmInstance, load
 
-        chosen: dict[str, Any] = {"topology": topology, "share_weights": share}
+        chosen: dict[str, Any] = {
+            "topology": topology, "share_weights": share, "listening": 2 * conversations,
+        }  # fmt: skip
         engines = await asyncio.to_thread(lambda: load(folder, device, **chosen))
         pair = VllmInstance(engines, "0a"), VllmInstance(engines, "0b")
         yield pair
@@ -153,8 +159,8 @@ async def measure(
     """Engine by engine, so that each has the machine for itself."""
     kinds: dict[str, Callable[..., Any]] = {
         "pytorch": pytorch_pair,
-        "vllm dual": vllm_pair("dual", share),
-        "vllm single": vllm_pair("single", share=False),
+        "vllm dual": vllm_pair("dual", share, max(conversations)),
+        "vllm single": vllm_pair("single", False, max(conversations)),
     }
     found: dict[str, Any] = {}
     for name, kind in kinds.items():

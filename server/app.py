@@ -57,6 +57,9 @@ def create_app(settings: ServerSettings, engine: Engine | None = None) -> FastAP
     return app
 
 
+SPARE_STREAMS = 2  # of an instance, beside one for each conversation: what goes out of band
+INSTANCES = 2  # of a pair
+
 # Each of these modules has `load`, which reads a folder, and what makes an instance of it.
 ENGINES = {
     "embedded": ("models.engines.embedded", "EmbeddedInstance"),
@@ -80,6 +83,7 @@ def _options(settings: ServerSettings, engine: str) -> dict[str, Any]:
     if engine == "embedded":
         return {}
     from models.synthesizers.choice import open_synthesizer
+    from models.vita.system_prompts import trained_prompts
 
     key = settings.synthesizer_key.get_secret_value()
     voice = open_synthesizer(settings.synthesizer, settings.synthesizer_voice, key)
@@ -87,10 +91,19 @@ def _options(settings: ServerSettings, engine: str) -> dict[str, Any]:
         return cascade_options(settings) | {"synthesizer": voice}
     if engine == "smollm":
         return {"transcriber": chosen_transcriber(settings), "synthesizer": voice}
-    options = {"device": settings.device, "synthesizer": voice}
-    return (
-        options | {"pairs": settings.pairs, **dict(settings.vllm)} if engine == "vllm" else options
-    )
+    vita = settings.vita
+    options = {
+        "device": settings.device,
+        "synthesizer": voice,
+        "capacity": vita.context,
+        "prompts": trained_prompts().replaced(
+            sound=vita.prompt_sound, image=vita.prompt_image, video=vita.prompt_video
+        ),
+    }
+    if engine == "vllm":
+        listening = INSTANCES * settings.sessions_per_pair
+        return options | {"pairs": settings.pairs, "listening": listening, **dict(settings.vllm)}
+    return options | {"slots": settings.sessions_per_pair + SPARE_STREAMS}
 
 
 def _load_pairs(settings: ServerSettings) -> Iterator[tuple[Instance, Instance]]:

@@ -152,6 +152,18 @@ class CascadeSettings(BaseModel):
     language: str = Field(default="en", pattern=r"^[a-z]{2,3}$")  # that is spoken
 
 
+class VitaSettings(BaseModel):
+    """For VITA checkpoints. The prompts stand in place of those that the checkpoint was trained
+    behind, where they are not empty: for sound and text alone, with pictures, with a video."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    context: int = Field(default=4096, ge=512, le=131_072)  # tokens of one conversation
+    prompt_sound: str = ""
+    prompt_image: str = ""
+    prompt_video: str = ""
+
+
 class ServerSettings(BaseSettings):
     """The operator's settings. Paths are relative to the working directory."""
 
@@ -172,6 +184,7 @@ class ServerSettings(BaseSettings):
     cascade: CascadeSettings = CascadeSettings()
     device: str = "auto"  # for pytorch and vllm
     vllm: VllmSettings = VllmSettings()
+    vita: VitaSettings = VitaSettings()
     synthesizer: str = ""  # espeak-ng, or an http address: for checkpoints without a voice
     synthesizer_voice: str = ""
     synthesizer_key: SecretStr = SecretStr("")

@@ -12,15 +12,19 @@ from rich.console import Console
 from rich.table import Table
 
 from models.vita.checkpoint import Inspection, inspect
+from models.vita.footprint import Footprint, footprint
 from models.vita.tensor_files import CheckpointRefused
 
 _MEBIBYTE = 1 << 20
-_TOKENS = 4_096  # of one conversation, as the pytorch engine has it
+_CONTEXT = 4_096  # tokens of one conversation, as the setting vita.context has it
 
 
 def command(
     folder: Annotated[Path, typer.Argument(help="A VITA folder, released or converted.")],
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    context: Annotated[
+        int, typer.Option(min=512, help="Tokens of one conversation (vita.context).")
+    ] = _CONTEXT,
 ) -> None:
     """Show a checkpoint's parts, its size in memory, its licence and what is wrong with it."""
     try:
@@ -30,25 +34,35 @@ def command(
         raise typer.Exit(1) from error
     console = Console()
     if json_output:
-        console.print_json(orjson.dumps(asdict(found) | {"bytes": found.bytes}).decode())
+        need = footprint(found.config, context)
+        on_gpu = asdict(need) | {"context": context, "four_conversations": need.total(4)}
+        body = asdict(found) | {"bytes": found.bytes, "on_gpu": on_gpu}
+        console.print_json(orjson.dumps(body).decode())
     else:
-        show(found, folder.name, console)
+        show(found, folder.name, console, context)
     if found.problems:
         raise typer.Exit(1)
 
 
-def memory(found: Inspection) -> list[str]:
-    """What it takes where it runs: two bytes a number on a GPU, four on a CPU."""
-    weights, cache = found.numbers / _MEBIBYTE, found.cached_numbers(_TOKENS) / _MEBIBYTE
+def memory(found: Inspection, context: int) -> list[str]:
+    """What it takes where it runs, in lines."""
+    need: Footprint = footprint(found.config, context)
+    tokens = min(context, found.config.language.positions)
+    cpu = 4 * found.numbers, 4 * found.cached_numbers(context)
     return [
-        f"in memory, once for all instances: {2 * weights:,.1f} MiB on a GPU (bfloat16), "
-        f"{4 * weights:,.1f} MiB on a CPU (float32)",
-        f"for each conversation on each instance: {2 * cache:,.1f} MiB on a GPU, "
-        f"{4 * cache:,.1f} MiB on a CPU",
+        f"weights, once for all instances: {_mib(need.weights)} on a GPU (bfloat16; sound in "
+        f"float16, codec in float32), {_mib(cpu[0])} on a CPU (float32)",
+        f"a conversation of {tokens:,} tokens, on each instance: {_mib(need.stream + need.voice)} "
+        f"on a GPU, {_mib(cpu[1])} on a CPU",
+        f"a GPU that serves 4 conversations: {_mib(need.total(4))} (calculated)",
     ]
 
 
-def show(found: Inspection, name: str, console: Console) -> None:
+def _mib(count: int) -> str:
+    return f"{count / _MEBIBYTE:,.1f} MiB"
+
+
+def show(found: Inspection, name: str, console: Console, context: int = _CONTEXT) -> None:
     """Parts as a table, then the notes, the faults and the licence."""
     table = Table("part", title=f"{name} ({found.config.template})")
     for heading in ("parameters", "MiB as stored"):
@@ -57,7 +71,7 @@ def show(found: Inspection, name: str, console: Console) -> None:
         table.add_row(part.name, f"{part.parameters:,}", f"{part.bytes / _MEBIBYTE:,.1f}")
     table.add_row("all", f"{found.numbers:,}", f"{found.bytes / _MEBIBYTE:,.1f}")
     console.print(table)
-    for line in (*memory(found), *found.notes):
+    for line in (*memory(found, context), *found.notes):
         console.print(line, markup=False)
     if not found.has_tokenizer:
         console.print("no tokenizer.json: it cannot converse", style="red")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from models.base import AnswerChunk, Samples
 from models.engines.speech_batcher import SpeechSlot
 from models.synthesizers.recitation import estimated_words
-from models.vita.chunker import Chunker
+from models.vita.chunker import VITA_CUTS, Chunker
 from models.vita.codec import Codec, CodecStream
 from models.vita.network import Vita
 from models.vita.prompt import VitaPrompt
@@ -21,7 +22,21 @@ from models.vita.segmenter import trim_onset
 FIRST_CODES, NEXT_CODES = 10, 20  # decoded at once, beside the codec's context
 TEXT_VECTORS = 512  # of one spoken chunk, at most
 QUIET_SAMPLES = 12_000  # of silence before an answer that are left out, at most
+_MARKDOWN = re.compile(r"[*_`#~]+")
+_COMMA = re.compile(r"(?<!\d)[,，]|[,，](?!\d)")  # none inside a number
+_STOPS = {",": ".", "，": "。"}
 CODES_PER_VECTOR, SPARE_CODES = 8, 40  # a chunk that grows longer than this has lost its way
+
+
+def spoken_form(text: str, *, is_first: bool) -> str:
+    """A chunk as VITA's speech decoder reads it: small letters without markdown. In an answer's
+    first chunk commas are full stops; a later one keeps the space before it, since " how" and "how"
+    are different tokens."""
+    plain = _MARKDOWN.sub("", text).lower()
+    if is_first:
+        return _COMMA.sub(lambda comma: _STOPS[comma.group()], plain.strip())
+    space = " " if plain[:1].isspace() else ""
+    return space + plain.strip()
 
 
 def next_code(logits: Tensor, top_k: int, random: np.random.Generator) -> int:
@@ -50,7 +65,8 @@ class VitaVoice:
         self._model, self._prompt, self._line = model, prompt, line
         self._config = line.decoder.config
         self._random = np.random.default_rng(0 if seed is None else seed)
-        self._chunker = Chunker()
+        self._chunker = Chunker(VITA_CUTS)
+        self._is_first = True
         self._waiting: deque[str] = deque()
         self._codes = CodecStream(codec, FIRST_CODES)
         self._running: _RunningVitaChunk | None = None
@@ -82,7 +98,8 @@ class VitaVoice:
         return []
 
     def _begin(self, text: str) -> list[AnswerChunk]:
-        ids = self._prompt.encode(text.strip().lower())
+        ids = self._prompt.encode(spoken_form(text, is_first=self._is_first))
+        self._is_first = False
         device = self._line.decoder.norm.weight.device
         words = self._model.language.embed(torch.tensor([ids], dtype=torch.long, device=device))
         vectors = self._line.decoder.split(words)[0, :TEXT_VECTORS]

@@ -32,6 +32,10 @@ class Cuts:
     most_letters: int = 100  # a chunk ends at the next space from here on
 
 
+# VITA's speech decoder learnt from whole clauses: a cut inside one is only a way out.
+VITA_CUTS = Cuts(first_words=9, clause_letters=40, most_letters=160)
+
+
 class Chunker:
     """Takes an answer's text as it is generated and gives spoken chunks as soon as they end.
 

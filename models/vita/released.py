@@ -43,6 +43,8 @@ PREFIXES = {
 }
 SPEECH = "vita_tts_ckpt"
 UNUSED_SPEECH = "layers_prefix."  # Freeze-Omni's prefix tuning, never used by VITA-1.5
+GENERATION = "generation_config.json"
+SAMPLING = ("do_sample", "temperature", "top_p", "top_k", "repetition_penalty")
 RELEASED_STATES = StateTokens(query=144_766, noise=146_164, text=145_789)
 VISION_HEAD = 64  # of InternViT-300M, whose own config the release does not contain
 
@@ -75,6 +77,7 @@ def read_released(folder: Path) -> Layout:
     notes = [f"{name} {config[name]!r} is not in the folder and was not fetched"
              for name, path in (("mm_audio_encoder", audio), ("mm_vision_tower", vision))
              if path is None and name in config]  # fmt: skip
+    notes += _generation(folder)
     speech, codec = _speech_parts(folder, sources, notes)
     encoder = audio or next(iter(sorted(folder.glob("audio-encoder*"))), None)
     return Layout(
@@ -92,6 +95,21 @@ def read_released(folder: Path) -> Layout:
         sources,
         tuple(notes),
     )
+
+
+def _generation(folder: Path) -> list[str]:
+    """What generation_config.json asks for. Answers are greedy or drawn as their client says, as in
+    VITA's own server, so none of it is applied: an operator should know."""
+    path = folder / GENERATION
+    if not path.exists():
+        return []
+    try:
+        content = read_json(path)
+        wishes = {name: content[name] for name in SAMPLING if name in content}
+    except (CheckpointRefused, TypeError) as error:
+        return [f"{GENERATION} is not used, and cannot be read: {error}"]
+    asked = ", ".join(f"{name} {value}" for name, value in wishes.items()) or "nothing of it"
+    return [f"{GENERATION} asks for {asked}: not applied, answers are drawn as their clients say"]
 
 
 def _template(config: dict[str, Any]) -> Literal["vita-1.5", "vita-1.0"]:

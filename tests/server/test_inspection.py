@@ -23,7 +23,14 @@ def test_a_folder_is_shown_and_converted(released: Path, tmp_path: Path) -> None
     assert shown.exit_code == 0
     assert "language" in shown.output
     assert "research" in shown.output
-    assert "on a GPU (bfloat16)" in shown.output
+    assert "on a GPU (bfloat16;" in shown.output
+    assert "tokens, on each instance:" in shown.output
+    shorter = runner.invoke(app, ["inspect", str(released), "--context", "600", "--json"])
+    usual = runner.invoke(app, ["inspect", str(released), "--json"])
+    needs = [json.loads(run.stdout)["on_gpu"] for run in (usual, shorter)]
+    assert [need["context"] for need in needs] == [4_096, 600]
+    assert needs[0]["stream"] > needs[1]["stream"]
+    assert needs[0]["four_conversations"] > needs[1]["four_conversations"] > needs[1]["weights"]
     made = runner.invoke(app, ["convert", str(released), str(target), "--numbers", "bfloat16"])
     assert made.exit_code == 0
     first, second = (

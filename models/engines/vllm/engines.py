@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +21,7 @@ from models.engines.vllm.input_validator import InputValidator, check_model
 from models.engines.vllm.launch import EngineSize, arguments, launch
 from models.engines.vllm.preloading import WeightDaemon
 from models.engines.vllm.topology import MEBIBYTE, Needs, Topology, is_dual
+from models.engines.vllm.visibility import only
 from models.vita.config import LanguageModelConfig
 
 logger = logging.getLogger(__name__)
@@ -35,13 +34,15 @@ _starting = Lock()  # memory is measured at a start, and the environment says wh
 class EngineOptions:
     """What an operator may choose. `devices`: "cpu", or the GPUs on which engines take turns, as
     CUDA counts them. `memory`: share of each GPU for all its engines. `cache_mebibytes`: of each
-    engine; None: what is left."""
+    engine; None: what is left. `sequences` are computed in one step; beside them there is room for
+    `listening` streams of a pair whose sessions wait for more sound."""
 
     topology: Topology = "auto"
     devices: tuple[str, ...] = ("cpu",)
     memory: float = 0.85
     cache_mebibytes: int | None = None
     sequences: int = 64
+    listening: int = 8
     share_weights: bool = False
 
     @property
@@ -69,7 +70,7 @@ class Engines:
         self._members: set[str] = set()
         self._scratch = tempfile.TemporaryDirectory(prefix="antiphon-vllm-")
         self._folder = prepare(frontend.files, frontend.language, Path(self._scratch.name))
-        self._daemon = self._preload() if options.share_weights and not options.is_cpu else None
+        self._daemons = dict[str, WeightDaemon]()
         self.hosts = self._made(pairs, needs)
         for host in self.hosts.values():
             host.start()
@@ -99,62 +100,65 @@ class Engines:
             return
         for host in self.hosts.values():
             await host.close()
-        if self._daemon is not None:
-            self._daemon.close()
+        for daemon in self._daemons.values():
+            daemon.close()
         self._scratch.cleanup()
 
     def _made(self, pairs: int, needs: Needs) -> dict[str, EngineHost]:
         letters = "ab" if self.is_dual else ("",)
         names = [f"{pair}{letter}" for pair in range(pairs) for letter in letters]
-        size = self._size(len(names), needs)
-        given = arguments(
-            self._folder, size, self.options.dtype, CPU_BLOCK if self.options.is_cpu else GPU_BLOCK
-        )
-        devices = self.options.devices
+        size, devices = self._size(len(names), needs), self.options.devices
+        on = {name: devices[at % len(devices)] for at, name in enumerate(names)}
         return {
-            name: EngineHost(name, partial(_start, given, devices[at % len(devices)]))
-            for at, name in enumerate(names)
+            name: EngineHost(
+                name,
+                partial(_start, self._arguments(size, device), device),
+                dtype=self.options.dtype,
+                parked=size.parked,
+            )
+            for name, device in on.items()
         }
+
+    def _arguments(self, size: EngineSize, device: str) -> dict[str, Any]:
+        """What an engine on a device is told; with shared weights a daemon holds them there."""
+        options, sockets = self.options, None
+        if options.share_weights and not options.is_cpu:
+            sockets = self._daemon(device).sockets
+        block = CPU_BLOCK if options.is_cpu else GPU_BLOCK
+        size = replace(size, weights_sockets=sockets)
+        return arguments(self._folder, size, options.dtype, block)
 
     def _size(self, engines: int, needs: Needs) -> EngineSize:
         options = self.options
         size = EngineSize(
             tokens=self.validator.capacity + 1,
             sequences=options.sequences,
+            parked=self._parked(),
             memory_share=options.memory * len(options.devices) / max(engines, len(options.devices)),
             eager=options.is_cpu,
-            weights_sockets=None if self._daemon is None else self._daemon.sockets,
         )
         if options.cache_mebibytes is not None:
             return replace(size, cache_bytes=options.cache_mebibytes * MEBIBYTE)
         return replace(size, cache_bytes=CPU_STREAMS * needs.stream) if options.is_cpu else size
 
-    def _preload(self) -> WeightDaemon:
-        sockets = self._folder / "sockets"
-        sockets.mkdir(mode=0o700)
-        return WeightDaemon(self._folder, self.options.dtype, sockets)
+    def _parked(self) -> int:
+        """Sessions of one engine that wait for more sound: vLLM counts them as running."""
+        if not self.frontend.is_streamed:
+            return 0
+        return -(-self.options.listening // 2) if self.is_dual else self.options.listening
+
+    def _daemon(self, device: str) -> WeightDaemon:
+        """One for each device: it holds the weights of all engines there."""
+        if device not in self._daemons:
+            sockets = self._folder / f"sockets-{device.replace(':', '-')}"
+            sockets.mkdir(mode=0o700)
+            self._daemons[device] = WeightDaemon(self._folder, self.options.dtype, sockets, device)
+        return self._daemons[device]
 
 
 def _start(given: dict[str, Any], device: str) -> Any:
-    with _starting, _only(device):
+    with _starting, only(device):
         return launch(given)
-
-
-@contextmanager
-def _only(device: str) -> Iterator[None]:
-    """Processes that are started meanwhile see this GPU alone."""
-    if not device.startswith("cuda:"):
-        yield
-        return
-    before = os.environ.get("CUDA_VISIBLE_DEVICES")
-    os.environ["CUDA_VISIBLE_DEVICES"] = device.removeprefix("cuda:")
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["CUDA_VISIBLE_DEVICES"]
-        else:
-            os.environ["CUDA_VISIBLE_DEVICES"] = before
 
 
 def _needs(frontend: ModelFrontend, options: EngineOptions) -> Needs:

@@ -32,6 +32,7 @@ from models.vita.images import normalise, tiles
 from models.vita.nano_network import LISTENING
 from models.vita.network import Vita
 from models.vita.prompt import TEMPLATES, VitaPrompt
+from models.vita.system_prompts import SystemPrompts
 from models.vita.tensor_files import CheckpointRefused
 
 
@@ -94,12 +95,19 @@ class ModelFrontend(Protocol):
 
 
 def open_frontend(
-    folder: Path, device: torch.device, synthesizer: Synthesizer | None
+    folder: Path,
+    device: torch.device,
+    synthesizer: Synthesizer | None,
+    capacity: int = CAPACITY,
+    prompts: SystemPrompts | None = None,
 ) -> ModelFrontend:
-    """Raises CheckpointRefused, models.engines.bundle.BadBundle."""
+    """`capacity` and `prompts` are for VITA checkpoints.
+
+    Raises CheckpointRefused, models.engines.bundle.BadBundle.
+    """
     if engine_for(folder) == "embedded":
         return NanoFrontend.read(folder, device, synthesizer)
-    return VitaFrontend.read(folder, device, synthesizer)
+    return VitaFrontend.read(folder, device, synthesizer, capacity, prompts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,18 +175,24 @@ class VitaFrontend:
     files: Sequence[Path]
     licence: str
     voice_of_another: Synthesizer | None
+    context: int = CAPACITY
     is_streamed: bool = False
     rooms: SpeechBatchers = field(default_factory=SpeechBatchers)
 
     @staticmethod
-    def read(folder: Path, device: torch.device, synthesizer: Synthesizer | None) -> VitaFrontend:
+    def read(
+        folder: Path,
+        device: torch.device,
+        synthesizer: Synthesizer | None,
+        context: int = CAPACITY,
+        prompts: SystemPrompts | None = None,
+    ) -> VitaFrontend:
         dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
         checkpoint, language = load_without_layers(folder, dtype, device)
         if checkpoint.tokenizer is None:
             raise CheckpointRefused(f"{TOKENIZER} is missing: without it there are no words")
-        prompt = VitaPrompt.read(
-            checkpoint.tokenizer, TEMPLATES[checkpoint.config.template], capacity=CAPACITY
-        )
+        template = TEMPLATES[checkpoint.config.template]
+        prompt = VitaPrompt.read(checkpoint.tokenizer, template, prompts, context)
         return VitaFrontend(
             model=checkpoint.model,
             language=language,
@@ -187,6 +201,7 @@ class VitaFrontend:
             files=sorted(folder.glob("*.safetensors*")),
             licence=checkpoint.licence,
             voice_of_another=synthesizer,
+            context=context,
         )
 
     @property
@@ -195,7 +210,7 @@ class VitaFrontend:
 
     @property
     def capacity(self) -> int:
-        return min(CAPACITY, self.language.positions - 1)
+        return min(self.context, self.language.positions - 1)
 
     @property
     def synthesizer(self) -> Synthesizer | None:

@@ -14,7 +14,7 @@ from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
 from models.base import InstanceFailed
 from models.engines.prompt import Prompt
-from models.engines.vllm.requests import Urgency, judging, prompt_of
+from models.engines.vllm.requests import EngineInputs, Urgency, judging
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +46,20 @@ class EngineHost:
     """`start` makes an engine (slow, blocking). From the first request on its process is watched;
     when it dies every request fails at once, and a new engine is made after a delay."""
 
-    def __init__(self, name: str, start: Callable[[], Any], backoff: Backoff | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        start: Callable[[], Any],
+        backoff: Backoff | None = None,
+        *,
+        dtype: str = "float32",
+        parked: int = 64,
+    ) -> None:
+        """`dtype`: what the engine computes in. `parked`: sessions that may wait for more sound,
+        each of which takes one of its places for requests."""
         self.name = name
+        self.inputs = EngineInputs(dtype)
+        self._places = parked
         self._make, self._backoff = start, backoff or Backoff()
         self._lives = itertools.count(1)
         self._requests = itertools.count(1)
@@ -59,6 +71,17 @@ class EngineHost:
     def start(self) -> None:
         """Blocks until the engine has loaded."""
         self._life = EngineProcess(self._make(), next(self._lives))
+
+    def park(self) -> bool:
+        """Take a place for a session that will wait for more sound; False where none is left."""
+        if self._places <= 0:
+            return False
+        self._places -= 1
+        return True
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._places += 1
 
     @property
     def process(self) -> EngineProcess:
@@ -134,7 +157,7 @@ class EngineHost:
     async def _try_out(self) -> None:
         """One request, so that the new process is watched from the beginning."""
         outputs = self.generate(
-            self.process, prompt_of(Prompt().plus([0])), judging([0]), Urgency.READING
+            self.process, self.inputs.of(Prompt().plus([0])), judging([0]), Urgency.READING
         )
         async for _ in outputs:
             continue

@@ -22,13 +22,16 @@ from models.base import (
     InstanceFailed,
     Synthesizer,
 )
+from models.engines.cuda_graphs import prepare_process
 from models.engines.cuda_streams import CudaStreams
 from models.engines.jobs import Priority
+from models.engines.vita_model import CAPACITY
 from models.engines.vllm.engines import EngineOptions, Engines
 from models.engines.vllm.frontend import ModelFrontend, open_frontend
 from models.engines.vllm.input_validator import InputValidator
 from models.engines.vllm.stream import VllmStream
 from models.engines.worker import Worker
+from models.vita.system_prompts import SystemPrompts
 
 Result = TypeVar("Result")
 STREAMS = 256  # open at once on one instance
@@ -40,16 +43,21 @@ def load(
     synthesizer: Synthesizer | None = None,
     *,
     pairs: int = 1,
+    capacity: int = CAPACITY,
+    prompts: SystemPrompts | None = None,
     **options: Any,
 ) -> Engines:
     """Start the engines of nano's folder or of a VITA checkpoint. `device`: "auto", "cpu", "cuda",
-    or GPUs as in "cuda:0,cuda:1"; `options` are those of EngineOptions.
+    or GPUs as in "cuda:0,cuda:1"; `capacity` (tokens of one stream) and `prompts` (in place of the
+    trained ones) are for VITA; `options` are those of EngineOptions.
 
     Raises CheckpointRefused, BadBundle, and whatever vLLM says when it cannot start.
     """
     devices = _devices(device)
     beside = torch.device(devices[0])
-    frontend = open_frontend(folder, beside, synthesizer)
+    if beside.type == "cuda":
+        prepare_process()
+    frontend = open_frontend(folder, beside, synthesizer, capacity, prompts)
     return Engines(frontend, EngineOptions(devices=devices, **options), pairs)
 
 

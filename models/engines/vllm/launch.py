@@ -26,6 +26,7 @@ class EngineSize:
 
     tokens: int  # the longest stream
     sequences: int = 64  # that are computed in one step
+    parked: int = 0  # sessions beside them that wait for more sound
     memory_share: float = 0.45
     cache_bytes: int | None = None
     eager: bool = False
@@ -40,7 +41,7 @@ def arguments(folder: Path, size: EngineSize, dtype: str, block: int) -> dict[st
         "generation_config": "vllm",  # the folder has none, and no other may interfere
         "dtype": dtype,
         "max_model_len": size.tokens,
-        "max_num_seqs": size.sequences,
+        "max_num_seqs": size.sequences + size.parked,
         "block_size": block,
         "enforce_eager": size.eager,
         "enable_prefix_caching": True,

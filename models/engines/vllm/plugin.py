@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ARCHITECTURE = "AntiphonTalker"
-TALKER = "models.engines.vllm.served_model:Talker"
+SERVED_MODEL = "models.engines.vllm.served_model:Talker"
 
 
 def register() -> None:
@@ -11,4 +11,4 @@ def register() -> None:
     from vllm import ModelRegistry
 
     if ARCHITECTURE not in ModelRegistry.get_supported_archs():
-        ModelRegistry.register_model(ARCHITECTURE, TALKER)
+        ModelRegistry.register_model(ARCHITECTURE, SERVED_MODEL)

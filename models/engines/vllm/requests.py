@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from vllm import SamplingParams
@@ -34,30 +35,46 @@ class Urgency(IntEnum):
     READING = 10
 
 
-def prompt_of(line: Prompt) -> Any:
-    """A line as an engine input."""
-    features = line.features
-    if not features:
-        return tokens_input(line.ids)
-    kinds = [kind for kind in MODALITIES if any(f.modality == kind for _, f in features)]
-    of_kind = {kind: [(at, f) for at, f in features if f.modality == kind] for kind in kinds}
-    return mm_input(
-        prompt_token_ids=line.ids,
-        mm_kwargs=MultiModalKwargsItems(
-            {kind: [_item(feature) for _, feature in group] for kind, group in of_kind.items()}
-        ),
-        mm_hashes={kind: [f.key for _, f in group] for kind, group in of_kind.items()},
-        mm_placeholders={
-            kind: [PlaceholderRange(offset=at, length=len(f)) for at, f in group]
-            for kind, group in of_kind.items()
-        },
-    )
+class EngineInputs:
+    """Makes inputs for engines that compute in one precision, in which vectors are sent too. A
+    feature's tensor is made once, however many requests bring it."""
 
+    def __init__(self, dtype: str = "float32") -> None:
+        self._dtype: torch.dtype = getattr(torch, dtype)
+        self._tensors: WeakKeyDictionary[Feature, torch.Tensor] = WeakKeyDictionary()
 
-def _item(feature: Feature) -> MultiModalKwargsItem:
-    data = torch.from_numpy(feature.vectors.copy())
-    element = MultiModalFieldElem(data=data, field=MultiModalBatchedField())
-    return MultiModalKwargsItem({vectors_field(feature.modality): element})
+    def of(self, line: Prompt) -> Any:
+        """A line as an engine input."""
+        features = line.features
+        if not features:
+            return tokens_input(line.ids)
+        kinds = [kind for kind in MODALITIES if any(f.modality == kind for _, f in features)]
+        of_kind = {kind: [(at, f) for at, f in features if f.modality == kind] for kind in kinds}
+        return mm_input(
+            prompt_token_ids=line.ids,
+            mm_kwargs=MultiModalKwargsItems(
+                {kind: [self._item(f) for _, f in group] for kind, group in of_kind.items()}
+            ),
+            mm_hashes={kind: [f.key for _, f in group] for kind, group in of_kind.items()},
+            mm_placeholders={
+                kind: [PlaceholderRange(offset=at, length=len(f)) for at, f in group]
+                for kind, group in of_kind.items()
+            },
+        )
+
+    def more(self, line: Prompt, params: SamplingParams) -> StreamingInput:
+        """The next chunk of a resumable session."""
+        return StreamingInput(prompt=self.of(line), sampling_params=params)
+
+    def tensor(self, feature: Feature) -> torch.Tensor:
+        """The vectors as they are sent, [n, width]."""
+        if feature not in self._tensors:
+            self._tensors[feature] = torch.from_numpy(feature.vectors.copy()).to(self._dtype)
+        return self._tensors[feature]
+
+    def _item(self, feature: Feature) -> MultiModalKwargsItem:
+        element = MultiModalFieldElem(data=self.tensor(feature), field=MultiModalBatchedField())
+        return MultiModalKwargsItem({vectors_field(feature.modality): element})
 
 
 def judging(states: Sequence[int]) -> SamplingParams:
@@ -86,11 +103,6 @@ def answering(
         logit_bias=dict.fromkeys(barred, _NEVER) or None,
         output_kind=RequestOutputKind.DELTA,
     )
-
-
-def more(line: Prompt, params: SamplingParams) -> StreamingInput:
-    """The next chunk of a resumable session."""
-    return StreamingInput(prompt=prompt_of(line), sampling_params=params)
 
 
 def scores_of(output: Any, states: Sequence[int]) -> list[float]:

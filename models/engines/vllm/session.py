@@ -14,7 +14,7 @@ from typing import Any
 
 from models.engines.prompt import Prompt
 from models.engines.vllm.host import EngineHost, EngineProcess
-from models.engines.vllm.requests import Urgency, judging, more, prompt_of, scores_of
+from models.engines.vllm.requests import Urgency, judging, scores_of
 
 REOPEN_FROM = 64  # tokens: to read so many again costs more than to ask the prefix cache for them
 
@@ -45,6 +45,8 @@ class Reader:
             return scores_of(await self._push(line, news), self._states)
         kept = line.shared(self._line)
         await self.close()
+        if not self._host.park():  # a place too few for answers would be worse than a probe
+            return await self.probe(line, urgency)
         output = await self._open(line, urgency)
         self.tally.opened += 1
         self.tally.again += max(0, kept - (output.num_cached_tokens or 0))
@@ -52,7 +54,7 @@ class Reader:
 
     async def probe(self, line: Prompt, urgency: Urgency) -> list[float]:
         """The same without the session: what it has read stays as it is."""
-        prompt = prompt_of(line)
+        prompt = self._host.inputs.of(line)
         outputs = self._host.generate(self._life, prompt, self._params, urgency)
         (output,) = [output async for output in outputs]
         return scores_of(output, self._states)
@@ -67,6 +69,7 @@ class Reader:
         outputs, self._outputs, self._chunks = self._outputs, None, None
         self._line = Prompt()
         if outputs is not None:
+            self._host.leave()
             await outputs.aclose()
 
     async def _open(self, line: Prompt, urgency: Urgency) -> Any:
@@ -77,7 +80,7 @@ class Reader:
 
     async def _push(self, line: Prompt, news: Prompt) -> Any:
         assert self._chunks is not None and self._outputs is not None
-        self._chunks.put_nowait(more(news, self._params))
+        self._chunks.put_nowait(self._host.inputs.more(news, self._params))
         try:
             output = await anext(self._outputs)
         except BaseException:

@@ -38,7 +38,7 @@ from models.engines.vllm.answering import VoicedAnswer, Written
 from models.engines.vllm.frontend import ModelFrontend
 from models.engines.vllm.host import EngineHost, EngineProcess
 from models.engines.vllm.input_validator import InputValidator
-from models.engines.vllm.requests import Urgency, answering, prompt_of
+from models.engines.vllm.requests import Urgency, answering
 from models.engines.vllm.session import Reader
 from models.engines.wording import Wording
 from models.synthesizers.recitation import spoken
@@ -237,7 +237,9 @@ class VllmStream:
             validator.check(line, 1 + ENDING)
             most = min(asked, validator.capacity - line.length - ENDING)
             params = answering(options, most, wording.ends, barred)
-            outputs = self._host.generate(self._life, prompt_of(line), params, Urgency.ANSWERING)
+            outputs = self._host.generate(
+                self._life, self._host.inputs.of(line), params, Urgency.ANSWERING
+            )
             async with aclosing(outputs):
                 async for token in _single(outputs):
                     yield token

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.base import OutOfRoom
-from models.engines.prompt import FEATURE_TOKENS, PLACEHOLDER, Feature, Prompt, features_of
+from models.engines.prompt import FEATURE_TOKENS, PLACEHOLDER, Feature, Prompt, digest, features_of
 from models.engines.vllm.folder import language_key
 from models.engines.vllm.input_validator import CPU_HEADS, InputRefused, InputValidator, check_model
 from models.vita.config import LanguageModelConfig
@@ -39,6 +39,34 @@ def test_what_follows_a_line() -> None:
     same = Prompt().plus([5, 6], feature(1))  # made anew from the same numbers
     assert longer.after(same) is not None
     assert longer.shared(start.plus(feature(9))) == 5
+
+
+def test_what_two_prompts_share_is_counted_in_tokens() -> None:
+    start = Prompt().plus([5, 6], feature(1))
+    said = start.plus([7, 8, 9])
+    assert start.plus([7, 8]).shared(said) == said.shared(start.plus([7, 8])) == 7
+    assert start.plus([7, 4, 9]).shared(said) == 6
+    assert start.plus(feature(2)).shared(said) == 5
+    assert said.shared(said) == said.length == 8
+
+
+@pytest.mark.parametrize("count", range(9))
+def test_what_stands_behind_a_place(count: int) -> None:
+    line = Prompt().plus([5, 6], feature(1), [7, 8, 9])
+    rest = Prompt().plus(*line.behind(count))
+    assert rest.ids == line.ids[count:]
+    whole = np.concatenate([each.vectors for _, each in line.features])
+    kept = [each.vectors for _, each in rest.features]
+    assert np.array_equal(np.concatenate([whole[:0], *kept]), whole[max(0, count - 2) :])
+
+
+def test_features_made_from_a_source_are_named_after_it() -> None:
+    """So that a whole segment's vectors need not be digested, and equal segments are equal."""
+    vectors = np.ones((FEATURE_TOKENS + 2, WIDTH), np.float32)
+    first, again = (features_of("audio", vectors, "segment") for _ in range(2))
+    assert first == again and len(first) == 2 and first[0] != first[1]
+    assert first[0] != features_of("image", vectors, "segment")[0]
+    assert digest(vectors) == digest(vectors.copy()) != digest(vectors[1:])
 
 
 def test_the_key_is_of_the_numbers_and_the_sense() -> None:

@@ -11,9 +11,19 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from models.engines.kv_cache import KvSlot
 from models.vita.checkpoint import convert, expected_shapes, inspect, load, write
-from models.vita.config import VitaConfig
-from models.vita.prompt import TEMPLATES
+from models.vita.config import (
+    AdapterConfig,
+    AudioEncoderConfig,
+    CodecConfig,
+    LanguageModelConfig,
+    SpeechDecoderConfig,
+    VisionConfig,
+    VitaConfig,
+)
+from models.vita.footprint import USABLE, cache_bytes, footprint, weight_bytes
+from models.vita.prompt import TEMPLATES, VITA_15, VitaPrompt
 from models.vita.tensor_files import CheckpointRefused
 from tests.models.vita.golden import SPEECH, TINY, needs_golden, read
 from tests.models.vita.released_folder import network, tokenizer, write_released
@@ -199,3 +209,43 @@ def test_damage_is_refused_clearly(
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointRefused, match="no folder"):
         load(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("content", "note"),
+    [
+        ('{"repetition_penalty": 1.05, "top_p": 0.8, "eos_token_id": [1]}',
+         "top_p 0.8, repetition_penalty 1.05: not applied"),
+        ("{}", "nothing of it"),
+        ("{", "cannot be read"),
+        ("3", "cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_a_folder_wants_of_sampling_is_said(content: str, note: str, tmp_path: Path) -> None:
+    folder = write_released(tmp_path)
+    (folder / "generation_config.json").write_text(content)
+    assert any(note in said for said in inspect(folder).notes)
+
+
+def test_the_memory_of_a_gpu_is_calculated_from_the_sizes(released: Path) -> None:
+    config = load(released).config
+    loaded = load(released, torch.bfloat16).model.state_dict()
+    held = sum({tensor.data_ptr(): tensor.nbytes for tensor in loaded.values()}.values())
+    need = footprint(config, 300)
+    assert need.weights == held
+    buffers = KvSlot(load(released).model.language, 300).buffers
+    assert need.stream == buffers.bytes // 2  # those are float32
+    assert need.total(3) - need.total(2) == 2 * (need.stream + need.voice)
+    card = round(need.total(5) / USABLE) + 1
+    assert (need.conversations(card), need.conversations(card - 2 * need.stream)) == (5, 4)
+
+
+def test_a_released_vita_in_bfloat16_needs_16_9_gigabytes() -> None:
+    """By the sizes of the release: language model 7.616 G numbers and so on."""
+    prompt = VitaPrompt(tokenizer(VITA_15), VITA_15)
+    config = VitaConfig(
+        AudioEncoderConfig(), AdapterConfig(), LanguageModelConfig(), prompt.states, "vita-1.5",
+        VisionConfig(), SpeechDecoderConfig(), CodecConfig(),
+    )  # fmt: skip
+    assert weight_bytes(config) == pytest.approx(16.9e9, rel=0.01)
+    assert cache_bytes(config.language, 4_096) == 4_096 * 57_344

@@ -31,6 +31,12 @@ def test_dual_where_it_fits(
     assert is_dual(wish, needs, there * GIBIBYTE, pairs) is dual
 
 
+def test_sessions_that_wait_for_sound_take_no_place_of_an_answer() -> None:
+    """vLLM counts a parked session as a running sequence."""
+    size = EngineSize(tokens=1025, sequences=64, parked=128)
+    assert arguments(Path("model"), size, "bfloat16", 16)["max_num_seqs"] == 192
+
+
 def test_every_engine_answers_by_priority_and_keeps_prefixes() -> None:
     given = arguments(Path("model"), EngineSize(tokens=1025), "bfloat16", 16)
     assert given["scheduling_policy"] == "priority"
