@@ -5,7 +5,7 @@ PORT ?= 8080
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve serve-smollm test test-vllm run-vllm test-deploy check gate bench train lock
+.PHONY: serve serve-smollm test test-clients test-vllm run-vllm test-deploy check gate bench train lock
 
 serve: .venv/serve
 	$(BIN)/antiphon serve --host $(HOST) --port $(PORT)
@@ -33,6 +33,10 @@ bench: .venv/dev
 
 train: .venv/dev
 	$(BIN)/python -m models.training all
+
+# Every stock client against a real server; NEWEST=1 takes the newest of each instead of the locked one.
+test-clients: .venv/dev
+	$(BIN)/python -m tests.clients.run $(if $(NEWEST),--newest)
 
 # Real vLLM engines on the CPU, in an environment of their own. Where the third-party CPU wheel does
 # not exist for a platform the reason is printed and nothing is tested.

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
@@ -130,6 +131,12 @@ class Transport(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     # ----------------------------------------------------------------------------------- its end
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """A refusal with plain HTTP completes the handshake; uvicorn would log an error instead."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
 
     def force_close(self, code: int, reason: str) -> None:
         """Close with a code, behind what is buffered; after the grace, cut the connection."""

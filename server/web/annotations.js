@@ -13,13 +13,21 @@ const REASONS = {
   failed: "Failed",
 };
 
-/** @param {string} reason as on the wire */
-export function nameOf(reason) {
+/** @param {string} reason as on the wire  @param {boolean} over whether an answer was playing */
+export function nameOf(reason, over = false) {
+  if (over && reason === "answered") return "Interrupted the answer";
+  if (over && reason === "stopped") return "Stopped the answer";
   return REASONS[reason] ?? reason;
+}
+
+/** Seconds as people say them. */
+export function inWords(seconds) {
+  return `answered after ${seconds.toFixed(seconds < 1 ? 2 : 1)} s`;
 }
 
 const ROWS = 2; // rows of labels over the user's voice
 const ROW = 16; // pixels
+const NAME = 104; // pixels at the left, where the voices' names stand
 
 export function paintDecisions(view) {
   const { pen } = view;
@@ -29,7 +37,7 @@ export function paintDecisions(view) {
   for (const decision of view.history.decisions.within(view.start, view.end)) {
     const left = view.x(decision.time);
     const right = Math.max(left + 3, view.x(decision.end));
-    const label = nameOf(decision.reason);
+    const label = nameOf(decision.reason, decision.over);
     const row = taken.findIndex((end) => end < left);
     paintBracket(view, left, right, isTaken(decision.reason));
     if (row < 0) continue;
@@ -59,6 +67,7 @@ export function paintLatencies(view) {
   const { pen } = view;
   pen.font = "600 12px system-ui, sans-serif";
   pen.textAlign = "left";
+  let taken = -Infinity;
   for (const turn of view.history.latencies.within(view.start, view.end)) {
     const [left, right] = [view.x(turn.time), view.x(turn.end)];
     pen.strokeStyle = view.color.ink;
@@ -72,7 +81,10 @@ export function paintLatencies(view) {
     pen.stroke();
     pen.setLineDash([]);
     pen.fillStyle = view.color.ink;
-    const label = `${Math.round((turn.end - turn.time) * 1000)} ms`;
-    pen.fillText(label, Math.max(4, left), view.bottom + 4);
+    const label = inWords(turn.end - turn.time);
+    const from = Math.max(NAME, left);
+    if (from < taken) continue; // two labels in one place say nothing
+    taken = from + pen.measureText(label).width + 8;
+    pen.fillText(label, from, view.bottom + 4);
   }
 }

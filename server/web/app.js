@@ -2,6 +2,7 @@
 
 import { Camera } from "./camera.js";
 import { Conversation } from "./conversation.js";
+import { Drawer } from "./drawer.js";
 import { NO_OUTPUT, ofClosing, ofMicrophone, ofRefusal } from "./failure.js";
 import { History } from "./history.js";
 import { Microphone } from "./microphone.js";
@@ -18,6 +19,7 @@ const find = (id) => document.getElementById(id);
 const panel = new Panel(document);
 const transcript = new Transcript(find("transcript"));
 const camera = new Camera(find("preview"));
+const drawer = new Drawer(document, () => call?.session, () => transcript.asText());
 const KEY = "antiphon-key";
 const OUTPUT_WAIT = 4000; // milliseconds
 
@@ -48,7 +50,8 @@ async function begin(withMicrophone) {
 
 /** @throws {import("./failure.js").Failure} */
 async function assemble({ context, microphone }, withMicrophone) {
-  const session = new Session();
+  const session = new Session(drawer.settings());
+  drawer.follow(session);
   const parts = { history: new History(), timebase: new Timebase(), speaker: new Speaker() };
   const key = sessionStorage.getItem(KEY) ?? "";
   await within(OUTPUT_WAIT, context.resume(), NO_OUTPUT);
@@ -171,10 +174,16 @@ find("mute").addEventListener("click", ({ currentTarget: button }) => {
 find("write").addEventListener("submit", async (event) => {
   event.preventDefault();
   const text = find("text").value.trim();
-  if (!text || !(await begin(false))) return;
-  find("text").value = "";
-  call.conversation.type(text);
+  if (text && (await ask(text))) find("text").value = "";
 });
+
+/** A question in writing; it begins a conversation where there is none. */
+async function ask(text) {
+  if (!(await begin(false))) return false;
+  transcript.toEnd();
+  call.conversation.type(text);
+  return true;
+}
 
 find("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -220,8 +229,16 @@ function look(seconds) {
   find("present").hidden = timeline.back === 0;
 }
 
+/** Engineers' matters are open on a desk and folded on a phone, until somebody chooses. */
+function unfold(desk) {
+  const show = () => (find("behind").open = desk.matches);
+  desk.addEventListener("change", show);
+  show();
+}
+
 addEventListener("pagehide", end);
 startTheme(find("theme"));
-showSkills(find("skills"));
+showSkills(find("skills"), ask);
+unfold(matchMedia("(min-width: 56rem)"));
 panel.roles(shown.rolesAt(0));
 timeline.run();

@@ -1,6 +1,6 @@
 /** Listens to one session and tells the rest of the page what it means. */
 
-import { nameOf } from "./annotations.js";
+import { inWords, nameOf } from "./annotations.js";
 import { toSamples } from "./session.js";
 
 const RATE = 24000;
@@ -10,6 +10,7 @@ export class Conversation {
   #answers = new Map(); // response id -> Answer
   #playing = new Map(); // item id -> response id, until it was heard to the end or dropped
   #typedAt = null;
+  #isSlow = false;
 
   /** @param parts {session, speaker, history, timebase, transcript, panel, now, outputLatency} */
   constructor(parts) {
@@ -21,7 +22,15 @@ export class Conversation {
       .on("audible", ({ item, time }) => this.#heardFirst(item, time))
       .on("played", ({ item, played }) => this.#acknowledge(item, played))
       .on("finished", ({ item }) => this.#finish(item))
+      .on("slow", () => this.#tellSlow())
       .on("peaks", ({ peaks, time }) => this.history.assistant.add(peaks, time));
+  }
+
+  /** Said once: the sound itself is mended by a larger cushion. */
+  #tellSlow() {
+    if (this.#isSlow) return;
+    this.#isSlow = true;
+    this.transcript.remark("The sound comes late: the server, this machine or the network is slow.");
   }
 
   /** Text instead of voice. It interrupts, too. */
@@ -160,7 +169,7 @@ export class Conversation {
     if (seconds < 0) return;
     this.history.latencies.keep({ time: answer.asked, end: answer.asked + seconds });
     this.panel.latency(seconds);
-    if (answer.item) this.transcript.note(answer.item, `${Math.round(seconds * 1000)} ms`);
+    if (answer.item) this.transcript.note(answer.item, inWords(seconds));
   }
 
   // ----------------------------------------------------------------- what only Antiphon tells
@@ -204,8 +213,9 @@ export class Conversation {
   #decide(event) {
     const time = this.timebase.timeOf(event.audio_start_ms / 1000);
     const end = this.timebase.timeOf(event.audio_end_ms / 1000);
-    if (time !== null) this.history.decisions.keep({ time, end, reason: event.reason });
-    this.panel.decision(nameOf(event.reason), event, time);
+    const over = time !== null && this.history.answers.within(time, time).length > 0;
+    if (time !== null) this.history.decisions.keep({ time, end, reason: event.reason, over });
+    this.panel.decision(nameOf(event.reason, over), event, time);
     if (!event.response_id) return;
     const answer = this.#answer(event.response_id);
     answer.asked = end;

@@ -60,8 +60,9 @@ export class Panel {
       const score = verdict[name] ?? 0;
       const meter = this.#parts[name];
       meter.style.setProperty("--value", score);
-      meter.setAttribute("aria-valuenow", score.toFixed(2));
-      meter.nextElementSibling.textContent = score.toFixed(2);
+      const percent = Math.round(score * 100);
+      meter.setAttribute("aria-valuenow", percent);
+      meter.nextElementSibling.textContent = `${percent} %`;
     }
     this.#parts.words.textContent = verdict.words ? `“${verdict.words}”` : "";
   }
@@ -90,10 +91,12 @@ export class Panel {
   }
 }
 
+const SCORES = { query: "a question", unfinished: "unfinished", noise: "not for it", text: "typed" };
+
 function scores(verdict) {
   if (!verdict) return "no verdict";
-  const names = ["query", "unfinished", "noise", "text"].filter((name) => verdict[name] >= 0.005);
-  return names.map((name) => `${name} ${verdict[name].toFixed(2)}`).join(" · ");
+  const names = Object.keys(SCORES).filter((name) => verdict[name] >= 0.005);
+  return names.map((name) => `${SCORES[name]} ${Math.round(verdict[name] * 100)} %`).join(" · ");
 }
 
 function clock(seconds) {

@@ -14,6 +14,13 @@ const SETTINGS = {
 export class Session extends EventTarget {
   #socket = null;
   #opened = false;
+  #wanted;
+
+  /** @param {object} wanted what the session is to be beside the settings of this page */
+  constructor(wanted = {}) {
+    super();
+    this.#wanted = wanted;
+  }
 
   /** Seconds of user audio that the server has been sent. The protocol's clock. */
   seconds = 0;
@@ -50,7 +57,7 @@ export class Session extends EventTarget {
     const event = JSON.parse(text);
     if (event.type === "session.created") {
       this.#opened = true;
-      this.send("session.update", { session: SETTINGS });
+      this.configure(this.#wanted);
     }
     this.#tell(event.type, event);
     this.#tell("wire", event);
@@ -60,6 +67,12 @@ export class Session extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
+  /** Changes the session; what the page itself needs stays. */
+  configure(wanted) {
+    const input = { ...SETTINGS.audio.input, ...wanted.audio?.input };
+    this.send("session.update", { session: { ...SETTINGS, ...wanted, audio: { input } } });
+  }
+
   /** Calls `react(event)` for every server event of this type. */
   on(type, react) {
     this.addEventListener(type, ({ detail }) => react(detail));
@@ -67,7 +80,9 @@ export class Session extends EventTarget {
   }
 
   send(type, fields = {}) {
-    if (this.open) this.#socket.send(JSON.stringify({ type, ...fields }));
+    if (!this.open) return;
+    this.#socket.send(JSON.stringify({ type, ...fields }));
+    this.#tell("sent", { type, ...fields });
   }
 
   /** @param {Int16Array} pcm 24 kHz, mono */

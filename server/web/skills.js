@@ -1,20 +1,25 @@
-/** What the assistant can talk about: a short list with words to try. */
+/** What the assistant can talk about: buttons that ask it. */
 
-/** @param {HTMLElement} list  filled from skills.json: [{title, examples: [text, ...]}, ...] */
-export async function showSkills(list) {
+/**
+ * @param {HTMLElement} list  filled from skills.json: [{title, examples: [text, ...]}, ...]
+ * @param {(text: string) => void} ask
+ */
+export async function showSkills(list, ask) {
   const response = await fetch(new URL("skills.json", import.meta.url));
   for (const { title, examples } of await response.json()) {
     const row = document.createElement("li");
     const name = document.createElement("strong");
     name.textContent = title;
-    row.append(name, ...examples.map(quote));
+    row.append(name, ...examples.map((text) => button(text, ask)));
     list.append(row);
   }
 }
 
-function quote(text) {
-  const quoted = document.createElement("q");
-  if (/[\u4e00-\u9fff]/.test(text)) quoted.lang = "zh";
-  quoted.textContent = text;
-  return quoted;
+function button(text, ask) {
+  const made = document.createElement("button");
+  made.type = "button";
+  if (/[\u4e00-\u9fff]/.test(text)) made.lang = "zh";
+  made.textContent = text;
+  made.addEventListener("click", () => ask(text));
+  return made;
 }

@@ -15,9 +15,9 @@ export class Speaker extends EventTarget {
     this.#node.connect(context.destination);
   }
 
-  /** Events: audible {item, time} · played {item, played, time} · finished {item} · peaks. */
+  /** Events: audible {item, time} · played {item, played, time} · finished {item} · peaks · slow {cushion}. */
   #report(data) {
-    const type = ["audible", "finished", "peaks"].find((one) => one in data) ?? "played";
+    const type = ["audible", "finished", "peaks", "slow"].find((one) => one in data) ?? "played";
     this.dispatchEvent(new CustomEvent(type, { detail: data }));
   }
 

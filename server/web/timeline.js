@@ -9,7 +9,7 @@ import { Palette } from "./palette.js";
 
 const BAR = 3; // pixels a bar, gap included
 const RIBBON = 30; // pixels between the two threads
-const EDGE = { top: 46, bottom: 34, right: 116, rightNarrow: 50 };
+const EDGE = { top: 46, topNarrow: 26, bottom: 34, right: 116, rightNarrow: 50 };
 const NARROW = 620; // pixels
 const CROSSING = 18; // pixels that a swap takes
 const FRAME = 33; // milliseconds between pictures
@@ -88,14 +88,15 @@ export class Timeline {
     const right = width - (narrow ? EDGE.rightNarrow : EDGE.right);
     const end = Math.max(0, this.#now() - LAG) - this.back;
     const step = narrow ? 0.06 : 0.04; // seconds a bar
-    const middle = EDGE.top + (height - EDGE.top - EDGE.bottom) * 0.52;
+    const top = narrow ? EDGE.topNarrow : EDGE.top;
+    const middle = top + (height - top - EDGE.bottom) * 0.52;
     return {
       pen, width, height, narrow, right, end, step, middle,
       history: this.#current(),
       live: this.back === 0,
       upper: middle - RIBBON / 2,
       lower: middle + RIBBON / 2,
-      top: EDGE.top,
+      top,
       bottom: height - EDGE.bottom,
       start: end - (right / BAR) * step,
       x: (time) => right - ((end - time) / step) * BAR,
@@ -139,7 +140,7 @@ function paintDucks(view) {
     pen.fillStyle = view.color.duck;
     pen.fillRect(left, view.lower + 4, width, view.bottom - view.lower - 4);
     pen.fillStyle = view.color.quiet;
-    if (width > 12) pen.fillText("ducked", left + 4, view.bottom - 4);
+    if (width > 44) pen.fillText("quieter", left + 4, view.bottom - 14);
   }
 }
 

@@ -31,8 +31,14 @@ def bearer(key: str) -> dict[str, Any]:
     ],
 )
 async def test_refused_before_the_upgrade(
-    house: House, query: str, headers: dict[str, Any], status: int, code: str
+    house: House,
+    query: str,
+    headers: dict[str, Any],
+    status: int,
+    code: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO")
     with pytest.raises(InvalidStatus) as caught:
         await house.connect(query, additional_headers=headers)
     response = caught.value.response
@@ -40,6 +46,9 @@ async def test_refused_before_the_upgrade(
     assert code in response.body.decode()
     assert KEY not in response.body.decode()
     assert house.service.admission.taken == 0
+    await house.until_logged(caplog, f"a client was refused ({status}")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert KEY not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tests.web.stand_in import RATE, Stage, create_stand_in, microphone_sound
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless",
+    "--window-size=1280,900",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",

@@ -3,13 +3,16 @@
  *
  * In:  {sound, item} samples at 24 kHz · {end, item} no more will come · {drop} all, at once.
  * Out: {item, played, time} samples heard so far · {audible, item, time} its first audible sample
- *      · {finished, item} · {peaks, time} of what left, one every 10 ms.
+ *      · {finished, item} · {peaks, time} of what left, one every 10 ms
+ *      · {slow, cushion} the sound came too late twice, and more is waited for from now on.
  */
 
 import { Resampler } from "./resampler.js";
 
 const WIRE_RATE = 24000;
 const CUSHION = 0.03; // seconds in hand before an item starts or goes on after a gap
+const LARGEST_CUSHION = 0.48;
+const GAPS = 2; // after so many the cushion grows, and somebody is told
 const FADE = 0.005; // seconds; a hard cut clicks
 const AUDIBLE = 0.005; // -46 dB of full scale
 const REPORT = 0.05; // seconds between reports
@@ -33,10 +36,10 @@ class Item {
     this.queued += block.length;
   }
 
-  /** Whether there is something to play now; after a gap a small cushion is waited for. */
-  ready() {
+  /** Whether there is something to play now; after a gap a cushion is waited for. */
+  ready(cushion) {
     if (this.queued === 0) this.flowing = false;
-    else if (this.ended || this.queued >= CUSHION * sampleRate) this.flowing = true;
+    else if (this.ended || this.queued >= cushion * sampleRate) this.flowing = true;
     return this.flowing;
   }
 
@@ -61,6 +64,8 @@ class Playback extends AudioWorkletProcessor {
     this.peak = 0;
     this.peaks = [];
     this.counted = 0;
+    this.gaps = 0;
+    this.cushion = CUSHION;
     this.port.onmessage = ({ data }) => this.#take(data);
   }
 
@@ -112,8 +117,10 @@ class Playback extends AudioWorkletProcessor {
   #play(time) {
     const item = this.items[0];
     if (!item) return 0;
-    if (!item.ready()) {
+    const wasFlowing = item.flowing;
+    if (!item.ready(this.cushion)) {
       if (item.ended && item.queued === 0) this.#finish(item);
+      else if (wasFlowing) this.#noteGap();
       return 0;
     }
     const sample = item.next();
@@ -122,6 +129,14 @@ class Playback extends AudioWorkletProcessor {
       this.port.postMessage({ audible: true, item: item.id, time });
     }
     return sample;
+  }
+
+  /** The sound comes more slowly than it is played: some more is kept in hand. */
+  #noteGap() {
+    if (++this.gaps < GAPS || this.cushion >= LARGEST_CUSHION) return;
+    this.gaps = 0;
+    this.cushion *= 2;
+    this.port.postMessage({ slow: true, cushion: this.cushion });
   }
 
   #finish(item) {
