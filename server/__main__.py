@@ -24,7 +24,7 @@ class Command:
 
 
 COMMANDS = {
-    "serve": Command("server.serve", "Serve conversations over the Realtime protocol."),
+    "serve": Command("server.serve_command", "Serve conversations over the Realtime protocol."),
     "drain": Command("server.draining.command", "Let a running server's calls end, then stop it."),
     "call": Command("server.call.command", "Call a server with a recording or a microphone."),
     "eval": Command("server.evaluation.command", "Score what is heard on labelled recordings."),

@@ -11,23 +11,33 @@ from server.config import ConfigurationError, ServerSettings
 from server.extras import needed
 from server.resume.cipher import FernetCipher
 
+_BACKLOG = 2048  # connections that wait to be taken, as uvicorn has it
 
-def check_place(settings: ServerSettings) -> None:
-    """Raises ConfigurationError where the model, the certificate or the port cannot be had."""
+
+def check_files(settings: ServerSettings) -> None:
+    """Raises ConfigurationError where the model's folder, the certificate or an extra is not there,
+    with every fault."""
     faults = []
     if not settings.model.is_dir():
         faults.append(f"model: there is no folder {settings.model}")
-    faults += [
-        fault
-        for fault in (
-            _fault_of_tls(settings),
-            _fault_of_extras(settings),
-            _fault_of_address(settings),
-        )
-        if fault
-    ]
+    faults += filter(None, (_fault_of_tls(settings), _fault_of_extras(settings)))
     if faults:
         raise ConfigurationError(faults)
+
+
+def listening_socket(settings: ServerSettings) -> socket.socket:
+    """A socket that listens at the settings' address. Raises ConfigurationError."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    address = (settings.host, settings.port)
+    try:
+        return socket.create_server(address, family=family, backlog=_BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            fault = f"port: {settings.port} is taken by another program; --port chooses another"
+        else:
+            said = error.strerror or str(error)
+            fault = f"host: cannot listen on {settings.host}, port {settings.port} ({said})"
+        raise ConfigurationError([fault]) from None
 
 
 def _fault_of_tls(settings: ServerSettings) -> str:
@@ -61,15 +71,3 @@ def _fault_of_extras(settings: ServerSettings) -> str:
             "resume.keys: a key is 32 bytes in url-safe base64, as cryptography's Fernet makes it"
         )
     return ""
-
-
-def _fault_of_address(settings: ServerSettings) -> str:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        with socket.create_server((settings.host, settings.port), family=family):
-            return ""
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            return f"port: {settings.port} is taken by another program; --port chooses another"
-        said = error.strerror or str(error)
-        return f"host: cannot listen on {settings.host}, port {settings.port} ({said})"

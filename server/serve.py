@@ -1,119 +1,31 @@
-"""`antiphon serve`: uvicorn with our transport; says where the page is once it is ready."""
+"""Uvicorn with our transport; it says where the page is once the models are ready."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
+import socket
 from functools import partial
-from pathlib import Path
-from typing import Annotated, Any
 
-import typer
 import uvicorn
 import uvloop
 from fastapi import FastAPI
 from rich.console import Console
 
 from server.app import create_app
-from server.certificate import Certificate, certificate
-from server.config import ConfigurationError, ServerSettings, load_settings
+from server.certificate import Certificate
+from server.config import ServerSettings
 from server.draining.signals import DrainingServer
 from server.edge.http import HttpProtocol
-from server.environment import service_links
-from server.extras import ExtraMissing
-from server.logs import set_up_logging
-from server.preflight import check_place
 from server.service import Service
-from server.settings_help import environment_help
 from server.transport import Transport
 
-logger = logging.getLogger(__name__)
 SHUTDOWN_SECONDS = 5
-EPILOG = environment_help()
 
 
-def command(
-    config: Annotated[
-        Path | None, typer.Option(envvar="ANTIPHON_CONFIG", help="A TOML file of settings.")
-    ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="The model's folder, or nano or smollm.")
-    ] = None,
-    engine: Annotated[
-        str | None, typer.Option(help="auto, embedded, pytorch, vllm, cascade or smollm.")
-    ] = None,
-    llm: Annotated[
-        str | None, typer.Option(help="Address of a language model, as http://host:11434/v1.")
-    ] = None,
-    llm_model: Annotated[str | None, typer.Option(help="The model's name there.")] = None,
-    device: Annotated[str | None, typer.Option(help="For pytorch, vllm: cpu, cuda, auto.")] = None,
-    pairs: Annotated[int | None, typer.Option(help="Pairs of instances.")] = None,
-    sessions_per_pair: Annotated[int | None, typer.Option(help="Conversations a pair.")] = None,
-    lead_ms: Annotated[
-        int | None, typer.Option(help="How far sending runs ahead of playing, milliseconds.")
-    ] = None,
-    instructions: Annotated[
-        str | None, typer.Option(help="What a session is told where its client says nothing.")
-    ] = None,
-    api_keys: Annotated[
-        str | None,
-        typer.Option(help="Keys with commas between. Better ANTIPHON_API_KEYS: ps shows flags."),
-    ] = None,
-    without_keys: Annotated[
-        bool | None,
-        typer.Option(
-            "--without-keys", help="Let everybody in who reaches this address, without a key."
-        ),
-    ] = None,
-    host_names: Annotated[
-        str | None,
-        typer.Option(help="Host names to answer to, with commas between; * is every one."),
-    ] = None,
-    allowed_origins: Annotated[
-        str | None, typer.Option(help="Web origins with commas between, beside the server's own.")
-    ] = None,
-    model_aliases: Annotated[
-        str | None, typer.Option(help="Other names of the model, with commas between.")
-    ] = None,
-    tls: Annotated[str | None, typer.Option(help="off, or self-signed (to try it).")] = None,
-    tls_certificate: Annotated[Path | None, typer.Option(help="PEM file with the chain.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="PEM file of its key.")] = None,
-    trace_directory: Annotated[
-        Path | None, typer.Option(help="Write one trace a session here.")
-    ] = None,
-    trace_words: Annotated[bool | None, typer.Option(help="Let traces hold what was said.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
-) -> None:
-    """Serve conversations. Flags rule over ANTIPHON_* in the environment, that over the file."""
-    flags: dict[str, Any] = dict(locals())
-    flags.pop("config")
-    errors = Console(stderr=True)
-    try:
-        settings = load_settings(config, flags)
-        check_place(settings)
-    except ConfigurationError as error:
-        for fault in error.faults:
-            errors.print(fault, style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
-    set_up_logging(settings.log_level)
-    links = service_links(os.environ)
-    if links:
-        logger.info("ignored, since Kubernetes sets them for services: %s", ", ".join(links))
-    try:
-        with certificate(settings) as files:
-            code = _run(settings, files)
-    except ExtraMissing as error:
-        errors.print(str(error), style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-    raise typer.Exit(code)
-
-
-def _run(settings: ServerSettings, files: Certificate | None) -> int:
+def run(settings: ServerSettings, listener: socket.socket, files: Certificate | None) -> int:
+    """Serve on a socket that listens already, until the server is stopped; give the exit code."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(settings, files, Console()))
+        return runner.run(_serve(settings, listener, files, Console()))
 
 
 def new_server(
@@ -146,12 +58,17 @@ def new_server(
     )
 
 
-async def _serve(settings: ServerSettings, files: Certificate | None, console: Console) -> int:
+async def _serve(
+    settings: ServerSettings,
+    listener: socket.socket,
+    files: Certificate | None,
+    console: Console,
+) -> int:
     app = create_app(settings)
     server = new_server(app, settings, files)
     announcing = asyncio.create_task(_announce(app.state.service, server, console))
     try:
-        await server.serve()
+        await server.serve(sockets=[listener])
     finally:
         announcing.cancel()
         failed = (await asyncio.gather(announcing, return_exceptions=True))[0]

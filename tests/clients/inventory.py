@@ -50,5 +50,5 @@ CLIENTS = (
     ),
     Client("pipecat", "pipecat", "python", ("pipecat-ai",)),
     Client("livekit", "LiveKit", "python", ("livekit-agents", "livekit-plugins-openai")),
-    Client("twilio", "Twilio sample", "python", ("websockets",)),
+    Client("twilio", "Twilio sample, websockets", "python", ("websockets",)),
 )

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 from blockbuster import BlockBuster
 from fastapi import FastAPI
 from openai import AsyncOpenAI
@@ -113,10 +112,6 @@ class House:
         """Wait until something of the server is so."""
         async with asyncio.timeout(10):
             while not condition():  # noqa: ASYNC110  there is no event for it
-    async def until_logged(self, caplog: pytest.LogCaptureFixture, text: str) -> None:
-        """Wait until the log holds a text."""
-        async with asyncio.timeout(10):
-            while text not in caplog.text:  # noqa: ASYNC110  there is no event for it
                 await asyncio.sleep(0.01)
 
     async def until_empty(self) -> None:

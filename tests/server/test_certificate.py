@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 
 from server.certificate import certificate, self_signed
 from server.config import ConfigurationError, ServerSettings, load_settings
-from server.preflight import check_place
+from server.preflight import check_files
 from server.serve import new_server
 from tests.server.house import KEY, House, receive
 
@@ -68,9 +68,9 @@ def test_half_a_certificate_is_refused(flags: dict[str, Any]) -> None:
 def test_files_that_are_no_certificate(tmp_path: Path) -> None:
     files = self_signed(tmp_path, "127.0.0.1")
     good = ServerSettings(port=0, tls_certificate=files.chain, tls_key=files.key)
-    check_place(good)
+    check_files(good)
     for name in ("tls_certificate", "tls_key"):
         with pytest.raises(ConfigurationError, match="there is no file"):
-            check_place(good.model_copy(update={name: tmp_path / "absent.pem"}))
+            check_files(good.model_copy(update={name: tmp_path / "absent.pem"}))
     with pytest.raises(ConfigurationError, match="no certificate with its key"):
-        check_place(good.model_copy(update={"tls_key": files.chain}))
+        check_files(good.model_copy(update={"tls_key": files.chain}))
