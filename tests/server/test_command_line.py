@@ -82,7 +82,7 @@ def test_serve_help_has_every_setting() -> None:
     ("words", "named"),
     [
         (("--model", "/absent/folder"), "no folder /absent/folder"),
-        (("--host", "203.0.113.7"), "cannot listen on 203.0.113.7"),
+        (("--host", "203.0.113.7", "--without-keys"), "cannot listen on 203.0.113.7"),
         (("--tls-key", "key.pem"), "belong together"),
         (("--config", "/absent.toml"), "/absent.toml"),
     ],
