@@ -153,6 +153,36 @@ def swap(report: Mapping[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def end_of_turn(report: Mapping[str, Any]) -> list[str]:
+    """Two judges of the same cuts of people's orders, side by side."""
+    lines = [
+        "### Has the speaker finished? On the same cuts as Smart Turn",
+        "",
+        f"{origin(report)}. {report['orders']} orders of people, each at its end and in its "
+        "longest gap; a gap behind what could be a whole order is counted apart.",
+        "",
+        "| | ends taken | gaps taken for ends | gaps behind whole orders | silence, p50 / p90 | "
+        "CPU a decision |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, title in (
+        ("antiphon", "nano and the core's rule"),
+        ("smart_turn", "Smart Turn v3.2"),
+    ):
+        if (found := report.get(name)) is None:
+            continue
+        shares = " | ".join(
+            f"{found[kind]['hits']} of {found[kind]['count']}"
+            for kind in ("ends_taken", "pauses_taken", "whole_pauses_taken")
+        )
+        waited, cpu = found["silence_before_end"], found["cpu"]["p50_ms"]
+        lines.append(
+            f"| {title} | {shares} | {waited['p50_ms']:.0f} / {waited['p90_ms']:.0f} ms | "
+            f"{cpu:.0f} ms |"
+        )
+    return [*lines, ""]
+
+
 def soak(report: Mapping[str, Any]) -> list[str]:
     """One long conversation in a few lines."""
     memory, delay = report["memory_growth_mib"], report["delay_growth_s"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.goals import cell, read_goals
-from benchmarks.markdown import capacity, duplex, public_row, setting, soak, swap
+from benchmarks.markdown import capacity, duplex, end_of_turn, public_row, setting, soak, swap
 from benchmarks.scene import read_scenes
 
 FOLDER = Path(__file__).parent
@@ -46,7 +46,13 @@ def section(results: Path, reports: Reports) -> str:
     if reports:
         parts += against_goals(reports) + curves(reports) + axes(reports) + books(reports)
         parts += pictures(results, reports)
-    for name, passage in (("capacity", capacity), ("swap", swap), ("soak", soak)):
+    passages = {
+        "end_of_turn": end_of_turn,
+        "capacity": capacity,
+        "swap": swap,
+        "soak": soak,
+    }
+    for name, passage in passages.items():
         if (results / f"{name}.json").is_file():
             parts += passage(json.loads((results / f"{name}.json").read_text(encoding="utf-8")))
     return "\n".join(parts if len(parts) > 2 else [*parts, "Not measured yet."])
