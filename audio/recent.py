@@ -37,3 +37,8 @@ class RecentAudio:
             return np.zeros(0, np.float32)
         taken: Samples = self._ring[np.arange(start, end) % len(self._ring)]
         return taken
+
+    def clear(self) -> None:
+        """Give the memory back; nothing can be appended any more."""
+        self._ring = np.zeros(1, np.float32)
+        self.end = 0

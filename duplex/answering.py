@@ -41,7 +41,7 @@ class Answering:
         item_id = self._state.new_item_id()
         has_context = segment is None and items is None
         context = self._state.context(now) if has_context else ()
-        clock = PlayoutClock(SPEAK_RATE, lead=self._state.settings.lead, delay=self._delay)
+        clock = self._new_clock()
         response = Response(
             self._responses.next_id(),
             item_id,
@@ -68,6 +68,28 @@ class Answering:
             self._begin(response, now)
         return response
 
+    def _new_clock(self) -> PlayoutClock:
+        """Sound leaves one step at a time, so a lead is never less than a step."""
+        lead = max(self._state.settings.lead, SEND_STEP / SPEAK_RATE)
+        return PlayoutClock(SPEAK_RATE, lead=lead, delay=self._delay)
+
+    def tell_failure(self, now: float, reason: str) -> None:
+        """A turn could not be heard, so no model was asked: a response says so, and is over."""
+        response = Response(
+            self._responses.next_id(),
+            self._state.new_item_id(),
+            self._state.settings.answer,
+            self._new_clock(),
+            last_progress=now,
+        )
+        self._responses.open(response)
+        response.move(DeliveryStep.CONFIRM)
+        response.previous_item_id = self._conversation.last_id()
+        self._state.emit(_started(response))
+        failed = actions.ResponseStatus.FAILED
+        self._state.emit(actions.ResponseEnded(response.response_id, failed, reason))
+        self._responses.close(response)
+
     def confirm(self, response: Response, now: float) -> None:
         """The pause was the end of the turn: what was held back may leave."""
         self._state.emit(actions.ConfirmAnswer(response.response_id))
@@ -80,16 +102,7 @@ class Answering:
             self._state.emit(actions.ShowSwap(response.response_id))
             response.previous_item_id = self._conversation.last_id()
             self._conversation.add(_answer_turn(response))
-        self._state.emit(
-            actions.ResponseStarted(
-                response.response_id,
-                response.item_id,
-                response.previous_item_id,
-                response.options,
-                response.metadata,
-                not response.out_of_band,
-            )
-        )
+        self._state.emit(_started(response))
         if not response.out_of_band:
             self._state.brief_monitor(now)
 
@@ -173,6 +186,7 @@ class Answering:
         if turn is not None:
             turn.text = response.text
             turn.words = tuple(response.words)
+            turn.is_told = turn.is_told or bool(response.text or response.samples_sent)
 
     # ----------------------------------------------------------------------------- ending
 
@@ -245,8 +259,8 @@ class Answering:
             return None
         is_completed = status is actions.ResponseStatus.COMPLETED
         turn.wire["status"] = "completed" if is_completed else "incomplete"
-        if not response.text and (response.calls or is_completed):
-            self._conversation.turns.remove(turn)
+        if not turn.is_told or (not response.text and (response.calls or is_completed)):
+            self._conversation.remove(turn)
             return None
         return turn
 
@@ -288,6 +302,17 @@ class Answering:
         return min(times, default=None)
 
 
+def _started(response: Response) -> actions.ResponseStarted:
+    return actions.ResponseStarted(
+        response.response_id,
+        response.item_id,
+        response.previous_item_id,
+        response.options,
+        response.metadata,
+        not response.out_of_band,
+    )
+
+
 def _answer_turn(response: Response) -> Turn:
     kind, key = ("output_text", "text")
     if response.options.speak:
@@ -298,7 +323,9 @@ def _answer_turn(response: Response) -> Turn:
         "status": "in_progress",
         "content": [{"type": kind, key: ""}],
     }
-    return Turn(response.item_id, "assistant", (), wire, response_id=response.response_id)
+    return Turn(
+        response.item_id, "assistant", (), wire, response_id=response.response_id, is_told=False
+    )
 
 
 def _call_turn(item_id: str, call_id: str, name: str, arguments: str) -> Turn:

@@ -57,6 +57,7 @@ class Turn:
     heard: int | None = None  # samples of an answer that were heard, None: all of it
     dropped: bool = False  # an answer that the user talked over at once: no model knows of it
     response_id: int | None = None
+    is_told: bool = True  # the client knows of it; of an answer, once something of it has left
     outdated: tuple[str, ...] = ()  # keys of pictures that stood before it
 
     def heard_text(self) -> str:
@@ -118,32 +119,66 @@ class UnknownItem(Exception):
 
 
 class History:
-    """The conversation so far: an ordered list of turns."""
+    """The conversation so far: an ordered list of turns, found by their ids."""
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
+        self._by_id: dict[str, Turn] = {}
+        self._answers: dict[int, Turn] = {}  # by the number of the response
 
     def find(self, item_id: str) -> Turn:
-        for turn in self.turns:
-            if turn.item_id == item_id:
-                return turn
-        raise UnknownItem(item_id)
+        """Raises UnknownItem."""
+        turn = self._by_id.get(item_id)
+        if turn is None:
+            raise UnknownItem(item_id)
+        return turn
 
     def __contains__(self, item_id: str) -> bool:
-        return any(turn.item_id == item_id for turn in self.turns)
+        return item_id in self._by_id
 
     def last_id(self) -> str | None:
-        return self.turns[-1].item_id if self.turns else None
+        """The id of the newest item that the client knows of."""
+        return self._id_before(len(self.turns))
+
+    def _id_before(self, place: int) -> str | None:
+        for index in range(place - 1, -1, -1):
+            if self.turns[index].is_told:
+                return self.turns[index].item_id
+        return None
+
+    def _place(self, turn: Turn) -> int:
+        """Where a turn stands; the newest are looked at first."""
+        last = len(self.turns) - 1
+        return next(i for i in range(last, -1, -1) if self.turns[i] is turn)
+
+    def remove(self, turn: Turn) -> int:
+        """Take a turn out; gives where it stood."""
+        place = self._place(turn)
+        del self.turns[place]
+        del self._by_id[turn.item_id]
+        if turn.response_id is not None:
+            self._answers.pop(turn.response_id, None)
+        return place
+
+    def clear(self) -> None:
+        """Forget everything, since the session is over."""
+        self.turns.clear()
+        self._by_id.clear()
+        self._answers.clear()
 
     def add(self, turn: Turn, after: str | None = None) -> str | None:
-        """Put a turn at the end, at the "root", or after an item; give the id before it."""
+        """Put a turn at the end, at the "root", or after an item; give the id before it, of what
+        the client knows."""
         place = len(self.turns)
         if after == "root":
             place = 0
         elif after is not None:
-            place = self.turns.index(self.find(after)) + 1
+            place = self._place(self.find(after)) + 1
         self.turns.insert(place, turn)
-        return self.turns[place - 1].item_id if place else None
+        self._by_id[turn.item_id] = turn
+        if turn.response_id is not None:
+            self._answers[turn.response_id] = turn
+        return self._id_before(place)
 
     def add_sound(self, item_id: str, words: str) -> str | None:
         wire = {
@@ -157,8 +192,8 @@ class History:
     def delete(self, item_id: str, *, outdated: bool = False) -> None:
         """Take a turn out. An `outdated` one leaves its keys in the context for a while, before the
         turn that follows it."""
-        place = self.turns.index(self.find(item_id))
-        turn = self.turns.pop(place)
+        turn = self.find(item_id)
+        place = self.remove(turn)
         if place == len(self.turns):
             return
         keys = tuple(entry.key for entry in turn.to_context()) if outdated else ()
@@ -174,10 +209,7 @@ class History:
         return turn
 
     def answer_of(self, response_id: int) -> Turn | None:
-        for turn in reversed(self.turns):
-            if turn.response_id == response_id:
-                return turn
-        return None
+        return self._answers.get(response_id)
 
     def context(
         self, current: int | None = None, heard: int = 0, *, without: bool = False

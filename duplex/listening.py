@@ -23,6 +23,7 @@ from duplex.endpointing import (
     thresholds_for,
 )
 from duplex.events import HearingFailed, VerdictGiven, VoiceMeasured
+from duplex.failures import HearingFailures
 from duplex.settings import Settings, TurnDetection
 from duplex.states import SegmentState, SegmentStep, UserState, UserStep
 from duplex.turns import Turns
@@ -48,6 +49,7 @@ class Listening:
         self._barge_in = barge_in
         self._answering = answering
         self._tracker = VoiceTracker()
+        self._failures = HearingFailures()
         self._num_segments = 0
         self._measured_at = 0.0  # session time of the newest window
         self._silence_at_evaluation = 0.0
@@ -62,15 +64,20 @@ class Listening:
         self.heard_until, self._measured_at = window.end, now
         settings = self._state.settings
         if settings.turn_detection is TurnDetection.MANUAL:
-            if self._state.segment is None:
+            if self._state.segment is None and self._failures.may_try(now):
                 self.open(window.start, window.start, now, Origin.CLIENT)
             return
         if window.echo and not self._barge_in.can_echo(self._state.segment):
             window = replace(window, echo=False)
         edge = self._tracker.measure(window, settings.threshold)
         self._decide_echo(window.end)
+        if self._failures.in_failed_turn:
+            self._sit_out()
+            return
         segment = self._state.segment
-        if edge is Edge.ONSET:
+        if edge is Edge.ONSET and not self._failures.may_try(now):
+            self._fail_turn(now, "the models failed a moment ago; they are tried again soon")
+        elif edge is Edge.ONSET:
             padding = PADDING_S if settings.is_semantic else settings.prefix_padding
             start = max(self.closed_at, window.start - padding, 0.0)
             segment = self.open(start, window.start, now)
@@ -159,17 +166,37 @@ class Listening:
             return
         if event.until < segment.verdict_until:
             return  # of a chunk that ended before the latest flush did: it knows less
+        self._failures.note_success()
         segment.verdict, segment.verdict_until = event.verdict, event.until
         self._state.emit(actions.ShowVerdict(segment.number, event.verdict, event.until))
         self._barge_in.on_verdict(segment, now)
         self._turns.speculate(segment, now)
         self.evaluate(now)
 
-    def take_failure(self, event: HearingFailed) -> None:
+    def take_failure(self, event: HearingFailed, now: float) -> None:
         """The monitor cannot judge the open segment."""
         segment = self._state.segment
         if segment is not None and event.segment == segment.number:
-            self.close(segment, actions.Reason.FAILED)
+            self._fail(segment, now, event.reason)
+
+    def _fail(self, segment: Segment, now: float, reason: str) -> None:
+        """The models could not hear the segment: it ends, and the client is told once."""
+        self.close(segment, actions.Reason.FAILED)
+        self._failures.note(now)
+        if segment.origin is Origin.VOICE:
+            self._fail_turn(now, reason)
+
+    def _fail_turn(self, now: float, reason: str) -> None:
+        """Tell of the failed turn by a response; what is left of its voice is nobody's."""
+        self._failures.in_failed_turn = True
+        if self._state.settings.create_response and self._state.responses.current is None:
+            self._answering.tell_failure(now, reason)
+
+    def _sit_out(self) -> None:
+        """Wait for the end of a turn whose failure was told."""
+        self._failures.follow(self.heard_until - self._tracker.last_voiced)
+        if not self._failures.in_failed_turn:
+            self._tracker.close()
 
     # ---------------------------------------------------------------------------- silence
 
@@ -227,7 +254,7 @@ class Listening:
             self.close(segment, actions.Reason.ABANDONED)
         elif outcome is Endpoint.FAIL:
             self._state.emit(actions.ReplaceMonitor(segment.number))
-            self.close(segment, actions.Reason.FAILED)
+            self._fail(segment, now, "the model did not judge in time")
 
     def _end_longest(self, segment: Segment, now: float) -> None:
         verdict = segment.verdict
@@ -281,6 +308,8 @@ class Listening:
     def configure(self, settings: Settings) -> None:
         """Take new settings; a segment that another kind of turn detection opened is closed."""
         segment = self._state.segment
+        if settings.turn_detection is not self._state.settings.turn_detection:
+            self._failures.in_failed_turn = False
         if segment is not None:
             if settings.turn_detection is not self._state.settings.turn_detection:
                 self.close(segment, actions.Reason.SUPERSEDED)

@@ -142,6 +142,10 @@ class Orchestrator:
         finally:
             self._conclude()
             self._lease.release()
+            # Nothing of what was said stays until the garbage collector comes by.
+            self.session.conversation.clear()
+            self._audio_store.clear()
+            self._recording.clear()
 
     async def _work(self, group: asyncio.TaskGroup) -> None:
         self._roles.start(group)

@@ -39,7 +39,7 @@ class Session:
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.VoiceMeasured: lambda e: self._listening.measure(e, self._now),
             events.VerdictGiven: lambda e: self._listening.take_verdict(e, self._now),
-            events.HearingFailed: self._listening.take_failure,
+            events.HearingFailed: lambda e: self._listening.take_failure(e, self._now),
             events.MonitorUnresponsive: self._on_monitor_unresponsive,
             events.SettingsChanged: lambda e: self._listening.configure(e.settings),
             events.CommitRequested: lambda e: self._requests.commit(e, self._now),
