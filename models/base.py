@@ -285,6 +285,32 @@ def is_up(instance: Instance) -> bool:
     return instance.is_up if isinstance(instance, Restarting) else True
 
 
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model can do, so that the wire refuses before what it would fail on. `context`: tokens
+    of one conversation, 0 if unknown; `languages`: those it was made for, none if unknown."""
+
+    pictures: bool = True
+    tools: bool = True
+    context: int = 0
+    languages: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """An instance that says what its model can do."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+
+def capabilities_of(instance: Instance) -> Capabilities:
+    """An instance that says nothing is taken to do everything."""
+    if isinstance(instance, Describing):
+        return instance.capabilities
+    return Capabilities(context=instance.capacity())
+
+
 @runtime_checkable
 class Dependent(Protocol):
     """An instance, or a part of one, that cannot work without something outside of this server."""

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 
 from duplex.leases import Lease
 from duplex.orchestrator import Orchestrator
-from models.base import Conversation, Instructions, Samples, UserSound
+from models.base import Conversation, Instructions, Samples, UserSound, capabilities_of
 from server.admission import Denied
 from server.auth import Grant, answered_subprotocol, is_origin_allowed, presented_key
 from server.client_loop import Bounds, ClientLoop
@@ -124,7 +124,7 @@ class RealtimeSession:
         self._token = secrets.token_hex(6)
         self._talk: Orchestrator | None = None
         settings = service.settings
-        budget = SessionBudget(settings.budget)
+        budget = SessionBudget(settings.budget, can=capabilities_of(lease.pair.first))
         ledger = WireIds(self._token, self._user_sound, budget)
         longest = settings.limits.session
         expires_at = None if longest is None else int(time.time() + longest)

@@ -21,6 +21,7 @@ from models.base import (
     AnswerChunk,
     AnswerOptions,
     AnswerPart,
+    Capabilities,
     Conversation,
     Instance,
     InstanceFailed,
@@ -30,6 +31,7 @@ from models.base import (
     Stream,
     Verdict,
     VoiceActivityDetector,
+    capabilities_of,
     is_up,
 )
 from server.metrics import Metrics
@@ -64,6 +66,10 @@ class MeteredInstance:
 
     def capacity(self) -> int:
         return self._instance.capacity()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return capabilities_of(self._instance)
 
     async def close(self) -> None:
         await self._instance.close()

@@ -140,6 +140,10 @@ class NanoModel:
         wording = NanoWording(self._networks.prompt, tools, options, slow_down)
         return Answer(TokenWriter(memory, wording, options), voice, CODES_A_TOKEN)
 
+    @property
+    def sees(self) -> bool:
+        return self._networks.config.model.vision is not None
+
     def _look(self, image: UserImage, _: int) -> Array:
         """One glance, however large the picture is."""
         vision = self._networks.config.model.vision

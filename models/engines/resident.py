@@ -18,6 +18,7 @@ from models.base import (
     HEAR_RATE,
     AnswerOptions,
     AnswerPart,
+    Capabilities,
     Conversation,
     InstanceFailed,
     Item,
@@ -63,6 +64,11 @@ class Model(Protocol[Memory]):
         ...
 
     @property
+    def sees(self) -> bool:
+        """Whether it takes pictures."""
+        ...
+
+    @property
     def hearing_piece(self) -> int:
         """Samples at 16 kHz that are heard in one go."""
         ...
@@ -98,6 +104,10 @@ class ResidentInstance(Generic[Memory]):
 
     def capacity(self) -> int:
         return self.model.capacity
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(pictures=self.model.sees, context=self.model.capacity)
 
     async def open(self, conversation: Conversation) -> ResidentStream[Memory]:
         """Raises InstanceFailed, OutOfRoom."""

@@ -139,6 +139,10 @@ class VitaWeights:
         return sum(held.values())
 
     @property
+    def sees(self) -> bool:
+        return self.model.vision is not None
+
+    @property
     def hearing_piece(self) -> int:
         return VERDICT_EVERY
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.base import HEAR_RATE
+from models.base import HEAR_RATE, Capabilities
 from server.realtime.formats import AudioFormat
 from server.realtime.refusal import Refusal
 
@@ -82,9 +82,16 @@ class SessionBudget:
     """One session's account. Every refusal names the field and leaves the session as it was."""
 
     def __init__(
-        self, settings: BudgetSettings | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: BudgetSettings | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        can: Capabilities | None = None,
     ) -> None:
+        """`can`: what the model can do; what it cannot is refused like what is too much."""
+        self._can = can or Capabilities()
         self.settings = settings or BudgetSettings()
+        if not self._can.tools:
+            self.settings = self.settings.model_copy(update={"functions": 0})
         self._lock = threading.Lock()  # items are decoded on threads, and deleted on the loop
         self._items: dict[str, Cost] = {}
         self._text = self._media = 0
@@ -98,7 +105,7 @@ class SessionBudget:
 
     def new_bill(self) -> Bill:
         """For one message that puts something in."""
-        return Bill(self.settings, self._text, self._media)
+        return Bill(self.settings, self._text, self._media, takes_pictures=self._can.pictures)
 
     def check_item(self, param: str) -> None:
         """Raises Refusal where there are as many items as may be."""
@@ -150,14 +157,23 @@ class Bill:
     """Adds up what one message puts in, before anything of it is decoded; raises Refusal naming the
     field with which the session's budget is exceeded."""
 
-    def __init__(self, settings: BudgetSettings, text: int, media: int) -> None:
+    def __init__(
+        self, settings: BudgetSettings, text: int, media: int, *, takes_pictures: bool = True
+    ) -> None:
         self._settings, self._text, self._media = settings, text, media
+        self._takes_pictures = takes_pictures
         self.cost = Cost()
 
     def add_text(self, text: str | None, param: str) -> None:
         self.cost.text += len(text or "")
         if self._text + self.cost.text > self._settings.text:
             raise _exceeded(f"The items hold more than {self._settings.text} letters.", param)
+
+    def check_picture(self, param: str) -> None:
+        """Whether the model takes pictures at all."""
+        if not self._takes_pictures:
+            message = "This model takes no pictures."
+            raise Refusal(message, code="unsupported_content_type", param=param)
 
     def add_picture(self, pixels: int, decoded: int, param: str) -> None:
         """`pixels` of the file, bytes `decoded` of what is kept."""

@@ -170,6 +170,7 @@ def _counted(
     kind = _kind(content, role, param)
     bill.add_text(content.transcript, path(param, "transcript"))
     if kind == "input_image":
+        bill.check_picture(path(param, "type"))
         image = _image(content, param)
         bill.add_picture(image.pixels, image.decoded_bytes, image.param)
         return image

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from PIL import Image
 
-from models.base import HEAR_RATE, UserImage
+from models.base import HEAR_RATE, Capabilities, UserImage
 from server.realtime.budget import EXCEEDED, BudgetSettings, SessionBudget, TokenBucket
 from server.realtime.decode import Decoder, Step
 from server.realtime.formats import PCM, SoundReader, decode_base64
@@ -320,3 +320,15 @@ def test_a_long_append_is_resampled_in_little_memory() -> None:
     assert peak < 8 * len(data)
     pieces = [parts.push(data[at : at + 96_000]) for at in range(0, len(data), 96_000)]
     np.testing.assert_array_equal(samples, np.concatenate(pieces))
+
+
+def test_what_the_model_cannot_do_is_refused_before() -> None:
+    blind = SessionBudget(can=Capabilities(pictures=False, tools=False))
+    decoder = Decoder(WireIds("t", lambda _: None, blind), SessionConfig(), 0.08)
+    said = refused(decoder, "conversation.item.create", item=message(picture(8)))
+    assert (said.code, said.param) == ("unsupported_content_type", "item.content[0].type")
+    tool = {"type": "function", "name": "f"}
+    said = refused(decoder, "session.update", session={"tools": [tool]})
+    assert said.param == "session.tools"
+    send(decoder, "session.update", session={"tools": []})
+    send(decoder, "conversation.item.create", item=message(text("hi")))

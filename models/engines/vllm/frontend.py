@@ -77,6 +77,11 @@ class ModelFrontend(Protocol):
 
     def audio_frontend(self) -> ListeningFrontend: ...
 
+    @property
+    def sees(self) -> bool:
+        """Whether it takes pictures."""
+        ...
+
     def see(self, image: UserImage, room: int) -> Array:
         """Vectors [n, width], for a stream with room for so many tokens. Raises BadInput where
         the model cannot see."""
@@ -144,6 +149,10 @@ class NanoFrontend:
     def audio_frontend(self) -> ListeningFrontend:
         listener = NanoListener(self.networks.audio_frontend(), self.networks.config.model)
         return StreamedFrontend(listener, self.grammar)
+
+    @property
+    def sees(self) -> bool:
+        return self.networks.config.model.vision is not None
 
     def see(self, image: UserImage, room: int) -> Array:
         vision = self.networks.config.model.vision
@@ -218,6 +227,10 @@ class VitaFrontend:
 
     def audio_frontend(self) -> ListeningFrontend:
         return WholeSegmentFrontend(self._encode, self.grammar)
+
+    @property
+    def sees(self) -> bool:
+        return self.model.vision is not None
 
     def see(self, image: UserImage, room: int) -> Array:
         pixels = picture_tiles(image, room, self.model.config.vision)

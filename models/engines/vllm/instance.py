@@ -18,6 +18,7 @@ import torch
 from models.base import (
     HEAR_CHUNK,
     AnswerOptions,
+    Capabilities,
     Conversation,
     InstanceFailed,
     Synthesizer,
@@ -93,6 +94,10 @@ class VllmInstance:
 
     def capacity(self) -> int:
         return self.validator.capacity
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(pictures=self.frontend.sees, context=self.capacity())
 
     async def open(self, conversation: Conversation) -> VllmStream:
         """Raises InstanceFailed, OutOfRoom."""
