@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
+from duplex.tagged import TAGGED
 from models.base import AssistantText, Item, SpokenWord
 
 # Outdated pictures that a stream may go on remembering; one that knows older ones reads anew, about
@@ -50,7 +51,7 @@ class Turn:
 
     item_id: str
     role: str
-    parts: tuple[ContextContent, ...] = ()
+    parts: tuple[Annotated[ContextContent, TAGGED], ...] = ()
     wire: dict[str, Any] = field(default_factory=dict)
     text: str = ""  # of an answer: all that was generated
     words: tuple[SpokenWord, ...] = ()

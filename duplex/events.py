@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias
 
+from duplex.conversation import Turn
 from duplex.settings import Settings
 from duplex.tagged import TAGGED
 from models.base import AnswerOptions, Item, SpokenWord, Verdict
@@ -111,6 +112,14 @@ class AnswerFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationResumed:
+    """The session goes on with the turns of another one, in which so many answers were opened."""
+
+    turns: tuple[Turn, ...]
+    num_responses: int
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsChanged:
     settings: Settings
 
@@ -206,6 +215,7 @@ Event: TypeAlias = (
     | AnswerCallMade
     | AnswerFinished
     | AnswerFailed
+    | ConversationResumed
     | SettingsChanged
     | CommitRequested
     | ClearRequested

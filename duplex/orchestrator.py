@@ -29,6 +29,7 @@ from duplex.playout import AnswerSound, ResponseTasks
 from duplex.roles import Roles
 from duplex.session import Session
 from duplex.settings import Settings
+from duplex.snapshot import Snapshot, playing, turns_heard, unanswered
 from duplex.stream_worker import SessionServices, StreamWorker, WorkerReport
 from duplex.trace import Measured, Observer, Record
 from models.base import (
@@ -85,6 +86,7 @@ class Orchestrator:
         self._backlog = 0  # samples among the arrivals
         self._measured = 0  # samples judged by the detector
         self._posted: deque[events.Event | None] = deque()
+        self._past: Snapshot | None = None
         self._is_stepping = False
         self._is_closed = False
         self._timer: asyncio.TimerHandle | None = None
@@ -122,6 +124,19 @@ class Orchestrator:
         self._opening = Conversation(items, tools)
         self._roles.renew()
 
+    def resume(self, past: Snapshot) -> None:
+        """Go on with a conversation that another session has had; called before `run`."""
+        self._past = past
+
+    def snapshot(self) -> Snapshot:
+        """The conversation as it stands now, for another session to go on with."""
+        state = self.session.state
+        turns = turns_heard(state, self._now)
+        resumed = events.ConversationResumed(turns, state.responses.num_opened)
+        sounds = {t.item_id: self.sound_of(t.item_id) for t in turns if t.role == "user"}
+        kept = {item_id: sound for item_id, sound in sounds.items() if sound is not None}
+        return Snapshot(resumed, kept, playing(state), unanswered(state))
+
     def sound_of(self, item_id: str) -> Samples | None:
         """An item's sound: 16 kHz for a user's, 24 kHz for the assistant's; None if not kept."""
         return self._audio_store.samples(item_id)
@@ -151,6 +166,10 @@ class Orchestrator:
         self._roles.start(group)
         # The first record of a trace says how this session takes turns.
         self._post(events.SettingsChanged(self._settings))
+        if self._past is not None:
+            for item_id, sound in self._past.sounds.items():
+                self._audio_store.keep_samples(item_id, sound)
+            self._post(self._past.resumed)
         while True:
             arrival = await self._arrivals.get()
             if isinstance(arrival, np.ndarray):

@@ -7,6 +7,7 @@ going back); the next moment at which it wants to be called is `deadline`, in th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from duplex import actions, events
@@ -41,6 +42,7 @@ class Session:
             events.VerdictGiven: lambda e: self._listening.take_verdict(e, self._now),
             events.HearingFailed: lambda e: self._listening.take_failure(e, self._now),
             events.MonitorUnresponsive: self._on_monitor_unresponsive,
+            events.ConversationResumed: self._on_resumed,
             events.SettingsChanged: lambda e: self._listening.configure(e.settings),
             events.CommitRequested: lambda e: self._requests.commit(e, self._now),
             events.ClearRequested: self._requests.clear,
@@ -132,6 +134,13 @@ class Session:
         resume = None if segment is None else self.state.begin_hearing(segment, now)
         self.state.emit(actions.ReplaceMonitor(None, resume))
         self.state.sync_monitor(now)
+
+    def _on_resumed(self, event: events.ConversationResumed) -> None:
+        """Take over what another session left behind; its answers' numbers are not used again."""
+        state = self.state
+        state.conversation.turns = [replace(turn, wire=dict(turn.wire)) for turn in event.turns]
+        state.responses.num_opened += event.num_responses
+        state.sync_monitor(self._now)
 
     def _on_ended(self, _: events.SessionEnded) -> None:
         self._listening.give_up()

@@ -13,7 +13,6 @@ import numpy as np
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from duplex.conversation import ContextEntry, OutdatedPicture
 from models.base import UserImage
 
 _NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
@@ -53,17 +52,4 @@ def _with_type(value: Any, write: Callable[[Any], dict[str, Any]]) -> dict[str, 
     return {"type": type(value).__name__, **write(value)}
 
 
-class _ByKey:
-    """Annotates a context entry: its key tells what it means, so the key is all that is written."""
-
-    def __get_pydantic_core_schema__(self, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            lambda key: (
-                key if isinstance(key, ContextEntry) else ContextEntry(key, OutdatedPicture())
-            ),
-            serialization=core_schema.plain_serializer_function_ser_schema(lambda entry: entry.key),
-        )
-
-
 TAGGED = _Tagged()
-BY_KEY = _ByKey()

@@ -16,6 +16,7 @@ from duplex import actions
 from duplex.events import Event, SettingsChanged
 from duplex.orchestrator import InputOverrun, Outgoing
 from duplex.playout import AnswerSound
+from duplex.snapshot import Snapshot
 from models.base import HEAR_RATE, Samples, Tool
 from server.config import Limits
 from server.connections import BROKEN, GOING_AWAY, NORMAL, POLICY, RESTART, Connection, Disconnected
@@ -27,6 +28,7 @@ from server.realtime.budget import TokenBucket
 from server.realtime.decode import AudioReceived, Configured, Step
 from server.realtime.encode import Encoder
 from server.realtime.refusal import Refusal
+from server.resume.keeper import SnapshotKeeper
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class ConversationBackend(Protocol):
     async def run(self) -> None: ...
     def hear(self, samples: Samples) -> None: ...
     def handle(self, event: Event) -> None: ...
+    def snapshot(self) -> Snapshot: ...
     def change(self, *, instructions: tuple[str, ...], tools: tuple[Tool, ...]) -> None: ...
 
     @property
@@ -66,11 +69,12 @@ class ConnectionClosing(Exception):
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """When this connection has to end: limits, the session's end on the loop's clock (None: no
-    end), and the server's drain."""
+    end), and the server's drain. `keeper` makes that the conversation outlives it."""
 
     limits: Limits
     ends_at: float | None
     leaving: Leaving
+    keeper: SnapshotKeeper
 
 
 class ClientLoop:
@@ -104,7 +108,8 @@ class ClientLoop:
             async with asyncio.TaskGroup() as group:
                 for work in (talk.run(), self._read(talk), self._write(), self._watch()):
                     group.create_task(work)
-                group.create_task(self._leave())
+                group.create_task(self._leave(talk))
+                group.create_task(self._bounds.keeper.run(talk.snapshot))
         except* (ConnectionClosing, Disconnected) as ends:
             over = _first(ends)
         except* Exception:
@@ -112,11 +117,13 @@ class ClientLoop:
             over = ConnectionClosing(BROKEN, "internal error")
             self._tell(Refusal("The server failed; this session is lost.", code="server_error"))
         await self._close(over)
+        await self._bounds.keeper.finish(talk.snapshot, is_over=over.code == NORMAL)
         return over.code
 
     def emit(self, outgoing: Outgoing) -> None:
         """Never blocks. A client that takes in nothing is ended by the watch."""
         self._bounds.leaving.follow(outgoing)
+        self._bounds.keeper.follow(outgoing)
         if isinstance(outgoing, actions.ResponseEnded):
             if outgoing.status is actions.ResponseStatus.CANCELLED:
                 self.outbox.drop_sound(outgoing.response_id)
@@ -163,6 +170,7 @@ class ClientLoop:
                 await self._hear(samples, talk)
             case Configured(session=session):
                 self._encoder.session = session
+                self._bounds.keeper.configure(session)
                 talk.change(instructions=(session.instructions,), tools=session.model_tools())
                 await self._hand_over(lambda: talk.handle(SettingsChanged(step.settings)), talk)
                 self._put(self._encoder.session_event("session.updated"))
@@ -222,9 +230,13 @@ class ClientLoop:
             if self.outbox.age > limits.unread_seconds:
                 self._force_close("the client does not read")
 
-    async def _leave(self) -> None:
-        """The server ends: so does the call, when nobody speaks."""
+    async def _leave(self, talk: ConversationBackend) -> None:
+        """The server ends: so does the call, when nobody speaks. A client that asked for it is
+        told how to go on elsewhere, once the store has the conversation."""
         await self._bounds.leaving.due()
+        keeper = self._bounds.keeper
+        if await keeper.flush(talk.snapshot):
+            self._put(self._encoder.draining(keeper.token))
         raise ConnectionClosing(RESTART, "the server is shutting down")
 
     def _force_close(self, reason: str) -> None:

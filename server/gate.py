@@ -8,9 +8,11 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
@@ -30,6 +32,9 @@ from server.realtime.functions import check_session
 from server.realtime.refusal import from_validation
 from server.realtime.session_config import SessionConfig
 from server.realtime.wire_ids import WireIds
+from server.resume.keeper import SnapshotKeeper
+from server.resume.tokens import presented_token
+from server.resume.vault import Claim, owner_of
 from server.service import Queues, Service
 from server.tracing import TraceFile
 
@@ -43,13 +48,18 @@ MODEL_KEYS = ("model", "deployment")  # of the query: OpenAI's name for the mode
 def admit(service: Service, asked: HTTPConnection, subprotocols: list[str]) -> Grant:
     """Raises Denied."""
     service.visitors.knock(address_of(asked))
-    if not is_origin_allowed(asked.headers, service.settings):
-        raise Denied(403, "origin", "This origin may not connect.")
+    check_origin(service, asked.headers)
     granted = service.keyring.admit(presented_key(asked.headers, subprotocols))
     if granted is None:
         raise Denied(401, "key", "A valid API key is needed.", code="invalid_api_key")
     service.visitors.present(granted.key, is_ephemeral=granted.is_ephemeral)
     return granted
+
+
+def check_origin(service: Service, headers: Headers) -> None:
+    """Raises Denied."""
+    if not is_origin_allowed(headers, service.settings):
+        raise Denied(403, "origin", "This origin may not connect.")
 
 
 def address_of(asked: HTTPConnection) -> str:
@@ -76,35 +86,74 @@ def check_model(service: Service, name: str | None) -> None:
 # ------------------------------------------------------------------------------- the conversation
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls. `claim`: the conversation that the client comes back to."""
+
+    grant: Grant
+    owner: str
+    claim: Claim | None = None
+
+
+async def identify(service: Service, websocket: WebSocket) -> Caller:
+    """Raises Denied. A short-lived key is known to the server that made it and no other; the
+    conversation that was opened with it proves it everywhere."""
+    headers, offered = websocket.headers, websocket.scope.get("subprotocols", [])
+    token = presented_token(websocket.query_params, headers, offered)
+    key = presented_key(headers, offered)
+    if token is None:
+        return Caller(admit(service, websocket, offered), owner_of(key))
+    if service.vault is None:
+        raise Denied(400, "resume", "This server resumes no conversations.", code="resume_off")
+    claim = await service.vault.claim(token, key)
+    if claim is not None and claim.kept.is_ephemeral:
+        service.visitors.knock(address_of(websocket))
+        check_origin(service, headers)
+        return Caller(Grant(claim.session, True, owner_of(key)), owner_of(key), claim)
+    grant = admit(service, websocket, offered)
+    if claim is None:
+        raise service.vault.unknown()
+    return Caller(grant, owner_of(key), claim)
+
+
 async def converse(websocket: WebSocket, service: Service) -> None:
     """The whole life of one client's connection."""
     with ExitStack() as held:
         try:
-            granted = await _let_in(websocket, service, held)
+            caller = await _let_in(websocket, service, held)
             lease = service.admission.take()
+            held.callback(lease.release)
+            await _take_conversation(service, caller)
         except Denied as denied:
             service.metrics.refusals.labels(denied.reason).inc()
             logger.info("a client was refused (%d %s)", denied.status, denied.reason)
             await websocket.send_denial_response(denied.response())
             return
-        held.callback(lease.release)
         leaving = held.enter_context(service.drain.watching())
         await websocket.accept(answered_subprotocol(websocket.scope.get("subprotocols", [])))
-        session = granted.session or service.session
+        session = caller.grant.session or service.session
         connection = WebSocketConnection(websocket)
-        await RealtimeSession(connection, service, lease, session, leaving).run()
+        await RealtimeSession(connection, service, lease, session, leaving, caller).run()
 
 
-async def _let_in(websocket: WebSocket, service: Service, held: ExitStack) -> Grant:
+async def _let_in(websocket: WebSocket, service: Service, held: ExitStack) -> Caller:
     """Check who asks for what, and count it as long as `held` lasts. Raises Denied."""
-    granted = admit(service, websocket, websocket.scope.get("subprotocols", []))
+    caller = await identify(service, websocket)
     check_query(service, websocket.query_params)
+    granted = caller.grant
     visit = service.visitors.conversing(
         address_of(websocket), granted.key, is_ephemeral=granted.is_ephemeral
     )
     held.enter_context(visit)
     await service.loading.wait(websocket, service.loaded)
-    return granted
+    return caller
+
+
+async def _take_conversation(service: Service, caller: Caller) -> None:
+    """There is a place: from here on the client's token is used. Raises Denied."""
+    if caller.claim is not None and service.vault is not None:
+        check_model(service, caller.claim.session.model)
+        await service.vault.take(caller.claim)
 
 
 class RealtimeSession:
@@ -117,7 +166,11 @@ class RealtimeSession:
         lease: Lease,
         session: SessionConfig,
         leaving: Leaving,
+        caller: Caller | None = None,
     ) -> None:
+        self._claim = None if caller is None else caller.claim
+        if self._claim is not None:
+            session = self._claim.session
         self._service = service
         self._lease = lease
         self._session = session
@@ -126,6 +179,16 @@ class RealtimeSession:
         settings = service.settings
         budget = SessionBudget(settings.budget, can=capabilities_of(lease.pair.first))
         ledger = WireIds(self._token, self._user_sound, budget)
+        if self._claim is not None:
+            ledger.restore(self._claim.kept.snapshot.resumed.turns)
+        keeper = SnapshotKeeper(
+            service.vault,
+            session,
+            ledger.session_id,
+            "" if caller is None else caller.owner,
+            is_ephemeral=caller is not None and caller.grant.is_ephemeral,
+            claim=self._claim,
+        )
         longest = settings.limits.session
         expires_at = None if longest is None else int(time.time() + longest)
         decoder = MessageDecoder(
@@ -134,7 +197,8 @@ class RealtimeSession:
         )
         encoder = Encoder(ledger, session, self._recording, expires_at)
         ends_at = None if longest is None else asyncio.get_running_loop().time() + longest
-        bounds = Bounds(settings.limits, ends_at, leaving)
+        encoder.extension = keeper.shown
+        bounds = Bounds(settings.limits, ends_at, leaving, keeper)
         self._loop = ClientLoop(connection, decoder, encoder, bounds, service.metrics)
 
     async def run(self) -> None:
@@ -142,6 +206,8 @@ class RealtimeSession:
         service.metrics.sessions_opened.inc()
         trace = self._open_trace()
         self._talk = talk = self._orchestrator(loop.emit, trace)
+        if self._claim is not None:
+            talk.resume(self._claim.kept.snapshot)
         queues = Queues(loop.outbox, lambda: talk.backlog)
         service.queues.add(queues)
         code = 1011

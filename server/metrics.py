@@ -37,6 +37,14 @@ class Metrics:
         self.errors = self._counter(
             "antiphon_client_errors", "Error events sent to clients, by code.", "code"
         )
+        self.resumes = self._counter(
+            "antiphon_resumes", "Clients that came back with a resume token, by outcome.", "outcome"
+        )
+        self.resume_writes = self._counter(
+            "antiphon_resume_writes",
+            "Conversations written to the store, by outcome.",
+            "outcome",
+        )
         self.throttled = self._counter(
             "antiphon_throttled_seconds", "Time for which clients were read more slowly."
         )

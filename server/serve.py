@@ -16,6 +16,7 @@ from server.certificate import Certificate
 from server.config import ServerSettings
 from server.draining.signals import DrainingServer
 from server.edge.http import HttpProtocol
+from server.resume.logs import keep_queries_out
 from server.service import Service
 from server.transport import Transport
 
@@ -34,6 +35,7 @@ def new_server(
     """uvicorn as this application needs it; with TLS where there is a certificate."""
     limits = settings.limits
     service: Service = app.state.service
+    keep_queries_out()
     return DrainingServer(
         uvicorn.Config(
             app,

@@ -40,6 +40,7 @@ from server.metrics import Metrics
 from server.outbox import Outbox
 from server.realtime.model_names import ModelNames
 from server.realtime.session_config import SessionConfig
+from server.resume.vault import Vault
 from server.spans import SpanExport, TurnSpans
 from server.tracing import TraceFile
 
@@ -91,6 +92,7 @@ class Service:
         self.loaded: asyncio.Future[None] | None = None
         self._load = load
         self._tasks: list[asyncio.Task[None]] = []
+        self.vault = Vault(settings.resume, self.metrics) if settings.resume.store else None
         self.spans = SpanExport(settings.spans, VERSION) if settings.spans else None
         path = settings.drain.socket
         self._control = None if path is None else self._new_control(path)
@@ -160,6 +162,8 @@ class Service:
             await self.engine.close()
         self.decoding.close()
         await asyncio.to_thread(self.disk.shutdown)
+        if self.vault is not None:
+            await self.vault.close()
         if self.spans is not None:
             await asyncio.to_thread(self.spans.close)
 

@@ -49,6 +49,7 @@ class Encoder:
         self._ledger = ledger
         self._recording_of = recording_of
         self._expires_at = expires_at
+        self.extension: Callable[[], dict[str, Any]] = dict  # what the server adds to `antiphon`
         self._responses: dict[int, ResponseWire] = {}
         self._is_ducked = False
 
@@ -57,6 +58,7 @@ class Encoder:
     def session_event(self, kind: str) -> WireEvent:
         """`kind`: session.created or session.updated, with the whole effective configuration."""
         shown = self.session.echo(self._ledger.session_id, self._expires_at)
+        shown["antiphon"] |= self.extension()
         return self._named({"type": kind, "session": shown})
 
     def rate_limits(self, left: float, rate: int) -> WireEvent:
@@ -79,6 +81,14 @@ class Encoder:
             "event_id": refusal.event_id,
         }
         return self._named({"type": "error", "error": error})
+
+    def draining(self, token: str | None) -> WireEvent:
+        """The server ends; the client may go on at another one with this token."""
+        message = "The server is shutting down; connect again with resume_token to go on."
+        refusal = Refusal(message, code="session_draining")
+        event = self.refusal(refusal, "server_error")
+        event["error"]["resume_token"] = token
+        return event
 
     # ------------------------------------------------------------------------ what the core says
 

@@ -35,6 +35,7 @@ _SHOWN_WHEN_OFF = ("tracing", "prompt", "include", "reasoning")
 _SHOWN_INPUT_WHEN_OFF = ("transcription", "noise_reduction", "turn_detection")
 SERVICE_TIER = "default"  # there is only one, whichever is asked for
 _SERVER_ONLY = ("id", "object", "expires_at", "client_secret")
+_SERVER_ONLY_EXTENSION = ("resume_token", "resume_seconds", "resumed")
 
 
 class SessionConfig(Strict):
@@ -83,6 +84,9 @@ class SessionConfig(Strict):
         default. `names` are those that stand for the model. Raises Refusal naming the field.
         """
         patch = {key: value for key, value in patch.items() if key not in _SERVER_ONLY}
+        if isinstance(ours := patch.get("antiphon"), dict):
+            kept = {key: value for key, value in ours.items() if key not in _SERVER_ONLY_EXTENSION}
+            patch["antiphon"] = kept
         if "model" in patch:
             patch["model"] = self._own_model(patch["model"], names or ModelNames(self.model))
         merged = _merge(self.model_dump(), patch)

@@ -6,11 +6,12 @@ The core counts answers and names items; the wire wants unique strings, and come
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from models.base import Item, UserImage, UserSound
+from duplex.conversation import SpokenTurn, Turn
+from models.base import AssistantText, Item, UserImage, UserSound
 from server.realtime.budget import Cost, SessionBudget
 from server.realtime.images import KEPT_IMAGES
 
@@ -87,6 +88,20 @@ class WireIds:
             return self._parts[item_id]
         sound = self._sound_of(item_id)
         return None if sound is None else (sound,)
+
+    def restore(self, turns: Iterable[Turn]) -> None:
+        """Names of a conversation that another session has had."""
+        for turn in turns:
+            if turn.response_id is not None:
+                self.note_answer(turn.item_id, turn.response_id)
+                said = AssistantText(turn.heard_text(), cut=turn.heard is not None)
+                self.note_parts(turn.item_id, (said,))
+                self.voice_spoken |= bool(turn.words)
+            else:
+                parts = tuple(p for p in turn.parts if not isinstance(p, SpokenTurn))
+                if parts:
+                    self.note_parts(turn.item_id, cast("tuple[Item, ...]", parts))
+                    self.note_pictures(turn.item_id, cast("tuple[Item, ...]", parts))
 
     def forget(self, item_id: str) -> None:
         self._parts.pop(item_id, None)

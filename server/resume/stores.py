@@ -96,7 +96,9 @@ class RedisStore:
     """Redis or Valkey, by `redis://`, `rediss://` or `unix://`. An entry is a hash."""
 
     def __init__(self, url: str) -> None:
+        from redis import __version__
         from redis.asyncio import BlockingConnectionPool, Redis
+        from redis.driver_info import DriverInfo
 
         pool = BlockingConnectionPool.from_url(
             url,
@@ -104,6 +106,8 @@ class RedisStore:
             timeout=STORE_SECONDS,
             socket_timeout=STORE_SECONDS,
             socket_connect_timeout=STORE_SECONDS,
+            # Else each connection looks on the disk for the version.
+            driver_info=DriverInfo(lib_version=__version__),
         )
         self._redis: Any = Redis.from_pool(pool)
 

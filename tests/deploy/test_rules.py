@@ -145,6 +145,9 @@ CAUSES = {
     "AntiphonRefusing": [
         {"series": 'antiphon_refusals_total{reason="capacity"}', "values": "0+1x30"}
     ],
+    "AntiphonResumeFails": [
+        {"series": 'antiphon_resume_writes_total{outcome="failed"}', "values": "0+1x30"}
+    ],
     "AntiphonStalledTurns": [{"series": "antiphon_stalled_turns_total", "values": "0+1x30"}],
     "AntiphonUnhealthyInstances": [
         {"series": "antiphon_unhealthy_instances_total", "values": "0+1x30"},
