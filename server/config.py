@@ -211,13 +211,6 @@ class ServerSettings(BaseSettings):
     drain: DrainSettings = DrainSettings()
     resume: ResumeSettings = ResumeSettings()
 
-    @field_validator("port", mode="before")
-    @classmethod
-    def _no_service_link(cls, port: Any) -> Any:
-        """Kubernetes sets ANTIPHON_PORT=tcp://10.0.0.1:80 where a Service is called antiphon."""
-        is_link = isinstance(port, str) and port.startswith("tcp://")
-        return cls.model_fields["port"].default if is_link else port
-
     @field_validator("api_keys")
     @classmethod
     def _long_enough(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
