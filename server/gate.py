@@ -87,7 +87,7 @@ def check_model(service: Service, name: str | None) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class KnownClient:
     """Who calls. `claim`: the conversation that the client comes back to."""
 
     grant: Grant
@@ -95,25 +95,25 @@ class Caller:
     claim: Claim | None = None
 
 
-async def identify(service: Service, websocket: WebSocket) -> Caller:
+async def identify(service: Service, websocket: WebSocket) -> KnownClient:
     """Raises Denied. A short-lived key is known to the server that made it and no other; the
     conversation that was opened with it proves it everywhere."""
     headers, offered = websocket.headers, websocket.scope.get("subprotocols", [])
     token = presented_token(websocket.query_params, headers, offered)
     key = presented_key(headers, offered)
     if token is None:
-        return Caller(admit(service, websocket, offered), owner_of(key))
+        return KnownClient(admit(service, websocket, offered), owner_of(key))
     if service.vault is None:
         raise Denied(400, "resume", "This server resumes no conversations.", code="resume_off")
     claim = await service.vault.claim(token, key)
     if claim is not None and claim.kept.is_ephemeral:
         service.visitors.knock(address_of(websocket))
         check_origin(service, headers)
-        return Caller(Grant(claim.session, True, owner_of(key)), owner_of(key), claim)
+        return KnownClient(Grant(claim.session, True, owner_of(key)), owner_of(key), claim)
     grant = admit(service, websocket, offered)
     if claim is None:
         raise service.vault.unknown()
-    return Caller(grant, owner_of(key), claim)
+    return KnownClient(grant, owner_of(key), claim)
 
 
 async def converse(websocket: WebSocket, service: Service) -> None:
@@ -136,7 +136,7 @@ async def converse(websocket: WebSocket, service: Service) -> None:
         await RealtimeSession(connection, service, lease, session, leaving, caller).run()
 
 
-async def _let_in(websocket: WebSocket, service: Service, held: ExitStack) -> Caller:
+async def _let_in(websocket: WebSocket, service: Service, held: ExitStack) -> KnownClient:
     """Check who asks for what, and count it as long as `held` lasts. Raises Denied."""
     caller = await identify(service, websocket)
     check_query(service, websocket.query_params)
@@ -149,7 +149,7 @@ async def _let_in(websocket: WebSocket, service: Service, held: ExitStack) -> Ca
     return caller
 
 
-async def _take_conversation(service: Service, caller: Caller) -> None:
+async def _take_conversation(service: Service, caller: KnownClient) -> None:
     """There is a place: from here on the client's token is used. Raises Denied."""
     if caller.claim is not None and service.vault is not None:
         check_model(service, caller.claim.session.model)
@@ -166,7 +166,7 @@ class RealtimeSession:
         lease: Lease,
         session: SessionConfig,
         leaving: Leaving,
-        caller: Caller | None = None,
+        caller: KnownClient | None = None,
     ) -> None:
         self._claim = None if caller is None else caller.claim
         if self._claim is not None:
