@@ -10,6 +10,7 @@ from pathlib import Path
 from models.base import Synthesizer, Transcriber
 from models.engines.bundle import Bundle
 from models.engines.cascade.instance import CascadeInstance, WordJudge
+from models.engines.cascade.judging import RuleJudge
 from models.engines.cascade.language import ChatModel
 from models.engines.cascade.speech import (
     NanoSpeechSource,
@@ -41,9 +42,10 @@ def load(
     synthesizer: Synthesizer | None = None,
 ) -> CascadeParts:
     """Read nano's folder, whose network judges and, without a synthesizer, speaks. Without a
-    transcriber the words are the letters that it spells. Raises BadBundle."""
+    transcriber the words are the letters that it spells; else they are judged by rules. Raises
+    BadBundle."""
     queue = None if transcriber is None else TranscriptionQueue(transcriber)
-    return CascadeParts(Bundle.read(folder), chats, queue, synthesizer)
+    return CascadeParts(Bundle.read(folder), chats, queue, synthesizer, RuleJudge())
 
 
 def assemble(parts: CascadeParts, name: str) -> CascadeInstance:

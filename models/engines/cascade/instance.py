@@ -46,6 +46,7 @@ from models.engines.cascade.state_tokens import StateTokenStream
 from models.engines.cascade.transcription import TranscriptionQueue
 from models.engines.exclusive_access import ExclusiveAccess
 from models.engines.snapshots import Snapshot, Snapshots
+from models.word_evidence import evidence_of, weighed
 
 logger = logging.getLogger(__name__)
 STREAMS = 64  # open at once on one instance
@@ -167,14 +168,15 @@ class CascadeStream:
             if transcript.words is None:
                 return segment, verdict
             verdict = replace(verdict, words=transcript.words)
+            if self._instance.judge is not None:
+                verdict = weighed(verdict, evidence_of(verdict.words), is_whole=False)
         return segment, verdict
 
     async def _flush(self, segment: OpenSegment, chunk: Samples) -> tuple[OpenSegment, Verdict]:
         """Hear a chunk and judge all of the segment, with all of its words."""
         queue, grown = self._instance.transcription, _grown(segment, chunk)
-        if queue is None:
-            verdict = await self._judge(segment, chunk, last=True)
-            return grown, await self._judged_by_words(verdict)
+        if queue is None:  # letters that are spelled tell little
+            return grown, await self._judge(segment, chunk, last=True)
         began = time.perf_counter()
         judging = asyncio.create_task(self._judge(segment, chunk, last=True))
         try:
@@ -189,8 +191,10 @@ class CascadeStream:
 
     async def _judged_by_words(self, verdict: Verdict) -> Verdict:
         judge = self._instance.judge
-        if judge is None or not verdict.words:
+        if judge is None:
             return verdict
+        if not verdict.words:
+            return weighed(verdict, evidence_of(""))
         return await judge.judged(Conversation(self._past.items, self._tools), verdict)
 
     async def _judge(self, segment: OpenSegment, chunk: Samples, *, last: bool) -> Verdict:

@@ -28,9 +28,9 @@ from models.base import (
     Tool,
     UserSound,
     UserText,
-    Verdict,
 )
 from models.engines.cascade.instance import CascadeStream
+from models.engines.cascade.judging import RuleJudge
 from tests.models.engines.cascade.parts import ListedTranscriber, scripted_cascade
 
 LOUD: Samples = (0.1 * np.sin(np.arange(16_000) * 0.3)).astype(np.float32)  # a second
@@ -219,19 +219,16 @@ async def test_silence_is_not_transcribed() -> None:
         assert transcriber.heard == []
 
 
-async def test_words_may_change_a_verdict_and_it_still_sums_to_one() -> None:
-    seen: list[tuple[str, Conversation]] = []
-
-    class Judge:
-        async def judged(self, conversation: Conversation, verdict: Verdict) -> Verdict:
-            seen.append((verdict.words, conversation))
-            return replace(verdict, query=0.0, noise=0.98)
-
-    async with scripted_cascade(judge=Judge()) as (first, _, _address):
+async def test_words_change_verdicts_and_no_words_are_noise() -> None:
+    transcriber = ListedTranscriber("Honey, did you feed the dog?")
+    async with scripted_cascade(transcriber=transcriber, judge=RuleJudge()) as (first, _, _address):
         stream = await first.open(TOLD)
-        assert (await stream.hear(LOUD)).query == 0.97
-        assert (await stream.hear(LOUD[:0], last=True)).noise == 0.98
-        assert seen == [("where is paris", TOLD)]
+        assert (await stream.hear(LOUD, last=True)).noise > 0.3
+        await stream.end_segment()
+        transcriber.words = ""
+        verdict = await stream.hear(LOUD, last=True)
+        assert verdict.noise > 0.5
+        assert verdict.query + verdict.noise + verdict.unfinished + verdict.text == pytest.approx(1)
 
 
 async def test_a_long_conversation_has_an_end() -> None:
