@@ -21,6 +21,7 @@ SURE = 0.72  # certainty from which on it is English
 FOREIGN = 0.6  # below this certainty it is none, once so much has been heard:
 TELLING = HEAR_RATE  # samples
 NOTHING = Recognition()
+QUIET = 0.01  # power of a pause beside that of the sound before it
 _FRAME = HEAR_RATE // 50
 
 
@@ -73,10 +74,12 @@ def take(words: SegmentWords, samples: Samples) -> SegmentWords:
 
 
 def recognise(words: SegmentWords, recogniser: Recogniser) -> SegmentWords:
-    """With the words of all of the open part."""
+    """With the words of all of the open part. A pause behind it adds none, and is not heard."""
     if words.size == words.read or words.is_foreign:
         return words
     sound = np.concatenate(words.sound)
+    if is_quiet(sound[words.read :], sound[: words.read]):
+        return replace(words, sound=(sound,))
     while sound.size > LONGEST:
         cut = quietest(sound[:LONGEST])
         first = recogniser.recognise(sound[:cut], words.found.tokens)
@@ -88,6 +91,13 @@ def recognise(words: SegmentWords, recogniser: Recogniser) -> SegmentWords:
         )
     found = recogniser.recognise(sound, words.found.tokens)
     return replace(words, sound=(sound,), size=sound.size, read=sound.size, found=found)
+
+
+def is_quiet(new: Samples, before: Samples) -> bool:
+    """Is there nothing to recognise in what follows a sound? By its power, beside the sound's."""
+    if not before.size or not new.size:
+        return False
+    return bool(np.mean(np.square(new)) < QUIET * np.mean(np.square(before)))
 
 
 def quietest(sound: Samples) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import Annotated
@@ -76,6 +77,26 @@ def evaluate(
     for name, value in report.figures.items():
         console.log(f"{name}: {value:.1%} of {report.counts.get(name, 0)}")
     console.log(report.states)
+
+
+@application.command()
+def served(
+    target: Annotated[Path, typer.Argument(help="Where the figures go, as JSON.")],
+    nano: Nano = NANO,
+    most: Annotated[int, typer.Option(help="Dialogues of each language.")] = 200,
+    neural: Annotated[float, typer.Option(help="Share in Kokoro's reserved voices.")] = 0.3,
+    alone: Annotated[bool, typer.Option(help="Without the recogniser.")] = False,
+    seed: Annotated[int, typer.Option()] = 9,
+) -> None:
+    """Measure the folder that is served, on spoken questions in voices kept back."""
+    from models.training.served_evaluation import run
+
+    report = run(nano, most, neural, seed, alone=alone).as_json()
+    target.write_text(json.dumps(report, indent=1, ensure_ascii=False))
+    for name, counts in report["right"].items():
+        Console().log(f"{name}: {counts['right']} of {counts['of']}")
+    for name, counts in report["verdicts"].items():
+        Console().log(f"{name}: {counts}")
 
 
 @application.command()

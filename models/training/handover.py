@@ -24,7 +24,7 @@ def read_run(run: Path, tokenizer: Path) -> Parts:
     speaks = (run / SPEECH).exists() and (run / CODEC).exists()
     model = replace(listener.config, speech=NANO_SPEECH) if speaks else listener.config
     return Parts(
-        config=BundleConfig(model=model),
+        config=BundleConfig(model=model, reads_words=True),
         tower=listener.tower,
         language=listener.language,
         tokenizer=file.read_text(),

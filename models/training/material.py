@@ -29,8 +29,11 @@ from models.vita.nano_prompt import NanoPrompt
 
 DICTATED = 0.05  # share of conversations that ask for the words of a sound
 CLEAR, HARDLY = (0.02, 0.22), (0.3, 0.75)  # shares of letters that are wrong
-UNCLEAR = 0.25  # share of English sounds whose letters are hardly right: the words count
-DRILL = 0.2  # share of sums in a row among written conversations
+UNCLEAR = 0.45  # share of English sounds whose letters are hardly right: the words count
+REFUSED = 0.18  # share of written conversations that are not meant for the assistant
+BROKEN = 0.2  # share of conversations that break off in the middle of a question
+NEURAL = 4  # how much more often a neural voice is heard than another
+DRILL = 0.1  # share of sums in a row among written conversations
 BACKCHANNELS = frozenset(ENGLISH_BACKCHANNELS + CHINESE_BACKCHANNELS)
 _FIELDS = {each.name for each in fields(Exchange)}
 
@@ -69,13 +72,13 @@ class WrittenMaterial:
         if random.random() < self._pictures:
             return self._pictured()
         kind = random.random()
-        if kind < 0.12:
+        if kind < REFUSED:
             return self._refused()
-        if kind < 0.22:
+        if kind < REFUSED + BROKEN:
             return self._broken()
-        if kind < 0.22 + DRILL:
+        if kind < REFUSED + BROKEN + DRILL:
             return self._drilled()
-        if kind < 0.22 + DRILL + DICTATED:
+        if kind < REFUSED + BROKEN + DRILL + DICTATED:
             return self._dictated()
         made = dialogue(random, chinese=self._chinese)
         sequence = self._writer.opening(made.tools)
@@ -155,7 +158,18 @@ class SpokenMaterial:
         self._pictured = PicturedMaterial(self._writer, self._random, said, self._question)
         self._preceding = Preceding(self._writer, self._random, said, CHINESE)
         self._dialogues = _gathered(ear.stores, "dialogues")
-        self._weights = list(accumulate(_balanced([entry for _, entry in self._dialogues])))
+        shares = _balanced([entry for _, entry in self._dialogues])
+        heard = (entry["exchanges"][-1]["clip"] for _, entry in self._dialogues)
+        neural = [
+            ear.stores[store].clips[number].speaker.startswith("kokoro-")
+            for (store, _), number in zip(self._dialogues, heard, strict=True)
+        ]
+        self._weights = list(
+            accumulate(
+                share * (NEURAL if is_neural else 1)
+                for share, is_neural in zip(shares, neural, strict=True)
+            )
+        )
         self._backchannels, self._talk = _parted_talk(ear.stores)
         self._orders = _people(ear.stores, ("order",))
         self._sounds = _people(ear.stores, ("noise", "noise", "echo"))
@@ -171,9 +185,9 @@ class SpokenMaterial:
             return self._person()
         if kind < written + people + 0.15:
             return self._refused()
-        if kind < written + people + 0.28:
+        if kind < written + people + 0.15 + BROKEN:
             return self._broken()
-        if kind < written + people + 0.28 + DICTATED:
+        if kind < written + people + 0.15 + BROKEN + DICTATED:
             return self._dictated()
         return self._conversation()
 

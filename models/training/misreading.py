@@ -20,7 +20,7 @@ from models.vita.spoken_form import spoken_form
 GIVEN = 0.75  # share of English sounds whose words there are
 FOREIGN = 0.12  # share of Chinese sounds that are taken for English words
 INVENTED = 0.4  # share of noises in which words are heard
-MOST_WRONG = 0.3  # share of words that are wrong, at most
+MOST_WRONG = 0.25  # share of words that are wrong, at most
 _OWN = 0.6  # share of clips for which Moonshine's own words are used
 _LONGEST_SPAN = 3  # words that were taken for others together
 _INVENTIONS = (
@@ -85,7 +85,7 @@ class Misreading:
     def changed(self, text: str) -> str:
         """A text with up to MOST_WRONG of its words taken for others."""
         random = self._random
-        error = random.uniform(0, MOST_WRONG) if random.random() < 0.7 else 0.0
+        error = random.uniform(0, MOST_WRONG) if random.random() < 0.5 else 0.0
         words = [
             self._taken(word) if random.random() < error else word
             for word in spoken_form(text).split()

@@ -65,7 +65,7 @@ SKILLS = (
     Skill("calendar", everyday.calendar, 4, EN, {"calendar": 5}),
     Skill("units", everyday.units, 4, EN, {"units": 5}),
     Skill("identity", talk.identity, 4, EN, {"identity": 6}),
-    Skill("small talk", talk.small_talk, 5, EN, {"small talk": 7}, takes_filler=False),
+    Skill("small talk", talk.small_talk, 12, EN, {"small talk": 10}, takes_filler=False),
     Skill("stopping", talk.stop, 6, EN, {"stopping": 10}, is_short=False, takes_filler=False),
     Skill("outside", talk.outside, 5, EN, {"outside": 6}),
     Skill("open ended", open_ended.open_ended, 16, EN, _OPEN, is_aid=True, takes_filler=False),

@@ -89,3 +89,13 @@ def test_states_are_values() -> None:
     after = recognise(before, Numbering())
     assert before.text == "" and after.text
     assert UNHEARD == SegmentWords()
+
+
+def test_a_pause_is_not_heard_again_and_what_follows_it_is() -> None:
+    recogniser = Numbering()
+    words = recognise(take(UNHEARD, noise(4 * PACE)), recogniser)
+    for _ in range(3):
+        words = recognise(take(words, noise(PACE // 4) * 0.01), recogniser)
+    assert len(recogniser.calls) == 1 and words.text == f"{4 * PACE}"
+    words = recognise(take(words, noise(PACE)), recogniser)
+    assert [size for size, _ in recogniser.calls] == [4 * PACE, 5 * PACE + 3 * (PACE // 4)]
