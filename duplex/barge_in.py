@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from duplex import actions
@@ -31,8 +32,8 @@ MAX_DUCK_S = 0.8
 CONTINUES_BEFORE_HEARD_S = 0.5
 
 BACKCHANNELS = frozenset(
-    "mhm mm mmhm hm hmm uh-huh uhuh huh yeah yes yep ok okay right sure i see ah oh wow really "
-    "嗯 嗯嗯 哦 噢 啊 对 对对 好 好的 是 是的 行".split()
+    "mhm mm mmhm mm-hmm hm hmm uh-huh uhuh huh yeah yes yep ok okay right sure i see ah oh wow "
+    "really 嗯 嗯嗯 哦 噢 啊 对 对对 好 好的 是 是的 行".split()
 )
 MAX_BACKCHANNEL_WORDS = 3
 
@@ -62,7 +63,7 @@ def judge_overlap(
 
 def name_ignored(verdict: Verdict, over_answer: bool) -> actions.Reason:
     """A label for people: what kind of sound was ignored."""
-    words = verdict.words.lower().replace(",", " ").replace(".", " ").split()
+    words = re.findall(r"[\w'-]+", verdict.words.lower())
     if not words:
         return actions.Reason.IGNORED_NOISE
     is_short = len(words) <= MAX_BACKCHANNEL_WORDS

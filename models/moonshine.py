@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -173,8 +174,9 @@ class _Steps:
         return logits
 
 
+@cache
 def load() -> Moonshine:
-    """The weights of the installed wheel. Raises MoonshineUnavailable."""
+    """The weights of the installed wheel, read once in a process. Raises MoonshineUnavailable."""
     return Moonshine(installed())
 
 

@@ -121,4 +121,4 @@ def test_what_is_missing_is_said_in_one_line(
 
     monkeypatch.setattr(metadata, "distribution", absent)
     with pytest.raises(MoonshineUnavailable, match="moonshine-voice is not installed"):
-        load()
+        moonshine.installed()
