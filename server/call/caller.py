@@ -17,6 +17,7 @@ from websockets.http11 import Response
 from server.call.address import websocket_url
 from server.call.conversation import CallFailed, CallMachine, Message, ServerBusy
 from server.call.record import CallRecord
+from server.call.resuming import ResumeTicket, after, request
 from server.call.script import CallScript
 from server.faults import one_line
 
@@ -26,27 +27,57 @@ _ANSWER_TIMEOUT = 10.0  # seconds for the reply to a request
 _RETRY_AFTER = 5.0  # seconds, where a busy server names none
 
 
+class Unreached(CallFailed):
+    """Nobody listens there now."""
+
+
+class LineLost(CallFailed):
+    """The connection has ended in the middle of the call."""
+
+
 class Caller:
     """One connection to a Realtime server, used as an async context manager.
 
     `run` plays the script and returns the record; afterwards, and while still connected, `ask`
     sends a request and waits for its reply. Raises CallFailed when the server refuses or leaves.
+    With `resumes` a call whose connection is lost goes on over another one, where the server keeps
+    conversations; what was said meanwhile is sent then.
     """
 
     def __init__(
-        self, url: str, script: CallScript, *, key: str | None = None, model: str = "nano"
+        self,
+        url: str,
+        script: CallScript,
+        *,
+        key: str | None = None,
+        model: str = "nano",
+        resumes: bool = False,
     ) -> None:
         self.call = CallMachine(script)
         self._url = websocket_url(url, model)
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._connection: ClientConnection | None = None
         self._begun = 0.0
+        self._resumes = resumes
+        self._ticket = ResumeTicket()
+        self._unsent: list[Message] = []
+        self.gaps: list[tuple[float, float]] = []  # seconds of the call: lost, and back again
 
     async def __aenter__(self) -> Caller:
+        await self._connect({})
+        await self._send([self.call.opening()])
+        session = (await self._wait_for("session.updated")).get("session", {})
+        self.call.session_id = str(session.get("id", ""))
+        if self._resumes:
+            await self._send(request(session))
+        return self
+
+    async def _connect(self, more: dict[str, str]) -> None:
+        """Raises CallFailed."""
         try:
             self._connection = await connect(
                 self._url,
-                additional_headers=self._headers,
+                additional_headers=self._headers | more,
                 compression=None,
                 max_size=None,
                 proxy=None,
@@ -56,11 +87,7 @@ class Caller:
         except (InvalidHandshake, InvalidMessage, EOFError) as error:
             raise CallFailed(f"{self._url} does not speak WebSocket: {one_line(error)}") from error
         except OSError as error:
-            raise CallFailed(_unreached(self._url, error)) from error
-        await self._send([self.call.opening()])
-        session = (await self._wait_for("session.updated")).get("session", {})
-        self.call.session_id = str(session.get("id", ""))
-        return self
+            raise Unreached(_unreached(self._url, error)) from error
 
     async def __aexit__(self, *_: object) -> None:
         if self._connection is None:
@@ -75,6 +102,20 @@ class Caller:
         """Play the script to its end, at playing speed."""
         loop = asyncio.get_running_loop()
         self._begun = loop.time()
+        lost: LineLost | None = None
+        while True:
+            try:
+                if lost is not None:
+                    await self._come_back(lost)
+                await self._talk(progress)
+            except LineLost as error:
+                lost = error
+            else:
+                return self.call.record(loop.time() - self._begun)
+
+    async def _talk(self, progress: Progress | None) -> None:
+        """Until the call is over. Raises LineLost."""
+        loop = asyncio.get_running_loop()
         reader = asyncio.create_task(self._read())
         try:
             while not self.call.done(now := loop.time() - self._begun):
@@ -88,7 +129,24 @@ class Caller:
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
-        return self.call.record(loop.time() - self._begun)
+
+    async def _come_back(self, lost: LineLost) -> None:
+        """Go on over another connection. Raises CallFailed where there is no way."""
+        loop = asyncio.get_running_loop()
+        since = loop.time() - self._begun
+        for wait in self._ticket.waits() if self._resumes and self._ticket.token else ():
+            await asyncio.sleep(wait)
+            try:
+                await self._connect(self._ticket.headers)
+                created = await self._receive()
+            except (ServerBusy, Unreached, LineLost):
+                continue  # it is being restarted, or another one has to be found
+            self.call.come_back(created, loop.time() - self._begun)
+            self.gaps.append((since, loop.time() - self._begun))
+            unsent, self._unsent = self._unsent, []
+            await self._send(after(created) + unsent)
+            return
+        raise CallFailed(str(lost)) from lost
 
     async def ask(self, message: Message, answer: str) -> dict[str, Any]:
         """Send a request and wait for the event type that answers it."""
@@ -127,18 +185,22 @@ class Caller:
         try:
             event = json.loads(await self._connection.recv())
         except ConnectionClosed as error:
-            raise CallFailed(f"the server hung up: {error}") from error
+            raise LineLost(f"the server hung up: {error}") from error
         if not isinstance(event, dict):
             raise CallFailed("the server sent something that is no event")
+        self._ticket.follow(event)
         return event
 
     async def _send(self, messages: list[Message]) -> None:
         assert self._connection is not None
+        left = list(messages)
         try:
-            for message in messages:
-                await self._connection.send(json.dumps(message))
+            while left:
+                await self._connection.send(json.dumps(left[0]))
+                left.pop(0)
         except ConnectionClosed as error:
-            raise CallFailed(f"the server hung up: {error}") from error
+            self._unsent += left
+            raise LineLost(f"the server hung up: {error}") from error
 
 
 async def call(

@@ -104,7 +104,7 @@ def _script(
 async def _call(
     url: str, script: CallScript, key: str | None, model: str, microphone: bool, console: Console
 ) -> CallRecord:
-    async with Caller(url, script, key=key, model=model) as caller:
+    async with Caller(url, script, key=key, model=model, resumes=True) as caller:
         if microphone:
             return await _talk(caller, console)
         with _bar(console) as bar:

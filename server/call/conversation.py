@@ -146,6 +146,11 @@ class CallMachine:
             return self._flush(now)
         return []
 
+    def come_back(self, created: Message, now: float) -> None:
+        """The call goes on over another connection: no answer of the old one comes any more."""
+        self._running.clear()
+        self.happenings.append(Happening(now, created))
+
     def _play(self, event: Message, now: float) -> None:
         response_id, item_id = str(event["response_id"]), str(event["item_id"])
         reader = self._readers.setdefault(item_id, Pcm16Reader())
