@@ -23,8 +23,10 @@ from models.base import (
     AnswerOptions,
     AnswerPart,
     AssistantText,
+    Capabilities,
     Conversation,
     Dependent,
+    Describing,
     FunctionCall,
     Instance,
     InstanceFailed,
@@ -88,6 +90,13 @@ class CascadeInstance:
     @property
     def trouble(self) -> str | None:
         return trouble_of(self.chat)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of the language model, which is what replies."""
+        if isinstance(self.chat, Describing):
+            return self.chat.capabilities
+        return Capabilities(context=self.chat.capacity)
 
     def watch(self, observe: Callable[[str], None]) -> None:
         if isinstance(self.chat, Dependent):

@@ -7,7 +7,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from models.base import AnswerOptions, Conversation, InstanceFailed, OutOfRoom, Verdict
+from models.base import (
+    AnswerOptions,
+    Capabilities,
+    Conversation,
+    InstanceFailed,
+    OutOfRoom,
+    Verdict,
+)
 from models.engines.cascade.language import ReplyPart
 from models.engines.jobs import Priority
 from models.engines.smollm.reply import ReadingSteps, ReplySteps
@@ -33,6 +40,11 @@ class SmolChatModel:
         self._network, self.capacity = network, capacity
         self._slots = CacheSlots(network, capacity, slots)
         self._worker = Worker(self.name)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """It reads English, and sees no pictures."""
+        return Capabilities(pictures=False, context=self.capacity, languages=("en",))
 
     async def reply(
         self, conversation: Conversation, options: AnswerOptions

@@ -41,7 +41,7 @@ class ReplySteps:
         self._left = list(prompt[slot.keep(prompt) :])
         self._said: list[int] = []
         self._text = ""
-        self._calling = False
+        self._begun = self._calling = False
         self.done = False
 
     @property
@@ -63,6 +63,7 @@ class ReplySteps:
         is_over = len(self._said) >= self._options.max_tokens
         if token == chat.end or is_over or is_loop(self._said):
             return self._end("length" if is_over else "stop")
+        self._begun = True
         if token == chat.call:
             self._calling = True
         elif token != chat.slow:
@@ -84,7 +85,7 @@ class ReplySteps:
         return [call, ReplyEnd()]
 
     def _say_it_instead(self) -> None:
-        self._calling = self._may_call = False
+        self._begun = self._calling = self._may_call = False
         self._said = []
         self._left = self._prompt[self._slot.keep(self._prompt) :]
 
@@ -94,7 +95,7 @@ class ReplySteps:
         if not self._may_call or choice == "auto":
             return
         chat = self._network.chat
-        self._calling = True
+        self._begun = self._calling = True
         named = choice in {tool.name for tool in self._tools}
         self._said = chat.encode(choice) if named else []
         self._scores = self._slot.read(self._network, [chat.call, *self._said])
@@ -103,7 +104,7 @@ class ReplySteps:
         scores = self._scores.copy()
         chat = self._network.chat
         barred = {chat.noise, chat.unfinished, chat.start, chat.call, chat.slow}
-        if not self._said and not self._calling:
+        if not self._begun:
             barred -= {chat.slow, chat.call} if self._may_call else {chat.slow}
         scores[list(barred)] = -np.inf
         return chosen(scores, self._options.temperature, self._random)

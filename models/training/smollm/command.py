@@ -87,6 +87,20 @@ def score(
 
 
 @application.command()
+def compare(weights: Weights = None, folder: Folder = RUNS) -> None:
+    """The packed graph in 8 bits against the trained model."""
+    from models.training.smollm.likeness import adapted, likeness
+
+    with _opened(weights) as file:
+        model = adapted(file, Chat(checkpoint.tokenizer(file)), folder / "changes.pt")
+    found = likeness(model, network.load(weights))
+    Console().log(
+        f"the same token at {found.same} of {found.places} places; "
+        f"its probability differs by {found.difference:.4f} on the average"
+    )
+
+
+@application.command()
 def pack(weights: Weights = None, folder: Folder = RUNS, target: Path = files.HERE) -> None:
     """Write the graph and the changes that the server reads."""
     from models.training.smollm import graph

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from models.base import FunctionCall
 from models.smollm.chat import CUT, Chat, call_text
 from models.training.skills import registry
-from models.training.skills.exchange import Dialogue, Exchange
+from models.training.skills.exchange import Dialogue, Exchange, pick
 from models.training.smollm import wishes
 from models.training.smollm.mishearing import written
 
@@ -24,7 +24,7 @@ WHOLE, HALF, NOT_MEANT = 0, 1, 2  # verdicts: query, unfinished, noise
 
 # Shares of what a row is about. "own": the model's own answers to open questions.
 SHARES = {"list": 50, "own": 12, "drill": 15, "typed function": 7, "transfer": 2, "greeting": 2,
-          "unknowable": 4, "not meant": 12}  # fmt: skip
+          "unknowable": 4, "not meant": 16, "begun": 7}  # fmt: skip
 _INSTRUCTIONS = (
     "You are a helpful assistant.", "You are a friendly voice assistant. Answer briefly.",
     "Be kind and short.", "You are Nano.", "Answer the user's questions.",
@@ -93,6 +93,8 @@ class Material:
         kind = random.choices(self._kinds, self._weights)[0]
         if kind == "not meant":
             return self._not_meant()
+        if kind == "begun":
+            return self._begun()
         made: Dialogue
         if kind == "own":
             question, answer = self._own[random.randrange(len(self._own))]
@@ -163,7 +165,29 @@ class Material:
         random, row = self._random, Row()
         if random.random() < 0.4:
             row = self._row(Dialogue((registry.exchange(random),)))
-        self._words(row, written(random, registry.not_meant(random, 0.0)), NOT_MEANT)
+        words = registry.not_meant(random, 0.0)
+        if self._own and random.random() < 0.45:
+            words = self._statement()
+        self._words(row, written(random, words), NOT_MEANT)
+        return row
+
+    def _statement(self) -> str:
+        """What somebody tells: one or two of the answers to open questions."""
+        said = [pick(self._random, self._own)[1] for _ in range(self._random.choice((1, 1, 2)))]
+        return " ".join(said)
+
+    def _begun(self) -> Row | None:
+        """A query that breaks off, behind which a transcriber may put a sign as if it were whole;
+        only the verdict is learned."""
+        random, row = self._random, Row()
+        words = registry.exchange(random).question
+        if self._own and random.random() < 0.3:
+            words = pick(random, self._own)[0]
+        kept = words.split()
+        if len(kept) < 4:
+            return None
+        cut = " ".join(kept[: random.randrange(2, len(kept) - 1)])
+        self._words(row, written(random, cut), HALF)
         return row
 
 
@@ -174,6 +198,9 @@ _MAKERS = {
 
 
 def _is_answerable(exchange: Exchange) -> bool:
+    """Whether a refusal would teach the larger model to refuse what it may know."""
+    if exchange.skill == "open ended":
+        return True
     return exchange.skill == "outside" and any(frame in exchange.question for frame in _ANSWERABLE)
 
 

@@ -21,7 +21,7 @@ from models.training.smollm.mishearing import written
 
 MOST = 96  # tokens of one answer
 CAPACITY = 1024
-_ASIDE = ("saying", "narration")  # not among the single questions that are scored
+_ASIDE = ("saying", "narration", "open ended")  # not among the single questions that are scored
 
 # Outside the list and its phrasings; never trained on. A question, and what a right answer holds.
 OPEN: tuple[tuple[str, str], ...] = (

@@ -37,10 +37,14 @@ from models.engines import pytorch
 from models.engines.cascade import assembly as cascade
 from models.engines.cascade.chat_endpoint import ChatEndpoint, ChatSettings
 from models.engines.cascade.instance import CascadeInstance
+from models.engines.cascade.transcription import TranscriptionQueue
 from models.engines.embedded import EmbeddedInstance, load
 from models.engines.nano_torch import TorchNano
+from models.engines.smollm.chat_model import SmolChatModel
+from models.engines.smollm.judging import SmolJudge
 from tests.engine_script import EngineScript, ScriptedAnswer, ScriptedMemory, ScriptedSegment
 from tests.models.engines.conftest import torch_networks
+from tests.models.smollm import small_model
 from tests.scripted_engine import ScriptedInstance
 
 pytestmark = pytest.mark.timeout(300)  # the first of all exports a model
@@ -93,7 +97,15 @@ async def cascades(folder: Path) -> AsyncIterator[list[CascadeInstance]]:
         await chat.close()
 
 
-@pytest.fixture(params=["scripted", "embedded", "pytorch", "pytorch-nano", "cascade"])
+def smollm(folder: Path, small: Path) -> list[CascadeInstance]:
+    """nano's folder, and a small random model of SmolLM2's form."""
+    chat = SmolChatModel(small_model.load(small_model.write(small)), capacity=400)
+    queue = TranscriptionQueue(CountingTranscriber())
+    parts = cascade.CascadeParts(load(folder), (chat,), queue, judge=SmolJudge(chat))
+    return [cascade.assemble(parts, name) for name in "ab"]
+
+
+@pytest.fixture(params=["scripted", "embedded", "pytorch", "pytorch-nano", "cascade", "smollm"])
 async def instances(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Instance, Instance]]:
     made: list[Any]
     if request.param == "cascade":
@@ -111,6 +123,9 @@ async def instances(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Insta
     elif request.param == "pytorch-nano":
         nano = TorchNano(torch_networks(request.getfixturevalue("parts")))
         made = [pytorch.PytorchInstance(nano, name) for name in "ab"]
+    elif request.param == "smollm":
+        small = request.getfixturevalue("tmp_path_factory").mktemp("smollm")
+        made = list(smollm(request.getfixturevalue("folder"), small))
     else:
         folder: Path = request.getfixturevalue("folder")
         bundle = load(folder)

@@ -13,6 +13,7 @@ import pytest
 from models.base import (
     AnswerOptions,
     AssistantText,
+    Capabilities,
     Conversation,
     FunctionCall,
     FunctionOutput,
@@ -24,8 +25,11 @@ from models.base import (
     UserSound,
     UserText,
     Verdict,
+    capabilities_of,
 )
+from models.engines.cascade.instance import CascadeInstance
 from models.engines.cascade.language import ReplyEnd, ReplyPart
+from models.engines.cascade.speech import SynthesizedSpeechSource
 from models.engines.smollm.chat_model import LONGEST_REPLY, SmolChatModel
 from models.engines.smollm.judging import combined
 from models.engines.smollm.reply import is_json, is_loop
@@ -34,7 +38,10 @@ from models.smollm import checkpoint
 from models.smollm.chat import Chat, signature
 from models.smollm.conversation import before_words, prompt
 from models.smollm.gguf import GgufFile
+from tests.engine_script import EngineScript
+from tests.models.engines.cascade.parts import ToneSynthesizer
 from tests.models.smollm import gguf_writer
+from tests.scripted_engine import ScriptedInstance
 
 TIMER = Tool("set_timer", parameters={"properties": {"minutes": {"type": "integer"}}})
 OPTIONS = AnswerOptions()
@@ -170,6 +177,13 @@ async def test_a_reply_is_broken_off_after_its_tokens(chat: Chat) -> None:
     await model.close()
 
 
+async def test_the_wish_to_speak_slowly_comes_once(chat: Chat) -> None:
+    model = _model(chat, [chat.slow] * 500)
+    async with asyncio.timeout(20):
+        assert await _said(model, HELLO) == [ReplyEnd()]
+    await model.close()
+
+
 async def test_a_loop_ends(chat: Chat) -> None:
     model = _model(chat, chat.encode("so " * 400))
     parts = await _said(model, HELLO)
@@ -288,6 +302,15 @@ async def test_the_cache_that_fits_best_is_taken(chat: Chat) -> None:
     assert common([1, 2, 3], [1, 2]) == 2
 
 
+async def test_it_says_that_it_sees_no_pictures(chat: Chat) -> None:
+    model = _model(chat)
+    states, speech = ScriptedInstance(EngineScript()), SynthesizedSpeechSource(ToneSynthesizer())
+    instance = CascadeInstance("a", states, model, speech)
+    wanted = Capabilities(pictures=False, context=model.capacity, languages=("en",))
+    assert capabilities_of(instance) == wanted
+    await instance.close()
+
+
 def test_room_is_kept_for_the_reply(chat: Chat) -> None:
     assert SmolChatModel(ScriptedNetwork(chat, [])).capacity > 2 * LONGEST_REPLY
 
@@ -304,14 +327,17 @@ def test_loops_are_repeated_at_the_end_only() -> None:
 
 
 def test_words_decide_where_the_sound_is_unsure() -> None:
-    sure = Verdict(0.02, 0.9, unfinished=0.08, words="x", heard=5)
-    found = combined(sure, Verdict(0.97, 0.01, unfinished=0.02))
-    assert found.query > 0.8
+    unsure = Verdict(0.2, 0.7, unfinished=0.1, words="x", heard=5)
+    found = combined(unsure, Verdict(0.97, 0.01, unfinished=0.02))
+    assert found.query > 0.7
     assert (found.words, found.heard) == ("x", 5)
     assert found.query + found.noise + found.unfinished == pytest.approx(1.0)
 
 
 def test_sound_decides_where_the_words_are_unsure() -> None:
+    """Also where a transcriber made a whole sentence of what breaks off."""
+    ended = combined(Verdict(0.01, 0.01, unfinished=0.98), Verdict(0.96, 0.02, unfinished=0.02))
+    assert ended.unfinished > ended.query
     words = Verdict(0.45, 0.45, unfinished=0.1)
     assert combined(Verdict(0.9, 0.05, unfinished=0.05), words).query > 0.6
     assert combined(Verdict(0.05, 0.9, unfinished=0.05), words).noise > 0.6

@@ -34,10 +34,10 @@ def _adapted(gguf: Path, changes: Changes) -> AdaptedLanguageModel:
 
 @torch.no_grad()
 def test_graph_gives_what_the_trained_model_gives(
-    gguf: Path, folder: Path, small: SmolNetwork
+    gguf: Path, smollm_folder: Path, small: SmolNetwork
 ) -> None:
     """Also for the markers' own rows, and when the tokens come in pieces."""
-    changes = Changes.read(folder / "changes.npz")
+    changes = Changes.read(smollm_folder / "changes.npz")
     ids = [*IDS, *changes.rows]
     model = _adapted(gguf, changes)
     wanted = model.logits(model(torch.tensor([ids]))[0]).numpy()
@@ -50,9 +50,9 @@ def test_graph_gives_what_the_trained_model_gives(
 
 
 @torch.no_grad()
-def test_changes_change_something(gguf: Path, folder: Path, small: SmolNetwork) -> None:
+def test_changes_change_something(gguf: Path, smollm_folder: Path, small: SmolNetwork) -> None:
     """The parity above would hold for a model that leaves them out in both forms."""
-    plain = network.load(gguf, folder / "language.onnx", None)
+    plain = network.load(gguf, smollm_folder / "language.onnx", None)
     first, second = (each.read(each.cache(64), IDS).copy() for each in (plain, small))
     assert np.abs(first - second).max() > 0.5 * first.std()
 
@@ -73,8 +73,8 @@ def test_a_full_cache_says_so(small: SmolNetwork) -> None:
         small.read(small.cache(8), IDS)
 
 
-def test_changes_survive_their_file(changes: Changes, folder: Path) -> None:
-    read = Changes.read(folder / "changes.npz")
+def test_changes_survive_their_file(changes: Changes, smollm_folder: Path) -> None:
+    read = Changes.read(smollm_folder / "changes.npz")
     assert read.scale == changes.scale and set(read.up) == set(changes.up) == set(read.down)
     for name in changes.up:
         wanted = changes.up[name] @ changes.down[name]
