@@ -7,20 +7,27 @@ import socket
 import ssl
 from importlib.util import find_spec
 
+from models.engines.choice import CONVERTED, engine_for
 from server.config import ConfigurationError, ServerSettings
 from server.extras import needed
 from server.resume.cipher import FernetCipher
 
+DESCRIPTIONS = ("config.json", CONVERTED)  # one of these describes a model
+BUNDLE_FILES = ("tokenizer.json", "embeddings.npy", "listening.onnx", "language.onnx")
+PACKAGES = {"pytorch": {"torch": "torch"}, "vllm": {"torch": "torch", "vllm": "vllm"}}
 _BACKLOG = 2048  # connections that wait to be taken, as uvicorn has it
 
 
 def check_files(settings: ServerSettings) -> None:
     """Raises ConfigurationError where the model's folder, the certificate or an extra is not there,
     with every fault."""
-    faults = []
-    if not settings.model.is_dir():
-        faults.append(f"model: there is no folder {settings.model}")
-    faults += filter(None, (_fault_of_tls(settings), _fault_of_extras(settings)))
+    found = (
+        _fault_of_model(settings),
+        _fault_of_engine(settings),
+        _fault_of_tls(settings),
+        _fault_of_extras(settings),
+    )
+    faults = [fault for fault in found if fault]
     if faults:
         raise ConfigurationError(faults)
 
@@ -38,6 +45,33 @@ def listening_socket(settings: ServerSettings) -> socket.socket:
             said = error.strerror or str(error)
             fault = f"host: cannot listen on {settings.host}, port {settings.port} ({said})"
         raise ConfigurationError([fault]) from None
+
+
+def _fault_of_model(settings: ServerSettings) -> str:
+    folder = settings.model
+    if not folder.is_dir():
+        return f"model: there is no folder {folder}"
+    if chosen_engine(settings) == "cascade":
+        return ""
+    if not any((folder / name).is_file() for name in DESCRIPTIONS):
+        return f"model: {folder} is no model: it has neither {' nor '.join(DESCRIPTIONS)}"
+    missing = [name for name in BUNDLE_FILES if not (folder / name).is_file()]
+    if chosen_engine(settings) == "embedded" and missing:
+        return f"model: {folder} is no model for the engine embedded: it lacks {missing[0]}"
+    return ""
+
+
+def _fault_of_engine(settings: ServerSettings) -> str:
+    engine = chosen_engine(settings)
+    for package, extra in PACKAGES.get(engine, {}).items():
+        if find_spec(package) is None:
+            return f"engine: {engine} needs {needed(extra)}"
+    return ""
+
+
+def chosen_engine(settings: ServerSettings) -> str:
+    """The engine that will run the model's folder."""
+    return engine_for(settings.model) if settings.engine == "auto" else settings.engine
 
 
 def _fault_of_tls(settings: ServerSettings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from functools import partial
 
@@ -18,8 +19,10 @@ from server.draining.signals import DrainingServer
 from server.edge.http import HttpProtocol
 from server.resume.logs import keep_queries_out
 from server.service import Service
+from server.tracing import fault_of
 from server.transport import Transport
 
+logger = logging.getLogger(__name__)
 SHUTDOWN_SECONDS = 5
 
 
@@ -60,13 +63,23 @@ def new_server(
     )
 
 
+def _with_writable_traces(settings: ServerSettings) -> ServerSettings:
+    """A server whose traces cannot be written says so and serves without them."""
+    folder = settings.trace_directory
+    fault = "" if folder is None else fault_of(folder)
+    if not fault:
+        return settings
+    logger.error(fault)
+    return settings.model_copy(update={"trace_directory": None})
+
+
 async def _serve(
     settings: ServerSettings,
     listener: socket.socket,
     files: Certificate | None,
     console: Console,
 ) -> int:
-    app = create_app(settings)
+    app = create_app(_with_writable_traces(settings))
     server = new_server(app, settings, files)
     announcing = asyncio.create_task(_announce(app.state.service, server, console))
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from io import StringIO
@@ -32,6 +34,7 @@ class TraceFile:
         self._text = StringIO()
         self._trace = TraceWriter(self._text, words=words)
         self._num_pending = 0
+        self._has_lost = False
         self._lock = Lock()  # the writer's thread counts, too
 
     def record(self, record: Record) -> None:
@@ -60,11 +63,33 @@ class TraceFile:
             self._lose(str(error))
 
     def _lose(self, reason: str) -> None:
-        logger.warning("a piece of the trace %s is lost: %s", self._path.name, reason)
+        """Logged once a session, counted each time."""
+        if not self._has_lost:
+            self._has_lost = True
+            logger.warning("a piece of the trace %s is lost: %s", self._path.name, reason)
         self._on_lost()
 
 
+def fault_of(folder: Path) -> str:
+    """What is wrong with a folder for traces, in one line; empty if they can be written."""
+    try:
+        make_folder(folder)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\n")
+    except OSError as error:
+        said = error.strerror or str(error)
+        return f"trace_directory: nothing can be written to {folder} ({said}); there are no traces"
+    return ""
+
+
+def make_folder(folder: Path) -> None:
+    """What is new of it is for the server's own user."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def _append(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
+    """To a file that nobody else may read: it tells who said what, and when."""
+    make_folder(path.parent)
+    opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with open(opened, "a", encoding="utf-8") as file:
         file.write(text)

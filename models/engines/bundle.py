@@ -138,12 +138,11 @@ class Bundle:
     def read(folder: Path) -> Bundle:
         """Raises BadBundle."""
         config = BundleConfig.from_json(_bytes(folder / CONFIG))
-        _bytes(folder / TOKENIZER)
         spoken = (folder / SPEECH_STEP).exists()
         return Bundle(
             config=config,
-            prompt=NanoPrompt.read(folder / TOKENIZER, config.capacity),
-            table=np.load(folder / TABLE).astype(np.float32),
+            prompt=_prompt(folder / TOKENIZER, config.capacity),
+            table=_table(folder / TABLE),
             listening=_session(folder / LISTENING),
             language=_session(folder / LANGUAGE),
             vision=_session(folder / VISION) if config.model.vision else None,
@@ -162,6 +161,22 @@ def recogniser_for(config: BundleConfig) -> Recogniser | None:
     except MoonshineUnavailable as reason:
         logger.warning("English is heard by %s's own encoder alone: %s", config.name, reason)
         return None
+
+
+def _prompt(path: Path, capacity: int) -> NanoPrompt:
+    _bytes(path)
+    try:
+        return NanoPrompt.read(path, capacity)
+    except Exception as error:  # the tokenizers' own errors have no common base
+        raise BadBundle(f"{path.name}: {error}") from error
+
+
+def _table(path: Path) -> npt.NDArray[np.float32]:
+    try:
+        table: npt.NDArray[np.float32] = np.load(path).astype(np.float32)
+    except (OSError, ValueError) as error:
+        raise BadBundle(f"{path.name}: {error}") from error
+    return table
 
 
 def _voice(folder: Path) -> VoiceNetworks:

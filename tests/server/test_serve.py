@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -64,9 +66,53 @@ async def test_serve_announces_itself_and_talks() -> None:
                 assert done.response.status in ("completed", "incomplete")
 
 
-async def test_serve_without_a_model_says_so_and_ends(tmp_path: Path) -> None:
-    async with serving("--model", str(tmp_path)) as process:
-        assert process.stdout is not None
-        output = (await asyncio.wait_for(process.stdout.read(), 60)).decode()
-        assert "could not be loaded" in output.replace("\n", " ")
-        assert await process.wait() == 1
+def ended(*options: str, **variables: str) -> str:
+    """What a server says that must not start."""
+    done = subprocess.run(
+        [sys.executable, "-m", "server", "serve", "--port", "0", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "COLUMNS": "40", **variables},
+    )
+    assert done.returncode in (1, 2), done
+    assert "Traceback" not in done.stderr + done.stdout
+    return done.stderr + done.stdout
+
+
+def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
+    assert "is no model" in ended("--model", str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
+    assert "it lacks tokenizer.json" in ended("--model", str(tmp_path))
+
+
+@needs_model
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(BUNDLED_MODEL, tmp_path / "model"))
+    (folder / "tokenizer.json").write_bytes(b"{")
+    assert "tokenizer.json" in ended("--model", str(folder))
+
+
+def test_a_file_of_settings_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes(b"host = '\xff'")
+    assert "no UTF-8" in ended("--config", str(tmp_path / "a.toml"))
+
+
+def test_beyond_this_machine_one_line_says_what_is_missing() -> None:
+    said = ended("--host", "0.0.0.0")
+    assert "ANTIPHON_API_KEYS" in said and "--without-keys" in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_a_mistyped_variable() -> None:
+    said = ended(ANTIPHON_APIKEYS="a-long-key")
+    assert "ANTIPHON_API_KEYS" in said and "a-long-key" not in said
+
+
+@needs_model
+async def test_traces_that_cannot_be_written_are_said_and_it_serves(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    where = tmp_path / "file" / "traces"
+    async with serving("--trace-directory", str(where)) as process:
+        assert "http://127.0.0.1" in await said(process)

@@ -10,7 +10,7 @@ import pytest
 
 from duplex.events import VoiceMeasured
 from duplex.trace import Record, read_trace
-from server.tracing import TraceFile
+from server.tracing import TraceFile, fault_of
 
 WINDOW = Record(1.0, "event", VoiceMeasured(0.0, 0.032, 0.5))
 
@@ -52,3 +52,20 @@ def test_a_disk_that_hangs_costs_a_bounded_memory(tmp_path: Path) -> None:
             trace.close()
         assert len(lost) == 46
         free.set()
+
+
+def test_nobody_else_may_read_a_trace(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.jsonl"
+    with ThreadPoolExecutor(1) as disk:
+        trace = TraceFile(path, disk, words=True, on_lost=lambda: None)
+        trace.record(WINDOW)
+        trace.close()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_for_traces_is_tried_out(tmp_path: Path) -> None:
+    assert fault_of(tmp_path / "new") == ""
+    (tmp_path / "file").write_text("")
+    fault = fault_of(tmp_path / "file" / "traces")
+    assert fault.startswith("trace_directory: ") and "\n" not in fault

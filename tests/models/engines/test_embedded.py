@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -183,3 +185,13 @@ def test_a_bad_folder_is_named(
 
 def test_config_survives_its_own_file(parts: Parts) -> None:
     assert bundles.BundleConfig.from_json(parts.config.to_json()) == parts.config
+
+
+@pytest.mark.parametrize(
+    "file", ["tokenizer.json", "config.json", "embeddings.npy", "language.onnx"]
+)
+def test_a_broken_file_is_named(tmp_path: Path, file: str) -> None:
+    folder = Path(shutil.copytree("models/nano", tmp_path / "model"))
+    (folder / file).write_bytes(b"\xff\xfe{")
+    with pytest.raises(BadBundle, match=re.escape(file)):
+        load(folder)
