@@ -12,7 +12,10 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 
+from models.engines.kv_cache import DEFAULT_SLOTS, ThreadSlots
+from models.engines.speech_batcher import SpeechBatchers
 from models.engines.vita_model import VitaWeights
+from models.vita.checkpoint import dtype_of
 from models.vita.config import (
     AdapterConfig,
     AudioEncoderConfig,
@@ -24,29 +27,47 @@ from models.vita.config import (
 )
 from models.vita.network import Vita
 from models.vita.prompt import VITA_15, VitaPrompt
+from models.vita.system_prompts import SystemPrompts
 
 Size = Literal["real", "tiny"]
 WORDS = "the quick brown fox jumps over a lazy dog and runs along many green hills today".split()
-CAPACITY = 2_048
+CAPACITY = 4_096
 DEVIATION = 0.02
 _SEED = 1
 
 
-def random_weights(size: Size, device: str) -> VitaWeights:
-    """bf16 on CUDA, float32 on the CPU; made in place, so nothing is in memory twice."""
+def random_weights(
+    size: Size, device: str, capacity: int = CAPACITY, slots: int = DEFAULT_SLOTS
+) -> VitaWeights:
+    """In the precisions in which a checkpoint is served: bfloat16 with its exceptions on CUDA,
+    float32 on the CPU. Made in place, so nothing is in memory twice."""
     words = tokenizer()
-    prompt = VitaPrompt(words, VITA_15)
+    prompt = VitaPrompt(words, VITA_15, SystemPrompts(*(" ".join(["", *WORDS] * 5),) * 3))
     config = _real(prompt) if size == "real" else _tiny(prompt, words.get_vocab_size())
     dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
     with torch.device("meta"):
-        model = Vita(config).to(dtype)
+        model = _in_precision(Vita(config), dtype)
     model.to_empty(device=device)
     torch.manual_seed(_SEED)
     with torch.no_grad():
         _draw(model)
         _teach(model, words)
     model.eval().requires_grad_(False)
-    return VitaWeights(model, prompt, torch.device(device), CAPACITY, "random weights")
+    return VitaWeights(
+        model=model,
+        prompt=prompt,
+        device=torch.device(device),
+        capacity=min(capacity, config.language.positions),
+        licence="random weights",
+        rooms=SpeechBatchers(slots),
+        slots=ThreadSlots(slots),
+    )
+
+
+def _in_precision(model: Vita, dtype: torch.dtype) -> Vita:
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        tensor.data = tensor.data.to(dtype_of(name, dtype))
+    return model
 
 
 def tokenizer() -> Tokenizer:
@@ -84,7 +105,7 @@ def _tiny(prompt: VitaPrompt, vocabulary: int) -> VitaConfig:
         adapter=AdapterConfig(width=64),
         language=LanguageModelConfig(
             vocabulary=vocabulary, width=64, layers=2, heads=2, key_value_heads=1, feed_forward=96,
-            positions=CAPACITY,  # heads of 32: vLLM on a CPU takes no narrower ones
+            positions=8_192,  # heads of 32: vLLM on a CPU takes no narrower ones
         ),
         states=prompt.states,
         template="vita-1.5",

@@ -11,12 +11,16 @@ A machine may take only so much: `trial` fails above 64 MiB in all, a part is at
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, TypeAlias
 
 import typer
 from rich.console import Console
 
+from benchmarks.machine import PACKED_COMMIT, commit
 from benchmarks.packing import PackingFailed, Part, pack
 from benchmarks.packing import unpack as unpack_parts
 
@@ -39,11 +43,11 @@ application = typer.Typer(help=__doc__, no_args_is_help=True)
 
 
 def code_files(root: Path = ROOT) -> Files:
-    """Every tracked file that the trial or the training may import; no weights, no recordings."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True
-    )
-    names = [name for name in listed.stdout.split("\0") if name]
+    """Every file of the repository that the trial or the training may import; no weights, no
+    recordings, nothing that git ignores."""
+    words = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(words, cwd=root, check=True, capture_output=True, text=True)
+    names = sorted({name for name in listed.stdout.split("\0") if name})
     return [(root / name, name) for name in names if _is_needed(name) and (root / name).is_file()]
 
 
@@ -51,6 +55,15 @@ def _is_needed(name: str) -> bool:
     if name.endswith(WEIGHTS) or name.startswith(NOT_NEEDED):
         return False
     return name.startswith(CODE) or name in TOP_LEVEL
+
+
+@contextmanager
+def _commit_file() -> Iterator[Files]:
+    """The commit as a file, since the repository itself stays here."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / PACKED_COMMIT.name
+        path.write_text(commit())
+        yield [(path, PACKED_COMMIT.relative_to(ROOT).as_posix())]
 
 
 def wheel_files(folder: Path | None) -> Files:
@@ -77,14 +90,17 @@ def run_files(folder: Path, *, material: bool) -> Files:
 @application.command()
 def trial(target: Target, wheels: Wheels = None) -> None:
     """Pack the code and the wheels for benchmarks.gpu_trial."""
-    _report(pack(code_files() + wheel_files(wheels), target, most_bytes=MOST_BYTES))
+    with _commit_file() as known:
+        files = code_files() + known + wheel_files(wheels)
+        _report(pack(files, target, most_bytes=MOST_BYTES))
 
 
 @application.command()
 def training(target: Target, run: Run = Path("runs"), wheels: Wheels = None) -> None:
     """Pack the code, the wheels, and a run folder with material made beforehand."""
-    files = code_files() + wheel_files(wheels) + run_files(run, material=True)
-    _report(pack(files, target))
+    with _commit_file() as known:
+        files = code_files() + known + wheel_files(wheels) + run_files(run, material=True)
+        _report(pack(files, target))
 
 
 @application.command()

@@ -13,6 +13,7 @@ from typing import Any
 from server.config import ServerSettings
 
 _ROOT = Path(__file__).resolve().parent.parent
+PACKED_COMMIT = _ROOT / "benchmarks" / "commit.txt"  # where there is no repository
 
 
 def machine() -> dict[str, Any]:
@@ -28,7 +29,10 @@ def machine() -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The commit that was measured; "-dirty" where the files differ from it."""
+    """The commit that was measured; "-dirty" where the files differ from it. Files that were packed
+    for another machine have it beside them."""
+    if PACKED_COMMIT.exists():
+        return PACKED_COMMIT.read_text().strip()
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     found = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
     return found.stdout.strip() or "unknown"

@@ -75,3 +75,30 @@ def _save(figure: Any, path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=100)
     pyplot.close(figure)
+
+
+def plot_gpu(found: Mapping[str, Any], path: Path) -> None:
+    """Median times of the steps of one answer, and the capacity curve, of a GPU trial."""
+    figure, (steps, curve) = pyplot.subplots(1, 2, figsize=(11, 4.5))
+    answer = found.get("answer", {})
+    bars = {name: step["p50_ms"] for name, step in answer.items() if _is_spread(step)}
+    steps.bar(list(bars), list(bars.values()))
+    steps.set(title="one answer", ylabel="median, milliseconds")
+    steps.tick_params(axis="x", rotation=20)
+    levels = found.get("capacity", {}).get("curve", [])
+    sessions = [level["sessions"] for level in levels]
+    for name, label in (("p50_ms", "median"), ("worst_ms", "worst")):
+        times = [level["first_sound"][name] for level in levels]
+        curve.plot(sessions, times, marker="o", label=label)
+    curve.axhline(_BUDGET, color="grey", linestyle=":", linewidth=1)
+    curve.set(title="first sound after the query", xlabel="conversations", xscale="log")
+    if levels:
+        curve.legend(fontsize="small")
+    run = found.get("run", {})
+    where = found.get("environment", {}).get("device", "CPU, tiny size")
+    figure.suptitle(f"{where}, commit {run.get('commit', 'unknown')}")
+    _save(figure, path)
+
+
+def _is_spread(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("p50_ms") is not None

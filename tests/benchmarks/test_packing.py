@@ -89,13 +89,20 @@ def test_the_trial_s_pack_has_the_code_and_no_weights(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     unpack(tmp_path / "packed", tmp_path / "out")
     names = {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*")}
-    for wanted in ("models/engines/pytorch.py", "benchmarks/gpu.py", "pyproject.toml",
+    for wanted in ("models/engines/pytorch.py", "benchmarks/gpu_trial.py", "pyproject.toml",
                    "tests/models/engines/test_pytorch.py", "models/nano/tokenizer.json",
-                   "wheels/some-1.0-py3-none-any.whl"):  # fmt: skip
+                   "wheels/some-1.0-py3-none-any.whl", "benchmarks/commit.txt"):  # fmt: skip
         assert Path(wanted) in names
     assert not [name for name in names if name.suffix in gpu_pack.WEIGHTS]
     packed = sum(path.stat().st_size for path in (tmp_path / "packed").iterdir())
     assert packed <= gpu_pack.MOST_BYTES
+
+
+def test_the_wheels_are_those_of_the_lock_file() -> None:
+    locked = (gpu_pack.ROOT / "requirements" / "dev.lock").read_text().splitlines()
+    pinned = {line.split(" ")[0] for line in locked}
+    wanted = (gpu_pack.ROOT / gpu_pack.WHEELS).read_text().splitlines()
+    assert {line for line in wanted if not line.startswith("#")} <= pinned
 
 
 def test_a_run_goes_there_whole_and_comes_back_without_its_material(tmp_path: Path) -> None:

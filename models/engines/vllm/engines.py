@@ -20,9 +20,8 @@ from models.engines.vllm.host import EngineHost, EngineProcess
 from models.engines.vllm.input_validator import InputValidator, check_model
 from models.engines.vllm.launch import EngineSize, arguments, launch
 from models.engines.vllm.preloading import WeightDaemon
-from models.engines.vllm.topology import MEBIBYTE, Needs, Topology, is_dual
+from models.engines.vllm.topology import MEBIBYTE, Needs, Topology, is_dual, needs_of
 from models.engines.vllm.visibility import only
-from models.vita.config import LanguageModelConfig
 
 logger = logging.getLogger(__name__)
 CPU_STREAMS = 16  # full streams for which an engine on the CPU has a cache
@@ -50,6 +49,10 @@ class EngineOptions:
         return self.devices == ("cpu",)
 
     @property
+    def number_bytes(self) -> int:
+        return 4 if self.is_cpu else 2
+
+    @property
     def dtype(self) -> str:
         return "float32" if self.is_cpu else "bfloat16"
 
@@ -65,7 +68,10 @@ class Engines:
             frontend.capacity, frontend.language.vocabulary, frontend.language.width
         )
         self.licence = frontend.licence
-        needs = _needs(frontend, options)
+        needs = needs_of(
+            frontend.language, frontend.capacity, options.number_bytes,
+            is_shared=options.share_weights and not options.is_cpu,
+        )  # fmt: skip
         self.is_dual = is_dual(options.topology, needs, _memory_there(options), pairs)
         self._members: set[str] = set()
         self._scratch = tempfile.TemporaryDirectory(prefix="antiphon-vllm-")
@@ -159,24 +165,6 @@ class Engines:
 def _start(given: dict[str, Any], device: str) -> Any:
     with _starting, only(device):
         return launch(given)
-
-
-def _needs(frontend: ModelFrontend, options: EngineOptions) -> Needs:
-    width = 4 if options.is_cpu else 2
-    language = frontend.language
-    head = language.width // language.heads
-    a_token = 2 * language.layers * language.key_value_heads * head * width
-    weights = width * _parameters(language)
-    return Needs(weights, a_token * frontend.capacity, options.share_weights and not options.is_cpu)
-
-
-def _parameters(language: LanguageModelConfig) -> int:
-    """Of the language model, give or take its norms and biases."""
-    head = language.width // language.heads
-    attention = 2 * language.width * (language.heads + language.key_value_heads) * head
-    feed_forward = 3 * language.width * language.feed_forward * max(1, language.experts)
-    table = language.vocabulary * language.width * (1 if language.tied else 2)
-    return language.layers * (attention + feed_forward) + table
 
 
 def _memory_there(options: EngineOptions) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from models.vita.config import LanguageModelConfig
+
 Topology: TypeAlias = Literal["auto", "dual", "single"]
 MEBIBYTE = 2**20
 OVERHEAD = 1_024 * MEBIBYTE  # of a process, beside weights and cache
@@ -30,3 +32,21 @@ def is_dual(wish: Topology, needs: Needs, there: int, pairs: int = 1) -> bool:
     if wish != "auto":
         return wish == "dual"
     return needs.of(2 * pairs) <= there
+
+
+def needs_of(
+    language: LanguageModelConfig, context: int, number_bytes: int, *, is_shared: bool = False
+) -> Needs:
+    """What a language model needs with so many tokens a stream and bytes a number."""
+    head = language.width // language.heads
+    a_token = 2 * language.layers * language.key_value_heads * head * number_bytes
+    return Needs(number_bytes * _parameters(language), a_token * context, is_shared)
+
+
+def _parameters(language: LanguageModelConfig) -> int:
+    """Of the language model, give or take its norms and biases."""
+    head = language.width // language.heads
+    attention = 2 * language.width * (language.heads + language.key_value_heads) * head
+    feed_forward = 3 * language.width * language.feed_forward * max(1, language.experts)
+    table = language.vocabulary * language.width * (1 if language.tied else 2)
+    return language.layers * (attention + feed_forward) + table

@@ -8,26 +8,38 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
 
-from benchmarks.percentiles import distribution, percentile
-from models.base import SPEAK_RATE, AnswerChunk, AnswerOptions, AnswerPart, Conversation, Samples
+from benchmarks.gpu_model import WORDS
+from benchmarks.percentiles import distribution
+from models.base import (
+    SPEAK_RATE,
+    AnswerChunk,
+    AnswerOptions,
+    AnswerPart,
+    Conversation,
+    Samples,
+    UserText,
+)
+from models.engines.kv_cache import ThreadSlots
 from models.engines.memory import PromptMemory
 from models.engines.pytorch import PytorchInstance
 from models.engines.resident import ResidentStream
-from models.engines.vita_model import VitaDecoder, VitaWeights
+from models.engines.speech_batcher import SpeechBatchers
+from models.engines.vita_model import VitaWeights
 from models.engines.vita_segment import VERDICT_EVERY
+from models.vita.footprint import footprint
 
 Stream: TypeAlias = ResidentStream[PromptMemory]
+Pair: TypeAlias = tuple[PytorchInstance, PytorchInstance]
 QUERY_SECONDS = 3.0
 WRITE = AnswerOptions(speak=False, max_tokens=96)
-BUDGET_MS = 300.0  # of a response, where capacity ends
-ENDPOINTING_MS = 160.0  # what the system adds by default before it believes a pause
 
 
 def sound(seconds: float, seed: int = 0) -> Samples:
@@ -35,31 +47,38 @@ def sound(seconds: float, seed: int = 0) -> Samples:
     return (0.1 * random.standard_normal(round(seconds * 16_000))).astype(np.float32)
 
 
-async def memory(
-    weights: VitaWeights, pair: tuple[PytorchInstance, PytorchInstance]
-) -> dict[str, Any]:
-    """Bytes of the weights, of what an open stream adds, and of what a second instance adds."""
+def spread(seconds: Sequence[float]) -> dict[str, Any]:
+    """Percentiles in milliseconds, as far as the number of trials carries them, and the worst."""
+    return distribution(seconds) | {"worst_ms": 1000 * max(seconds, default=0.0)}
 
-    def held() -> int:
-        gc.collect()
-        return torch.cuda.memory_allocated() if weights.device.type == "cuda" else 0
 
-    marks = [held()]
+def held(device: torch.device) -> int:
+    """Bytes that torch has allocated on a GPU; 0 on the CPU, where nobody counts them."""
+    gc.collect()
+    return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
+
+
+async def memory(weights: VitaWeights, pair: Pair) -> dict[str, Any]:
+    """Bytes of the weights, and of what each instance adds when it warms up (its caches with their
+    graphs, its voices); beside them what was calculated from the sizes of the model."""
+    need = footprint(weights.model.config, weights.capacity)
+    marks = [held(weights.device)]
     for instance in pair:
         await instance.warm_up()
-        marks.append(held())
-    stream = await pair[0].open(Conversation())
-    await listened(stream, sound(QUERY_SECONDS))
-    cache = cast(VitaDecoder, stream.memory.cache.decoder).line.buffers.bytes
-    await stream.close()
+        marks.append(held(weights.device))
     second = marks[2] - marks[1]
+    prepared = weights.slots.count
     return {
         "weights": weights.bytes,
-        "cache_of_a_stream": cache,
         "first_instance_adds": marks[1] - marks[0],
         "second_instance_adds": second,
-        "second_share_of_weights": second / weights.bytes,
-    }
+        "second_beside_caches_share_of_weights":
+            max(0, second - prepared * (need.stream + need.voice)) / weights.bytes,
+        "calculated": {
+            "weights": need.weights,
+            "caches_of_an_instance": prepared * (need.stream + need.voice),
+        },
+    }  # fmt: skip
 
 
 async def listened(stream: Stream, samples: Samples) -> list[float]:
@@ -94,12 +113,8 @@ async def answers(instance: PytorchInstance, trials: int) -> dict[str, Any]:
         stages["speech_factor"].append(factor)
         await stream.close()
     factors = stages.pop("speech_factor")
-    found: dict[str, Any] = {name: distribution(times) for name, times in stages.items()}
-    first_sound = percentile(stages["first_sound"], 95)
-    return found | {
-        "speech_real_time_factor": float(np.median(factors)),
-        "first_sound_with_endpointing_p95_ms": (first_sound or 0.0) + ENDPOINTING_MS,
-    }
+    found: dict[str, Any] = {name: spread(times) for name, times in stages.items()}
+    return found | {"speech_real_time_factor": float(np.median(factors))}
 
 
 async def answered(stream: Stream, began: float) -> tuple[float, float, float]:
@@ -127,7 +142,7 @@ async def token_gaps(stream: Stream) -> list[float]:
     return list(np.diff(times))
 
 
-async def disturbed(pair: tuple[PytorchInstance, PytorchInstance], trials: int) -> dict[str, Any]:
+async def disturbed(pair: Pair, trials: int) -> dict[str, Any]:
     """Inter-token latency of an answer alone, and while the other instance hears and judges."""
     alone: list[float] = []
     together: list[float] = []
@@ -142,8 +157,7 @@ async def disturbed(pair: tuple[PytorchInstance, PytorchInstance], trials: int) 
                 await asyncio.gather(task, return_exceptions=True)
             await generator.close()
             await monitor.close()
-    ratio = float(np.median(together) / np.median(alone))
-    return {"alone": distribution(alone), "monitored": distribution(together), "ratio": ratio}
+    return {"alone": spread(alone), "monitored": spread(together)}
 
 
 async def _hear_on(stream: Stream) -> None:
@@ -155,7 +169,7 @@ async def _hear_on(stream: Stream) -> None:
         await asyncio.sleep(max(0.0, step - (time.perf_counter() - began)))
 
 
-async def swaps(pair: tuple[PytorchInstance, PytorchInstance], trials: int) -> dict[str, Any]:
+async def swaps(pair: Pair, trials: int) -> dict[str, Any]:
     """Over a running answer: the monitor's verdict to its first word, and how long the old
     generator takes to stop."""
     swap: list[float] = []
@@ -176,28 +190,39 @@ async def swaps(pair: tuple[PytorchInstance, PytorchInstance], trials: int) -> d
         await first.aclose()
         await old.close()
         await new.close()
-    return {"swap": distribution(swap), "barge_in_stop": distribution(stop)}
+    return {"swap": spread(swap), "barge_in_stop": spread(stop)}
 
 
-async def capacity(
-    pair: tuple[PytorchInstance, PytorchInstance], most: int
-) -> list[dict[str, Any]]:
-    """Sessions at once, doubled until the 95th percentile of the first sound, endpointing
-    included, is over the budget."""
-    curve: list[dict[str, Any]] = []
-    count = 1
-    while count <= most:
-        sessions = [_session(pair[i % 2], i / count) for i in range(count)]
-        times = [t for each in await asyncio.gather(*sessions) for t in each]
-        p95 = (percentile(times, 95) or 0.0) + ENDPOINTING_MS
-        curve.append({"sessions": count, "first_sound_p95_ms": p95, "turns": len(times)})
-        if p95 > BUDGET_MS:
-            break
-        count *= 2
-    return curve
+async def level(pair: Pair, sessions: int, turns: int = 1) -> dict[str, Any]:
+    """First sound from the end of the query, with so many conversations at once on two
+    instances."""
+    each = [session(pair[i % 2], i / sessions, turns) for i in range(sessions)]
+    times = [seconds for times in await asyncio.gather(*each) for seconds in times]
+    return {"sessions": sessions, "turns": len(times), "first_sound": spread(times)}
 
 
-async def _session(instance: PytorchInstance, delay: float, turns: int = 2) -> list[float]:
+async def long_context(weights: VitaWeights, tokens: int, trials: int) -> dict[str, Any]:
+    """A verdict and the gaps between tokens behind so many tokens of text, on one instance with
+    one cache of that size."""
+    longer = replace(weights, capacity=tokens, slots=ThreadSlots(1), rooms=SpeechBatchers(1))
+    instance = PytorchInstance(longer, "long")
+    await instance.warm_up()
+    stream = await instance.open(Conversation())
+    while stream.room() > 1_024:
+        await stream.read(UserText(" ".join(WORDS * 20)))
+    mark, verdicts, gaps = await stream.mark(), list[float](), list[float]()
+    for trial in range(trials):
+        began = time.perf_counter()
+        await stream.hear(sound(1.0, trial), last=True)
+        verdicts.append(time.perf_counter() - began)
+        gaps += await token_gaps(stream)
+        await stream.rewind(mark)
+    found = {"tokens": tokens - stream.room(), "verdict": spread(verdicts)}
+    await instance.close()
+    return found | {"between_tokens": spread(gaps)}
+
+
+async def session(instance: PytorchInstance, delay: float, turns: int) -> list[float]:
     """Queries at playing speed, each followed by a whole spoken answer."""
     await asyncio.sleep(delay)
     stream = await instance.open(Conversation())
