@@ -31,7 +31,7 @@ _JSON = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
 CLOSING = 5.0  # seconds that are kept for the picture
 
 
-class Trial:
+class GpuTrial:
     """Runs stages and keeps what they found. `seconds` is the time of all of them."""
 
     def __init__(self, folder: Path, seconds: float, console: Console) -> None:
@@ -89,7 +89,7 @@ class Trial:
             self.keep("picture", {"failed": traceback.format_exc()[-600:]})
 
 
-async def measure(trial: Trial, setting: Setting, only: tuple[str, ...] = ()) -> None:
+async def measure(trial: GpuTrial, setting: Setting, only: tuple[str, ...] = ()) -> None:
     """All stages in order, or those that are named."""
     for stage in STAGES:
         if not only or stage.name in only:
@@ -108,7 +108,7 @@ def command(
     """Run the stages on the GPU that is there, or at tiny size on the CPU."""
     cuda = torch.cuda.is_available()
     chosen: Size = "real" if size == "real" or (not size and cuda) else "tiny"
-    trial = Trial(output, seconds, Console())
+    trial = GpuTrial(output, seconds, Console())
     _end_a_run_that_hangs(seconds + GRACE)
     trial.keep("run", description(chosen, cuda))
     setting = Setting(chosen, "cuda" if cuda else "cpu", trials, sessions)

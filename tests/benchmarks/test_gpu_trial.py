@@ -12,12 +12,12 @@ from rich.console import Console
 
 from benchmarks import gpu_cards, gpu_trial
 from benchmarks.gpu_stages import STAGES, Found, Keep, Setting, Stage
-from benchmarks.gpu_trial import PICTURE, RESULT, Trial, description, measure
+from benchmarks.gpu_trial import PICTURE, RESULT, GpuTrial, description, measure
 from models.vita.footprint import footprint
 
 
-def trial_in(folder: Path, seconds: float = 200) -> Trial:
-    return Trial(folder, seconds, Console(quiet=True))
+def trial_in(folder: Path, seconds: float = 200) -> GpuTrial:
+    return GpuTrial(folder, seconds, Console(quiet=True))
 
 
 def read(folder: Path) -> Found:
@@ -89,13 +89,13 @@ async def test_a_stage_that_fails_or_hangs_is_recorded_and_the_next_goes_on(
     )
     monkeypatch.setattr(gpu_trial, "STAGES", stages)
     seen = list[Found]()
-    keep = Trial.keep
+    keep = GpuTrial.keep
 
-    def noted(trial: Trial, name: str, value: Found) -> None:
+    def noted(trial: GpuTrial, name: str, value: Found) -> None:
         keep(trial, name, value)
         seen.append(read(tmp_path))  # written behind every stage, not at the end
 
-    monkeypatch.setattr(Trial, "keep", noted)
+    monkeypatch.setattr(GpuTrial, "keep", noted)
     await measure(trial_in(tmp_path), Setting("tiny", "cpu", 1, 1))
     found = read(tmp_path)
     assert found["fails"]["so far"] == 1
