@@ -187,6 +187,7 @@ class Answering:
             turn.text = response.text
             turn.words = tuple(response.words)
             turn.is_told = turn.is_told or bool(response.text or response.samples_sent)
+            turn.samples_sent = response.samples_sent
 
     # ----------------------------------------------------------------------------- ending
 
@@ -220,6 +221,10 @@ class Answering:
         if response.is_held_back:
             self.forget(response)
             return
+        self._update_turn(response)
+        if response.options.speak and response.item_id in self._conversation:
+            # What was sent will be heard to its end; what was made beyond it is lost.
+            self._conversation.cut(response.item_id, response.samples_sent)
         self._state.emit(actions.CancelAnswer(response.response_id))
         self.end(response, now, actions.ResponseStatus.FAILED, reason)
 
@@ -228,7 +233,7 @@ class Answering:
     ) -> None:
         """The one end of every answer that the client was told of."""
         is_cut = status is actions.ResponseStatus.CANCELLED
-        heard = response.clock.heard(now) if is_cut else response.samples_made
+        heard = response.clock.heard(now) if is_cut else response.samples_sent
         turn = self._settle_turn(response, status)
         self._decide(response, status)
         self._state.emit(

@@ -55,6 +55,7 @@ class Turn:
     wire: dict[str, Any] = field(default_factory=dict)
     text: str = ""  # of an answer: all that was generated
     words: tuple[SpokenWord, ...] = ()
+    samples_sent: int = 0  # of an answer; more than that nobody can have heard
     heard: int | None = None  # samples of an answer that were heard, None: all of it
     dropped: bool = False  # an answer that the user talked over at once: no model knows of it
     response_id: int | None = None

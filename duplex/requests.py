@@ -107,7 +107,7 @@ class Requests:
                 "item_id",
             )
             return
-        length = self._audio_length(turn)
+        length = turn.samples_sent
         samples = event.audio_end_ms * SPEAK_RATE // 1000
         if self._state.settings.strict_truncate and samples > length:
             message = (
@@ -123,16 +123,12 @@ class Requests:
             actions.ItemTruncated(event.item_id, event.content_index, event.audio_end_ms)
         )
 
-    def _audio_length(self, turn: Turn) -> int:
-        current = self._state.responses.current
-        if current is not None and current.response_id == turn.response_id:
-            return current.samples_sent
-        return turn.words[-1].end if turn.words else 0
-
     def _stop_if_current(self, turn: Turn, samples: int, now: float) -> None:
         """A client that truncates the running answer has stopped listening to it."""
         current = self._state.responses.current
         if current is not None and current.response_id == turn.response_id:
+            # Where the client cuts says nothing of how late it plays: cut first, then correct.
+            current.clock.cut(now)
             current.clock.report(samples, now)
             self._answering.stop(current, now, "client_cancelled")
 

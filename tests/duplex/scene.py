@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -34,7 +34,7 @@ class Scene:
         self.log: list[tuple[float, actions.Action]] = []
         self.audio = 0.0
         self.segment: int | None = None
-        self._new: list[actions.Action] = []
+        self.watch: Callable[[float, actions.Action], None] = lambda now, action: None
 
     # ------------------------------------------------------------------------- driving
 
@@ -47,7 +47,13 @@ class Scene:
         while (due := self.session.deadline) is not None and due <= end:
             self.now = max(self.now, due)
             self._take(self.session.handle_timer(self.now))
+            again = self.session.deadline
+            assert again is None or again > self.now, "a deadline that has passed came again"
         self.now = end
+
+    def wake(self) -> None:
+        """The timer comes now, whether it is due or not."""
+        self._take(self.session.handle_timer(self.now))
 
     def hear(self, seconds: float, voice: bool, *, echo: bool = False) -> None:
         """User audio at playing speed; the monitor judges after each window of an open segment."""
@@ -68,9 +74,12 @@ class Scene:
         self.hear(seconds, True)
         self.hear(silence, False)
 
-    def _take(self, actions: list[actions.Action]) -> None:
-        for action in actions:
+    def _take(self, found: list[actions.Action]) -> None:
+        """As the orchestrator does: all actions of one event, and then what they lead to."""
+        for action in found:
             self.log.append((self.now, action))
+            self.watch(self.now, action)
+        for action in found:
             self._react(action)
 
     def _react(self, action: actions.Action) -> None:
