@@ -278,8 +278,6 @@ class Listening:
     def close(self, segment: Segment, reason: actions.Reason) -> None:
         """The segment was nobody's turn: forget it and say why."""
         self._turns.drop_speculation(segment)
-        if self._barge_in.is_over_answer(segment):
-            self._answering.resume()
         if reason is actions.Reason.IGNORED_SIDE_TALK:
             self._side_talk_until = segment.last_voiced
         self.finish(segment, None)
@@ -299,6 +297,7 @@ class Listening:
             actions.EndHearing(segment.number, self.heard_until, item_id, segment.start)
         )
         self._state.segment = None
+        self._answering.resume()  # nobody speaks over the answer any more
         self.closed_at = self.heard_until
         self._tracker.close()
         self._state.floor.move_user(UserStep.CLOSE)
