@@ -48,6 +48,7 @@ class Answer:
     end: actions.ResponseEnded | None = None
     cut_at: float | None = None  # samples that were heard of it in the end; None: all
     is_dropped: bool = False
+    is_failure: bool = False  # made by no model
 
     @property
     def sent(self) -> int:
@@ -225,6 +226,9 @@ class Auditor:
         self.reached.add("confirmed")
 
     def _ResponseStarted(self, now: float, action: actions.ResponseStarted) -> None:
+        if action.response_id not in self.answers:  # no model makes it: it only tells a failure
+            told = Answer(action.response_id, action.options, False, None, False, is_failure=True)
+            self.answers[action.response_id] = told
         answer = self.answers[action.response_id]
         assert answer.is_confirmed or not answer.is_speculative, "told before it was confirmed"
         assert not answer.is_started
@@ -275,6 +279,9 @@ class Auditor:
             actions.ResponseStatus.CANCELLED,
             actions.ResponseStatus.FAILED,
         )
+        if answer.is_failure:
+            assert action.status is actions.ResponseStatus.FAILED and not answer.made
+            is_stopped = False
         assert answer.num_cancels == is_stopped, "the model is told to stop, if and only if it must"
         assert action.samples == answer.sent
         if not is_stopped:

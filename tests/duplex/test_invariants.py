@@ -327,6 +327,7 @@ SETTINGS = settings(
     max_examples=40,
     stateful_step_count=25,
     deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 AnyOrder.TestCase.settings = SETTINGS
