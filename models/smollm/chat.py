@@ -32,9 +32,14 @@ CUT: Final = "..."
 
 def signature(tool: Tool) -> str:
     """A function with its arguments and their types: "book(title: string, pages: integer)"."""
-    properties: Mapping[str, Any] = tool.parameters.get("properties", {})
-    shown = (f"{name}: {_kind(schema)}" for name, schema in properties.items())
+    shown = (f"{name}: {_kind(schema)}" for name, schema in properties_of(tool).items())
     return f"{tool.name}({', '.join(shown)})"
+
+
+def properties_of(tool: Tool) -> Mapping[str, Any]:
+    """The arguments of a function, by name."""
+    found = tool.parameters.get("properties")
+    return found if isinstance(found, Mapping) else {}
 
 
 def _kind(schema: Any) -> str:

@@ -12,6 +12,7 @@ from models.engines.cascade.language import ReplyEnd, ReplyPart
 from models.engines.jobs import Priority
 from models.engines.smollm.slots import PIECE, CacheSlot, ChatNetwork
 from models.engines.wording import known
+from models.smollm.chat import properties_of
 from models.smollm.gguf import Array
 
 URGENT_TOKENS = 6  # of a reply: what the voice needs to begin
@@ -23,7 +24,7 @@ class ReplySteps:
     """Steps for a Worker: first the prompt from where it differs, then token by token.
 
     Only the first token may open a call. One of a function that there is not, or with arguments
-    that are no JSON, is taken back, and the model answers in words instead.
+    that do not fit it, is taken back, and the model answers in words instead.
     """
 
     def __init__(
@@ -77,7 +78,9 @@ class ReplySteps:
             rest = self._grown(whole=True)
             return [*([rest] if rest else []), ReplyEnd("length" if reason == "length" else "stop")]
         name, arguments = self._network.chat.parse_call(self._said)
-        call = known(FunctionCall(name, arguments), self._tools) if is_json(arguments) else None
+        call = known(FunctionCall(name, arguments), self._tools)
+        if call is not None and not fits(arguments, call.name, self._tools):
+            call = None
         if call is None:
             self._say_it_instead()
             return []
@@ -159,8 +162,15 @@ def is_loop(ids: Sequence[int]) -> bool:
     return False
 
 
-def is_json(arguments: str) -> bool:
+def fits(arguments: str, name: str, tools: Sequence[Tool]) -> bool:
+    """Are these a JSON object of arguments that the function names, all that it requires?"""
     try:
-        return isinstance(json.loads(arguments), dict)
+        given = json.loads(arguments)
     except json.JSONDecodeError:
         return False
+    tool = next(tool for tool in tools if tool.name == name)
+    required = tool.parameters.get("required")
+    wanted = required if isinstance(required, list) else []
+    if not isinstance(given, dict):
+        return False
+    return set(given) <= set(properties_of(tool)) and all(each in given for each in wanted)

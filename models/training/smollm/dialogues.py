@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from models.base import FunctionCall
 from models.smollm.chat import CUT, Chat, call_text
+from models.training.sequences import answer_weights
 from models.training.skills import registry
 from models.training.skills.exchange import Dialogue, Exchange, pick
 from models.training.smollm import wishes
@@ -23,8 +24,8 @@ LONGEST = 160  # tokens of one row
 WHOLE, HALF, NOT_MEANT = 0, 1, 2  # verdicts: query, unfinished, noise
 
 # Shares of what a row is about. "own": the model's own answers to open questions.
-SHARES = {"list": 50, "own": 12, "drill": 15, "typed function": 7, "transfer": 2, "greeting": 2,
-          "unknowable": 4, "not meant": 16, "begun": 7}  # fmt: skip
+SHARES = {"list": 62, "own": 9, "drill": 12, "typed function": 5, "transfer": 2, "greeting": 1,
+          "unknowable": 3, "not meant": 12, "begun": 5}  # fmt: skip
 _INSTRUCTIONS = (
     "You are a helpful assistant.", "You are a friendly voice assistant. Answer briefly.",
     "Be kind and short.", "You are Nano.", "Answer the user's questions.",
@@ -221,6 +222,7 @@ class RowBatch:
     ids: Ids
     targets: Ids
     verdicts: Ids
+    weights: npt.NDArray[np.float32]  # how much each target counts
 
     @property
     def positions(self) -> int:
@@ -251,8 +253,12 @@ def _padded(rows: Sequence[Row]) -> RowBatch:
             made[place, : len(each)] = each
         return made
 
+    weights = np.zeros((len(rows), longest), np.float32)
+    for place, row in enumerate(rows):
+        weights[place, : len(row.ids)] = answer_weights(row.targets)
     return RowBatch(
         wide([row.ids for row in rows], 0),
         wide([row.targets for row in rows], NOTHING),
         wide([row.verdicts for row in rows], NOTHING),
+        weights,
     )

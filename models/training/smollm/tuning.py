@@ -64,7 +64,9 @@ class Learner:
         asked = targets != NOTHING
         if asked.any():
             logits = self.model.logits(hidden[asked]).float()
-            losses["answers"] = functional.cross_entropy(logits, targets[asked])
+            each = functional.cross_entropy(logits, targets[asked], reduction="none")
+            weights = torch.from_numpy(batch.weights).flatten()[asked]
+            losses["answers"] = (each * weights).sum() / weights.sum()
         judged = verdicts != NOTHING
         within = judged & (verdicts != WHOLE) & (verdicts.roll(-1) == verdicts)
         for name, share, places in (

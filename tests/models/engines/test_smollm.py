@@ -32,7 +32,7 @@ from models.engines.cascade.language import ReplyEnd, ReplyPart
 from models.engines.cascade.speech import SynthesizedSpeechSource
 from models.engines.smollm.chat_model import LONGEST_REPLY, SmolChatModel
 from models.engines.smollm.judging import combined
-from models.engines.smollm.reply import is_json, is_loop
+from models.engines.smollm.reply import fits, is_loop
 from models.engines.smollm.slots import CacheSlots, common
 from models.smollm import checkpoint
 from models.smollm.chat import Chat, signature
@@ -208,7 +208,9 @@ async def test_a_call_of_a_declared_function_is_a_call(chat: Chat) -> None:
     await model.close()
 
 
-@pytest.mark.parametrize("text", ["open_door {}", "set_timer {broken", "set_timer [1]"])
+@pytest.mark.parametrize(
+    "text", ["open_door {}", "set_timer {broken", "set_timer [1]", 'set_timer {"colour": 1}']
+)
 async def test_what_is_no_call_is_answered_in_words(chat: Chat, text: str) -> None:
     model = _model(chat, [chat.call, *chat.encode(text)], chat.encode("Sorry."))
     parts = await _said(model, Conversation(HELLO.items, (TIMER,)))
@@ -320,7 +322,19 @@ def test_loops_are_repeated_at_the_end_only() -> None:
     assert not is_loop([1, 2, 3, 4, 1, 2, 3, 4])
     assert not is_loop([*[1, 2, 3, 4] * 3, 5])
     assert not is_loop([7, 7, 7])
-    assert is_json("{}") and not is_json("[]") and not is_json("{")
+
+
+def test_arguments_are_those_that_the_function_names() -> None:
+    properties = {"minutes": {"type": "integer"}, "loud": {"type": "boolean"}}
+    timer = Tool("timer", parameters={"properties": properties, "required": ["minutes"]})
+    assert fits('{"minutes": 5}', "timer", [timer])
+    assert fits('{"minutes": 5, "loud": true}', "timer", [timer])
+    for wrong in ('{"loud": true}', '{"minutes": 5, "colour": "red"}', "[]", "{", "5"):
+        assert not fits(wrong, "timer", [timer])
+    assert fits("{}", "stop", [Tool("stop")])
+    odd = Tool("odd", parameters={"properties": [], "required": "x"})
+    assert fits("{}", "odd", [odd])
+    assert signature(odd) == "odd()"
 
 
 # ------------------------------------------------------------------------------------- verdicts

@@ -78,8 +78,8 @@ def test_verdicts_stand_on_the_users_words(chat: Chat, material: Material) -> No
                 assert row.ids[place + 1] == chat.end
             if verdict in (HALF, NOT_MEANT):
                 assert row.targets[place] == NOTHING
-            if verdict == HALF:
-                assert row.ids[place + 1] != chat.end
+            if verdict == HALF:  # it ends the row, or something comes behind it
+                assert row.ids[place + 1 : place + 2] != [chat.end]
     assert seen == {NOTHING, WHOLE, HALF, NOT_MEANT}
 
 
@@ -91,6 +91,7 @@ def test_rows_are_bounded_and_batches_padded(chat: Chat) -> None:
         assert batch.ids.shape[1] <= LONGEST
         assert batch.positions <= max(2000, batch.ids.shape[1])
         padded = batch.ids == 0
+        assert ((batch.weights > 0) == (batch.targets != NOTHING)).all()
         assert (batch.targets[padded] == NOTHING).all()
         assert (batch.verdicts[padded] == NOTHING).all()
 
