@@ -5,7 +5,7 @@ PORT ?= 8080
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve serve-smollm test test-clients test-vllm run-vllm test-deploy check gate bench train lock
+.PHONY: serve serve-smollm test test-clients test-vllm run-vllm test-deploy check mutants gate bench train lock
 
 serve: .venv/serve
 	$(BIN)/antiphon serve --host $(HOST) --port $(PORT)
@@ -23,6 +23,12 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/names.py
+
+# Hours; goes on where it was stopped. `COUNT` mutants, drawn by `SEED`.
+COUNT ?= 300
+SEED ?= 1
+mutants: .venv/dev
+	$(BIN)/python .ci/mutants.py --count $(COUNT) --seed $(SEED)
 
 gate: .venv/dev
 	$(BIN)/python -m benchmarks.gate
