@@ -45,6 +45,10 @@ class AudioStore:
         self._item(item_id).samples = samples
         self._let_go()
 
+    def forget(self, item_id: str) -> None:
+        """The item is deleted, and its sound with it."""
+        self._items.pop(item_id, None)
+
     def samples(self, item_id: str) -> Samples | None:
         audio = self._items.get(item_id)
         return None if audio is None else audio.samples

@@ -290,6 +290,9 @@ class Orchestrator:
             case actions.ResponseEnded():
                 self._end_response(action)
                 self._emit(action)
+            case actions.ItemDeleted():
+                self._audio_store.forget(action.item_id)
+                self._emit(action)
             case _:
                 self._emit(action)
 

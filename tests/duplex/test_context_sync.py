@@ -5,16 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from duplex.audio_store import AudioStore
 from duplex.context_sync import (
     FRAMES_READ,
     StreamContext,
+    SyncedStream,
     SyncPlan,
     ends_spoken,
     last_entries,
     readable,
 )
 from duplex.conversation import ContextEntry, OutdatedPicture, SpokenTurn
-from models.base import AssistantText, Mark, UserImage
+from models.base import AssistantText, Conversation, Mark, UserImage, UserText
+from tests.engine_script import EngineScript
+from tests.scripted_engine import ScriptedInstance
 
 Q1, A1, Q2 = (
     ContextEntry("q1", SpokenTurn("q1")),
@@ -72,6 +76,22 @@ def test_a_stream_that_began_later_agrees_from_its_base_on() -> None:
 def test_the_last_turns_begin_with_the_user() -> None:
     assert last_entries([Q1, A1, Q2], 2) == (Q1, A1, Q2)
     assert last_entries([Q1, A1, Q2], 1) == (Q2,)
+
+
+async def test_what_is_unconfirmed_is_forgotten_once_and_then_the_stream_is_clean() -> None:
+    instance = ScriptedInstance(EngineScript())
+    stream = SyncedStream(instance, Conversation, AudioStore())
+    await stream.sync((ContextEntry("a", UserText("a")),))
+    opened = await stream.ready()
+    stream.context.unconfirmed = await opened.mark()
+    stream.context.own_answer = ("never", stream.context.unconfirmed)
+    await opened.read(AssistantText("never"))
+    await stream.drop_unconfirmed()
+    assert stream.context.unconfirmed is None and stream.context.own_answer is None
+    await stream.sync((ContextEntry("a", UserText("a")), ContextEntry("b", UserText("b"))))
+    await stream.drop_unconfirmed()
+    assert instance.streams[0].memory.items == (UserText("a"), UserText("b"))
+    assert len(instance.streams[0].record.values("rewind")) == 1
 
 
 PIXELS = np.zeros((2, 2, 3), np.uint8)

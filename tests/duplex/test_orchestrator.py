@@ -399,3 +399,19 @@ def test_measurements_reach_the_observers() -> None:
         assert {"hear_rtf", "catch_up_seconds"} <= what
 
     run_virtual(main())
+
+
+def test_the_sound_of_a_deleted_item_is_forgotten() -> None:
+    async def main() -> None:
+        async with calling(SHORT) as call:
+            await call.speak(1.0)
+            await call.pause(5.0)
+            items = [turn.item_id for turn in call.orchestrator.session.conversation.turns]
+            assert len(items) == 2
+            for item_id in items:
+                assert call.orchestrator.sound_of(item_id) is not None
+                call.orchestrator.handle(events.ItemDeleteRequested(item_id))
+                await call.pause(0.1)
+                assert call.orchestrator.sound_of(item_id) is None
+
+    run_virtual(main())

@@ -11,8 +11,9 @@ import orjson
 import pytest
 from PIL import Image
 
-from duplex import events
+from duplex import actions, events
 from models.base import (
+    AnswerOptions,
     AssistantText,
     FunctionCall,
     FunctionOutput,
@@ -22,6 +23,7 @@ from models.base import (
     UserText,
 )
 from server.realtime.decode import AudioReceived, Configured, Decoder, Step
+from server.realtime.encode import Encoder
 from server.realtime.model_names import ModelNames
 from server.realtime.refusal import Refusal
 from server.realtime.session_config import SessionConfig
@@ -364,3 +366,20 @@ def test_a_picture_too_large_is_not_decoded() -> None:
     item = user({"type": "input_image", "image_url": picture((6000, 5000))})
     with pytest.raises(Refusal, match="pixels"):
         decode(new_decoder(), ITEM, item=item)
+
+
+def test_a_deleted_item_can_no_longer_be_referred_to() -> None:
+    ids = WireIds("t", lambda _: None)
+    decoder = Decoder(ids, SessionConfig(), 0.08, ModelNames("nano"))
+    encoder = Encoder(ids, SessionConfig(), lambda _: None, None)
+    item = user({"type": "input_text", "text": "hi"}, id="mine")
+    decode(decoder, "conversation.item.create", item=item)
+    encoder.encode(actions.ItemAdded({"id": "mine"}, None))
+    encoder.encode(actions.ResponseStarted(1, "said", "mine", AnswerOptions()))
+    encoder.encode(actions.ResponseEnded(1, actions.ResponseStatus.COMPLETED, text="yes"))
+    for name, text in (("mine", UserText("hi")), ("said", AssistantText("yes"))):
+        refers = {"input": [{"type": "item_reference", "id": name}]}
+        assert one(decoder, "response.create", response=refers).items == (text,)
+        encoder.encode(actions.ItemDeleted(name))
+        with pytest.raises(Refusal, match=name):
+            decode(decoder, "response.create", response=refers)
