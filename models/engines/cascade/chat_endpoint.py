@@ -156,7 +156,7 @@ class ChatEndpoint:
         self, conversation: Conversation, options: AnswerOptions, until: float
     ) -> AsyncGenerator[ReplyPart, None]:
         """One request, whatever becomes of it. Raises ReplyFailed."""
-        response = await self._send(await self._body(conversation, options), until)
+        response = await self._send(await self.body(conversation, options), until)
         try:
             async with aclosing(self._parts(response, until)) as parts:
                 async for part in parts:
@@ -219,7 +219,7 @@ class ChatEndpoint:
 
     async def _ask_once(self, conversation: Conversation) -> None:
         """Ask for one token and wait for it. Raises ReplyFailed."""
-        body = await self._body(conversation, AnswerOptions(max_tokens=1))
+        body = await self.body(conversation, AnswerOptions(max_tokens=1))
         until = asyncio.get_running_loop().time() + self.settings.first_patience
         response = await self._send(body | {"stream": False}, until)
         try:
@@ -232,7 +232,8 @@ class ChatEndpoint:
 
     # ----------------------------------------------------------------------------- the body
 
-    async def _body(self, conversation: Conversation, options: AnswerOptions) -> dict[str, Any]:
+    async def body(self, conversation: Conversation, options: AnswerOptions) -> dict[str, Any]:
+        """The request for a streamed reply."""
         style, see = self.settings.style, self._see if self._sees else None
         if see is not None and any(isinstance(i, UserImage) for i in conversation.items):
             said = await asyncio.to_thread(messages, conversation, options, style, see)
