@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeAlias
 from duplex.conversation import ContextEntry
 from duplex.keyed import BY_KEY
 from duplex.tagged import TAGGED
-from models.base import AnswerOptions, Item, Verdict
+from models.base import AnswerOptions, AnswerTimes, Item, Verdict
 
 # What a model has to know, as a trace keeps it.
 Context: TypeAlias = tuple[Annotated[ContextEntry, BY_KEY], ...]
@@ -285,6 +285,14 @@ class ShowSwap:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowAnswerTimes:
+    """Where the time went before an answer's first sound, as its engine says."""
+
+    response_id: int
+    times: AnswerTimes
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """A request cannot be done; the session goes on."""
 
@@ -323,6 +331,7 @@ Notice: TypeAlias = (
     | ShowVerdict
     | ShowState
     | ShowSwap
+    | ShowAnswerTimes
     | Refuse
 )
 Action: TypeAlias = ModelAction | SendAudio | Notice

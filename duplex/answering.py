@@ -135,6 +135,9 @@ class Answering:
         response.num_texts_sent = len(response.texts)
         self._send_calls(response)
         self._send_sound(response, now)
+        if response.times is not None and response.samples_sent:
+            self._state.emit(actions.ShowAnswerTimes(response.response_id, response.times))
+            response.times = None
         self._update_turn(response)
         if response.is_sent:
             is_cut = response.making is MakingState.CUT_SHORT

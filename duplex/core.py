@@ -30,7 +30,7 @@ from duplex.states import (
     SegmentStep,
     following,
 )
-from models.base import AnswerOptions, SpokenWord, Verdict
+from models.base import AnswerOptions, AnswerTimes, SpokenWord, Verdict
 
 
 class Origin(Enum):
@@ -109,6 +109,7 @@ class Response:
     calls: list[tuple[str, str]] = field(default_factory=list)
     num_texts_sent: int = 0
     num_calls_sent: int = 0
+    times: AnswerTimes | None = None  # where the time went, until it has been shown
     samples_made: int = 0
     samples_sent: int = 0
     input_tokens: int = 0

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 from duplex.conversation import Turn
 from duplex.settings import Settings
 from duplex.tagged import TAGGED
-from models.base import AnswerOptions, Item, SpokenWord, Verdict
+from models.base import AnswerOptions, AnswerTimes, Item, SpokenWord, Verdict
 
 # An item of the conversation, as a trace keeps it.
 RecordedItem: TypeAlias = Annotated[Item, TAGGED]
@@ -73,11 +73,13 @@ class AnswerTextMade:
 
 @dataclass(frozen=True, slots=True)
 class AnswerSoundMade:
-    """`samples` more samples (24 kHz) are ready; `words` are now placed in the answer."""
+    """`samples` more samples (24 kHz) are ready; `words` are now placed in the answer. `times`:
+    where the time went before the first of them, where the engine knows it."""
 
     response_id: int
     samples: int
     words: tuple[SpokenWord, ...] = ()
+    times: AnswerTimes | None = None
 
 
 @dataclass(frozen=True, slots=True)

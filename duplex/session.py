@@ -114,6 +114,7 @@ class Session:
         self._answering.take_text(response, event.text, self._now)
 
     def _on_sound(self, response: Response, event: events.AnswerSoundMade) -> None:
+        response.times = event.times or response.times
         self._answering.take_sound(response, event.samples, event.words, self._now)
 
     def _on_call(self, response: Response, event: events.AnswerCallMade) -> None:

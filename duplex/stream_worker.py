@@ -404,7 +404,7 @@ class StreamWorker:
             self._report(events.AnswerTextMade(response_id, chunk.text, *tokens))
         samples = EMPTY if chunk.samples is None else chunk.samples
         if len(samples) or chunk.words:  # some words are known only after their sound
-            made = events.AnswerSoundMade(response_id, len(samples), chunk.words)
+            made = events.AnswerSoundMade(response_id, len(samples), chunk.words, chunk.times)
             self._report(made, samples)
 
     def _tokens(self, stream: Stream, room_before: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from server.call.caller import Caller
 from server.call.conversation import CallFailed, CallMachine
 from server.call.microphone import check_devices, devices
 from server.call.record import CallRecord
-from server.call.report import dialogue, said, summary, table, warnings
+from server.call.report import dialogue, said, stage_lines, summary, table, warnings
 from server.call.script import CallScript, ClientBehaviour, Cue
 from server.call.timeline import RATE, load_clip
 from server.faults import one_line
@@ -148,5 +148,7 @@ def _show(record: CallRecord, as_json: bool, errors: Console) -> None:
         for line in dialogue(record):
             console.print(line)
         console.print(table(record))
+        for stage in stage_lines(record):
+            console.print(stage, soft_wrap=True)
     for warning in warnings(record):
         errors.print(warning, style="yellow", markup=False, soft_wrap=True)

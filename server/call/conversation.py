@@ -21,7 +21,7 @@ Message = dict[str, Any]
 LATE = 0.02  # seconds after which an append counts as late
 _CLOCK_SKEW = 1e-9
 _ACKNOWLEDGE_EVERY = 0.1  # seconds
-_EXPLANATIONS = ("decision", "state", "swap", "duck")
+_EXPLANATIONS = ("decision", "state", "swap", "duck", "times")
 
 
 class CallFailed(Exception):

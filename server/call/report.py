@@ -28,6 +28,7 @@ def summary(record: CallRecord) -> dict[str, Any]:
             }
             for answer in record.answers
         ],
+        "stages": stages(record),
         "driver": {
             "frames": record.lateness.frames,
             "late_frames": record.lateness.late,
@@ -100,6 +101,24 @@ def dialogue(record: CallRecord) -> list[Text]:
 def _line(who: str, words: str, note: str = "") -> Text:
     text = " ".join(words.split())
     return Text.assemble((f"{who:>9}  ", "bold"), text, (note, "dim"))
+
+
+def stages(record: CallRecord) -> list[dict[str, float]]:
+    """Where the time went before each answer's first sound, milliseconds, as the server says."""
+    return [
+        {name: value for name, value in happening.event.items() if name.endswith("_ms")}
+        for happening in record.events("antiphon.times")
+    ]
+
+
+def stage_lines(record: CallRecord) -> list[str]:
+    """The same in words, one line for each answer."""
+    return [
+        f"where the time went: last words written down in {each['transcript_ms']:.0f} ms; asked, "
+        f"first token after {each['first_token_ms']:.0f}, first clause "
+        f"{each['first_clause_ms']:.0f}, first sound {each['first_sound_ms']:.0f} ms"
+        for each in stages(record)
+    ]
 
 
 def warnings(record: CallRecord) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from typing import Any, TypeAlias, assert_never
 
 from duplex import actions
@@ -114,7 +115,11 @@ class Encoder:
             case actions.TranscriptAdded():
                 return self._transcript(outgoing)
             case (
-                actions.Decide() | actions.ShowVerdict() | actions.ShowState() | actions.ShowSwap()
+                actions.Decide()
+                | actions.ShowVerdict()
+                | actions.ShowState()
+                | actions.ShowSwap()
+                | actions.ShowAnswerTimes()
             ):
                 return self._shown(outgoing)
             case actions.Refuse():
@@ -213,7 +218,12 @@ class Encoder:
     # ------------------------------------------------------------------------------ by request
 
     def _shown(
-        self, seen: actions.Decide | actions.ShowVerdict | actions.ShowState | actions.ShowSwap
+        self,
+        seen: actions.Decide
+        | actions.ShowVerdict
+        | actions.ShowState
+        | actions.ShowSwap
+        | actions.ShowAnswerTimes,
     ) -> Iterator[WireEvent]:
         wanted = self.session.antiphon.events
         match seen:
@@ -229,6 +239,10 @@ class Encoder:
             case actions.ShowSwap() if "swap" in wanted:
                 name = self._ledger.response_name(seen.response_id)
                 yield {"type": "antiphon.swap", "response_id": name}
+            case actions.ShowAnswerTimes() if "times" in wanted:
+                stages = {f"{name}_ms": _ms(t) for name, t in asdict(seen.times).items()}
+                name = self._ledger.response_name(seen.response_id)
+                yield {"type": "antiphon.times", "response_id": name, **stages}
             case actions.ShowState():
                 yield from self._state(seen, wanted)
 

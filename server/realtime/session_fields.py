@@ -18,7 +18,7 @@ from models.base import Tool
 from server.realtime.formats import PCM, InputFormat, OutputFormat
 
 DEFAULT_VOICE = "default"
-Event: TypeAlias = Literal["decision", "verdict", "state", "swap", "duck"]
+Event: TypeAlias = Literal["decision", "verdict", "state", "swap", "duck", "times"]
 Share: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 
 

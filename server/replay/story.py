@@ -196,6 +196,14 @@ _WRITERS: dict[type, Callable[[Any, float], StoryLine]] = {
     actions.ShowSwap: lambda a, now: StoryLine(
         now, "monitor", "generator and monitor change places", f"for answer {a.response_id}"
     ),
+    actions.ShowAnswerTimes: lambda a, now: StoryLine(
+        now,
+        "assistant",
+        f"answer {a.response_id} has its first sound {a.times.first_sound * 1000:.0f} ms after "
+        "it was asked for",
+        f"first token {a.times.first_token * 1000:.0f} ms, "
+        f"first clause {a.times.first_clause * 1000:.0f} ms",
+    ),
     actions.Decide: _decided,
     actions.ResponseEnded: _ended,
     actions.Refuse: lambda a, now: StoryLine(

@@ -179,6 +179,7 @@ export class Conversation {
       .on("antiphon.swap", ({ response_id }) => this.#swap(response_id))
       .on("antiphon.state", ({ user, assistant }) => this.#state(user, assistant))
       .on("antiphon.verdict", (event) => this.#verdict(event))
+      .on("antiphon.times", (event) => this.panel.stages(event))
       .on("antiphon.decision", (event) => this.#decide(event));
   }
 

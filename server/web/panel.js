@@ -82,6 +82,12 @@ export class Panel {
     this.#parts.decisions.children[DECISIONS_SHOWN]?.remove();
   }
 
+  /** Where the time went before the first sound, from engines that know it. */
+  stages(event) {
+    const words = STAGES.map(([field, name]) => `${name} ${Math.round(event[field])} ms`);
+    this.#parts.stages.textContent = words.join(" · ");
+  }
+
   latency(seconds) {
     this.#latencies.push(seconds * 1000);
     const sorted = [...this.#latencies].sort((one, other) => one - other);
@@ -91,6 +97,12 @@ export class Panel {
   }
 }
 
+const STAGES = [
+  ["transcript_ms", "your words"],
+  ["first_token_ms", "first token"],
+  ["first_clause_ms", "first clause"],
+  ["first_sound_ms", "first sound"],
+];
 const SCORES = { query: "a question", unfinished: "unfinished", noise: "not for it", text: "typed" };
 
 function scores(verdict) {

@@ -1,6 +1,6 @@
 /** One conversation on the wire: a WebSocket that speaks the Realtime protocol. */
 
-const VENDOR_EVENTS = ["decision", "verdict", "state", "swap"];
+const VENDOR_EVENTS = ["decision", "verdict", "state", "swap", "times"];
 const BEHIND_LIMIT = 640_000; // bytes unsent: ten seconds of sound in base64
 
 /** What every session of this page asks for. Unknown keys are ignored by other servers. */

@@ -65,8 +65,8 @@ def sound(text: str, voice: Voice) -> Samples:
     """The text in this voice, at 24 kHz and at a usual level."""
     from audio.resample import resample
 
-    spoken = resample(synthesise(text, voice).samples, 16_000, SPEAK_RATE)
-    return (spoken * (0.07 / np.sqrt((spoken**2).mean()))).astype(np.float32)
+    spoken: Samples = resample(synthesise(text, voice).samples, 16_000, SPEAK_RATE)
+    return np.asarray(spoken * (0.07 / np.sqrt((spoken**2).mean())), np.float32)
 
 
 async def test_open_questions_are_heard_asked_and_answered(smollm: str) -> None:

@@ -50,12 +50,14 @@ async def readiness(house: House) -> tuple[int, Any]:
 async def test_a_spoken_question_is_answered_by_the_address() -> None:
     async with served(lambda _: ScriptedReply(("It is ", "in ", "France."))) as (house, address):
         async with house.sdk.realtime.connect(model="nano") as connection:
-            await open_session(connection)
+            await open_session(connection, antiphon={"events": ["times"]})
             _, events = await asyncio.gather(
                 speak(connection, *QUESTION), until(connection, "response.done")
             )
         said = first(events, "response.output_audio_transcript.done")
         assert said["transcript"] == "It is in France."
+        times = first(events, "antiphon.times")
+        assert 0 <= times["first_token_ms"] <= times["first_clause_ms"] <= times["first_sound_ms"]
         asked = address.chats[-1].body["messages"][-1]
         assert asked == {"role": "user", "content": "where is paris"}
         assert (

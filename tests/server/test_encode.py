@@ -12,7 +12,7 @@ import pytest
 from duplex import actions
 from duplex.orchestrator import Outgoing
 from duplex.playout import AnswerSound
-from models.base import AnswerOptions, Verdict
+from models.base import AnswerOptions, AnswerTimes, Verdict
 from server.realtime.encode import Encoder
 from server.realtime.refusal import Refusal
 from server.realtime.session_config import SessionConfig
@@ -300,6 +300,7 @@ SHOWN: list[Outgoing] = [
     actions.Decide(1, actions.Reason.IGNORED_NOISE, 0.5, 0.9, VERDICT),
     actions.ShowVerdict(1, VERDICT, 0.9),
     actions.ShowSwap(3),
+    actions.ShowAnswerTimes(3, AnswerTimes(0.09, 0.06, 0.08, 0.12)),
     actions.ShowState("speaking", "ducked"),
     actions.ShowState("silent", "speaking"),
 ]
@@ -308,18 +309,20 @@ SHOWN: list[Outgoing] = [
 def test_own_events_only_where_asked_for(new_encoder: NewEncoder) -> None:
     """Trap 15: an unknown event type ends a client's loop."""
     assert run(new_encoder(), *SHOWN) == []
-    names = ["decision", "verdict", "swap", "state", "duck"]
+    names = ["decision", "verdict", "swap", "state", "duck", "times"]
     session = SessionConfig().changed({"antiphon": {"events": names}})
     events = run(new_encoder(session), *SHOWN)
     assert types(events) == [
         "antiphon.decision",
         "antiphon.verdict",
         "antiphon.swap",
+        "antiphon.times",
         "antiphon.state",
         "antiphon.duck",
         "antiphon.state",
         "antiphon.duck",
     ]
+    assert (events[3]["transcript_ms"], events[3]["first_sound_ms"]) == (90, 120)
     assert (events[0]["reason"], events[0]["audio_end_ms"]) == ("ignored-noise", 900)
     assert [event["ducked"] for event in events if "ducked" in event] == [True, False]
     only = SessionConfig().changed({"antiphon": {"events": ["swap"]}})
