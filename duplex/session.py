@@ -139,7 +139,8 @@ class Session:
     def _on_resumed(self, event: events.ConversationResumed) -> None:
         """Take over what another session left behind; its answers' numbers are not used again."""
         state = self.state
-        state.conversation.turns = [replace(turn, wire=dict(turn.wire)) for turn in event.turns]
+        for turn in event.turns:
+            state.conversation.add(replace(turn, wire=dict(turn.wire)))
         state.responses.num_opened += event.num_responses
         state.sync_monitor(self._now)
 
