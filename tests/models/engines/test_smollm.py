@@ -341,10 +341,16 @@ def test_arguments_are_those_that_the_function_names() -> None:
 
 
 def test_words_decide_where_the_sound_is_unsure() -> None:
-    unsure = Verdict(0.2, 0.7, unfinished=0.1, words="x", heard=5)
-    found = combined(unsure, Verdict(0.97, 0.01, unfinished=0.02))
+    asked = "How do I wrap a present?"
+    unsure = Verdict(0.2, 0.7, unfinished=0.1, words=asked, heard=5)
+    by_words = Verdict(0.97, 0.01, unfinished=0.02)
+    found = combined(unsure, by_words)
     assert found.query > 0.7
-    assert (found.words, found.heard) == ("x", 5)
+    assert (found.words, found.heard) == (asked, 5)
+    deaf = combined(Verdict(0.0, 1.0, words=asked), by_words)
+    told = combined(Verdict(0.0, 1.0, words="And then the rain began."), by_words)
+    assert deaf.query > deaf.noise
+    assert told.noise > told.query
     assert found.query + found.noise + found.unfinished == pytest.approx(1.0)
 
 
