@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ class ListeningResult:
     phones: tuple[tuple[int, str], ...] = ()
     ends: tuple[int, ...] = ()  # where each word of the text is over, in frames
     whole: bool = True
+    unclear: bool = False  # the sound is another clip's: its words have to be given
 
 
 class Ear:
@@ -93,6 +94,12 @@ class Ear:
         )
         ends = word_ends(clip.text, starts, end) if whole else ()
         return ListeningResult(features, onset, end, clip, phones, ends, whole)
+
+    def mishear(self, sound: ListeningResult, store: int, number: int) -> ListeningResult:
+        """What is said, in the sound of another clip: as a voice is to an encoder that cannot hear
+        it. A recogniser's words then have to be believed."""
+        other = self.hear(store, number, whole=sound.whole)
+        return replace(other, clip=sound.clip, phones=(), ends=(), unclear=True)
 
     def _trail(self) -> int:
         """Frames of quiet behind a clip: short as in a talk, seldom as long as in a recording."""

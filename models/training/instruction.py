@@ -81,9 +81,10 @@ class Tuning:
         if read is not None:
             losses["words"] = self.shares.words * read
         shares = [answer_weights(one.targets) for one in batch]
+        stakes = [one.stakes for one in batch]
         for name, weight, wanted, counts in (
             ("answer", 1.0, [one.targets for one in batch], shares),
-            ("state", self.shares.state, [one.states for one in batch], None),
+            ("state", self.shares.state, [one.states for one in batch], stakes),
         ):
             loss = self._predicted(hidden, wanted, counts)
             if loss is not None:
@@ -91,7 +92,7 @@ class Tuning:
         return losses
 
     def _predicted(
-        self, hidden: Tensor, wanted: Many[Many[int]], counts: Many[Many[float]] | None
+        self, hidden: Tensor, wanted: Many[Many[int]], counts: Many[Many[float]]
     ) -> Tensor | None:
         """Cross-entropy at the places that ask for a prediction, each as `counts` says."""
         target = _padded(wanted, NOTHING).to(self.device)
@@ -99,8 +100,6 @@ class Tuning:
         if not bool(chosen.any()):
             return None
         logits = self.listener.language.logits(hidden[chosen]).float()
-        if counts is None:
-            return functional.cross_entropy(logits, target[chosen])
         each = functional.cross_entropy(logits, target[chosen], reduction="none")
         share = _padded(counts, 0.0).to(self.device)[chosen]
         return (each * share).sum() / share.sum()

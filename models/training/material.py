@@ -13,7 +13,7 @@ import numpy as np
 
 from models.order_slots import parse_label, read_back
 from models.training.clips import Clip, ClipStore
-from models.training.hearing import Ear
+from models.training.hearing import Ear, ListeningResult
 from models.training.misreading import Misreading
 from models.training.pictured import PicturedMaterial
 from models.training.pinyin import is_chinese, parted, words_of
@@ -32,6 +32,7 @@ CLEAR, HARDLY = (0.02, 0.22), (0.3, 0.75)  # shares of letters that are wrong
 UNCLEAR = 0.45  # share of English sounds whose letters are hardly right: the words count
 REFUSED = 0.18  # share of written conversations that are not meant for the assistant
 BROKEN = 0.2  # share of conversations that break off in the middle of a question
+MISHEARD = 0.3  # share of English clips that come in the sound of others
 NEURAL = 4  # how much more often a neural voice is heard than another
 DRILL = 0.1  # share of sums in a row among written conversations
 BACKCHANNELS = frozenset(ENGLISH_BACKCHANNELS + CHINESE_BACKCHANNELS)
@@ -191,6 +192,14 @@ class SpokenMaterial:
             return self._dictated()
         return self._conversation()
 
+    def _hear(self, store: int, number: int, *, whole: bool = True) -> ListeningResult:
+        """A clip as it is heard; some English ones in the sound of another clip."""
+        sound = self._ear.hear(store, number, whole=whole)
+        if is_chinese(sound.clip.text) or self._random.random() >= MISHEARD:
+            return sound
+        store, entry = self._random.choices(self._dialogues, cum_weights=self._weights)[0]
+        return self._ear.mishear(sound, store, entry["exchanges"][0]["clip"])
+
     def _dictated(self) -> Sequence:
         """A question, or talk, whose words are to be written down."""
         if self._random.random() < 0.7:
@@ -220,7 +229,7 @@ class SpokenMaterial:
         sequence = self._writer.opening(())
         self._preceding.write(sequence, QUESTION)
         words = words_of(self._ear.stores[place[0]].clips[place[1]].text)
-        self._writer.leave(sequence, self._ear.hear(*place, whole=len(words) < 3))
+        self._writer.leave(sequence, self._hear(*place, whole=len(words) < 3))
         return sequence
 
     def _conversation(self) -> Sequence:
@@ -231,7 +240,7 @@ class SpokenMaterial:
         for each in entry["exchanges"]:
             exchange = restored(each)
             typed = self._random.random() < 0.1
-            sound = None if typed else self._ear.hear(store, each["clip"])
+            sound = None if typed else self._hear(store, each["clip"])
             self._writer.exchange(sequence, exchange, sound)
         return sequence
 
@@ -239,7 +248,7 @@ class SpokenMaterial:
         """A person's order, or talk that is no query."""
         kind = self._random.random()
         if kind < 0.4 and self._speech:
-            return self._refusing(self._random.choice(self._speech))
+            return self._refusing(self._ear.hear(*self._random.choice(self._speech)))
         store, number = self._random.choice(self._orders)
         sequence = self._writer.opening(())
         self._preceding.write(sequence, QUESTION)
@@ -250,13 +259,16 @@ class SpokenMaterial:
     def _refused(self) -> Sequence:
         kind = self._random.random()
         if kind < 0.25 and self._backchannels:
-            return self._refusing(self._random.choice(self._backchannels), OVER_ANSWER)
-        return self._refusing(self._random.choice(self._talk if kind < 0.7 else self._sounds))
+            place = self._random.choice(self._backchannels)
+            return self._refusing(self._hear(*place), OVER_ANSWER)
+        if kind < 0.7:
+            return self._refusing(self._hear(*self._random.choice(self._talk)))
+        return self._refusing(self._ear.hear(*self._random.choice(self._sounds)))
 
-    def _refusing(self, place: tuple[int, int], shares: PrecedingShares = TALK) -> Sequence:
+    def _refusing(self, sound: Sound, shares: PrecedingShares = TALK) -> Sequence:
         sequence = self._writer.opening(())
         self._preceding.write(sequence, shares)
-        self._writer.refuse(sequence, self._ear.hear(*place))
+        self._writer.refuse(sequence, sound)
         return sequence
 
 

@@ -72,7 +72,7 @@ class Misreading:
             return random.choice(_INVENTIONS) if random.random() < INVENTED else ""
         if is_chinese(clip.text):
             return self._unknown()
-        if random.random() >= GIVEN:
+        if not sound.unclear and random.random() >= GIVEN:
             return ""
         own = bool(clip.recognised) and (clip.kind in _ONLY_OWN or random.random() < _OWN)
         words = clip.recognised if own else self.changed(_text(clip))
@@ -122,6 +122,7 @@ def _text(clip: Clip) -> str:
 def _part(words: str, sound: ListeningResult, random: Random) -> str:
     """Of a clip that is heard in part, about as many of its words."""
     share = (sound.end - sound.onset) / max(1, sound.clip.end - sound.clip.onset)
+    share = random.uniform(0.3, 0.8) if sound.unclear and not sound.whole else share
     if sound.whole and (sound.clip.kind != "speech" or share > 0.95):
         return words
     every = words.split()

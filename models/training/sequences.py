@@ -19,6 +19,7 @@ from models.vita.nano_prompt import END, NOISE, QUERY, TEXT, UNFINISHED, NanoPro
 
 Sound: TypeAlias = ListeningResult | Simulated
 NOTHING = -100  # no prediction is asked for here
+DECISION = 12.0  # vectors' verdicts that the one behind the words counts as: it is acted on
 SETTLED = 10  # feature frames after the last voice from which on a query must be seen as finished
 
 
@@ -86,12 +87,14 @@ def answer_weights(targets: list[int]) -> list[float]:
 @dataclass(slots=True)
 class Sequence:
     """One conversation. `targets[i]` is what the model should predict after place i; `states[i]`
-    says the same of verdicts, which are counted apart; `words` are the text tokens that a vector of
-    sound completes. Sounds stand at `places`, pictures at `shown`."""
+    says the same of verdicts, which are counted apart, each by its weight in `stakes`; `words` are
+    the text tokens that a vector of sound completes. Sounds stand at `places`, pictures at
+    `shown`."""
 
     ids: list[int] = field(default_factory=list)
     targets: list[int] = field(default_factory=list)
     states: list[int] = field(default_factory=list)
+    stakes: list[float] = field(default_factory=list)
     words: list[int] = field(default_factory=list)
     sounds: list[Sound] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
@@ -106,6 +109,7 @@ class Sequence:
         self.ids += ids
         self.targets += [NOTHING] * len(ids)
         self.states += [NOTHING] * len(ids)
+        self.stakes += [1.0] * len(ids)
         self.words += [NOTHING] * len(ids)
 
     def predict(self, ids: list[int]) -> None:
@@ -120,6 +124,7 @@ class Sequence:
         self.ids += [0] * len(states)
         self.targets += [NOTHING] * len(states)
         self.states += states
+        self.stakes += [1.0] * len(states)
         self.words += words
 
     def see(self, picture: PictureScene, vectors: int) -> None:
@@ -210,6 +215,7 @@ class Writer:
         if ids:
             sequence.read(ids)
             sequence.states[-1] = self.prompt.ids[state]
+            sequence.stakes[-1] = DECISION
 
     def _typed(self, text: str) -> str:
         random = self._random

@@ -9,12 +9,13 @@ from random import Random
 import numpy as np
 import pytest
 
+from models.training.augmentation import Strength
 from models.training.clips import Clip, ClipStore
-from models.training.hearing import ListeningResult
+from models.training.hearing import Ear, ListeningResult
 from models.training.material import WrittenMaterial
 from models.training.misreading import Misreading, mistakes
 from models.training.open_questions import QUESTIONS
-from models.training.sequences import NOTHING, Sequence, Writer
+from models.training.sequences import DECISION, NOTHING, Sequence, Writer
 from models.training.simulation import Simulated, simulate
 from models.training.skills.exchange import Exchange
 from models.training.skills.mandarin.open_ended import open_ended as open_ended_chinese
@@ -87,6 +88,7 @@ def test_a_verdict_is_wanted_behind_the_words(prompt: NanoPrompt, state: str) ->
     ids = prompt.recognised("What is that?")
     at = [sequence.ids[i : i + len(ids)] for i in range(len(sequence))].index(ids) + len(ids) - 1
     assert sequence.states[at] == prompt.ids[state]
+    assert sequence.stakes[at] == DECISION and len(sequence.stakes) == len(sequence)
     if state == QUERY:
         assert sequence.ids[at + 1] == prompt.ids[QUERY]
 
@@ -129,3 +131,19 @@ def test_open_questions_of_training_are_not_those_of_the_evaluation() -> None:
     assert len(kept_back) > 200 and len(learned) > 2000
     assert not learned & kept_back
     assert len({open_ended_chinese(random).question for _ in range(5_000)}) > 300
+
+
+def test_misheard_clips_keep_their_words_and_lose_their_sound(prompt: NanoPrompt) -> None:
+    clips = [
+        Clip(0, 200, "what is that", "query", "a", 20, 180),
+        Clip(200, 300, "tell me a story", "query", "b", 20, 280),
+    ]
+    features = np.random.default_rng(0).normal(0, 1, (500, 80)).astype(np.float16)
+    ear = Ear([ClipStore(clips, features, {})], Strength(), 0)
+    for whole in (True, False):
+        said = ear.hear(0, 0, whole=whole)
+        misheard = ear.mishear(said, 0, 1)
+        assert misheard.clip is clips[0] and misheard.unclear and misheard.whole is whole
+        assert misheard.ends == () and len(misheard.features) != len(said.features)
+        words = Misreading(0).words(misheard)
+        assert words and (len(words.split()) == 3) is whole
