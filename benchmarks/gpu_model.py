@@ -6,6 +6,7 @@ end: an answer is as long as the trial asks for.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -29,7 +30,7 @@ from models.vita.network import Vita
 from models.vita.prompt import VITA_15, VitaPrompt
 from models.vita.system_prompts import SystemPrompts
 
-Size = Literal["real", "tiny"]
+Size = Literal["real", "wide", "tiny"]  # wide: one layer of each
 WORDS = "the quick brown fox jumps over a lazy dog and runs along many green hills today".split()
 CAPACITY = 4_096
 DEVIATION = 0.02
@@ -40,11 +41,12 @@ def random_weights(
     size: Size, device: str, capacity: int = CAPACITY, slots: int = DEFAULT_SLOTS
 ) -> VitaWeights:
     """In the precisions in which a checkpoint is served: bfloat16 with its exceptions on CUDA,
-    float32 on the CPU. Made in place, so nothing is in memory twice."""
+    float32 on the CPU (at size "wide" as on CUDA). Made in place: nothing is in memory twice."""
     words = tokenizer()
     prompt = VitaPrompt(words, VITA_15, SystemPrompts(*(" ".join(["", *WORDS] * 5),) * 3))
-    config = _real(prompt) if size == "real" else _tiny(prompt, words.get_vocab_size())
-    dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
+    config = _config(size, prompt, words.get_vocab_size())
+    is_half = device.startswith("cuda") or size == "wide"
+    dtype = torch.bfloat16 if is_half else torch.float32
     with torch.device("meta"):
         model = _in_precision(Vita(config), dtype)
     model.to_empty(device=device)
@@ -83,6 +85,22 @@ def tokenizer() -> Tokenizer:
     made.train_from_iterator([" " + " ".join(WORDS)] * 4, trainer)
     made.add_tokens(list(VITA_15.states))
     return made
+
+
+def _config(size: Size, prompt: VitaPrompt, vocabulary: int) -> VitaConfig:
+    if size == "tiny":
+        return _tiny(prompt, vocabulary)
+    real = _real(prompt)
+    if size == "real":
+        return real
+    assert real.vision is not None and real.speech is not None
+    return replace(
+        real,
+        audio=replace(real.audio, layers=1, subsampling_channels=32),  # half a CPU's time
+        language=replace(real.language, layers=1, vocabulary=vocabulary),
+        vision=replace(real.vision, layers=1),
+        speech=replace(real.speech, layers=1, pre_layers=1, max_codes=120),
+    )
 
 
 def _real(prompt: VitaPrompt) -> VitaConfig:
