@@ -20,6 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from models.training.alignment import PhoneTeacher, spelling_loss
 from models.training.hearing import ListeningResult, stack
 from models.training.listener import Listener
+from models.training.options import BATCH
 from models.training.reading import WordTeacher
 from models.training.running import Losses
 from models.training.sequences import NOTHING, Sequence, Sound, answer_weights
@@ -34,7 +35,7 @@ POOL = 192  # sequences that are sorted by length before they are cut into batch
 class MaterialShares:
     """What a batch is made of, and how much its losses count."""
 
-    tokens: int = 1_400  # places in a batch, padding included
+    tokens: int = BATCH  # places in a batch, padding included
     state: float = 0.6
     letters: float = 0.5
     phones: float = 0.2

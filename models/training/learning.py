@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,10 @@ from rich.console import Console
 
 from models.training.listener import Listener, nano_config
 from models.training.options import (
+    BATCH,
     RUNS,
     TOKENIZER,
+    Batch,
     Device,
     Eyes,
     Folder,
@@ -98,9 +101,10 @@ def instruct(
     folder: Folder = RUNS,
     tokenizer: Tokenizer = TOKENIZER,
     chinese: Annotated[float, typer.Option(help="Share of conversations in Chinese.")] = CHINESE,
+    batch: Batch = BATCH,
 ) -> None:
     """Stage 2, instruction tuning: language model and adapter on text and simulated letters."""
-    from models.training.instruction import Tuning
+    from models.training.instruction import MaterialShares, Tuning
     from models.training.material import WrittenMaterial
     from models.training.running import Runner, drawn_seed
 
@@ -113,7 +117,7 @@ def instruct(
     prompt = NanoPrompt.read(tokenizer)
     material = WrittenMaterial(prompt, drawn, pictures=pictures, chinese=chinese)
     stage = Stage("instruction", minutes, rate, device, threads)
-    tuning = Tuning(listener, material, device)
+    tuning = Tuning(listener, material, device, MaterialShares(tokens=batch))
     Runner(stage, listener, folder, tuning.reader).run(tuning.losses, resume)
 
 
@@ -134,6 +138,7 @@ def listen(
     seed: Seed = 0,
     folder: Folder = RUNS,
     tokenizer: Tokenizer = TOKENIZER,
+    batch: Batch = BATCH,
 ) -> None:
     """Stage 3, speech instructions and state tokens: everything together on real sound."""
     from models.training.alignment import PhoneTeacher
@@ -153,7 +158,8 @@ def listen(
     material = SpokenMaterial(prompt, ear, drawn, written, people, pictures=pictures)
     stage = Stage("listening", minutes, rate, device, threads)
     phones = None if frozen else PhoneTeacher(ear.stores, listener.config.audio.width)
-    shares = MaterialShares(letters=0.0) if frozen else MaterialShares()
+    shares = MaterialShares(tokens=batch)
+    shares = replace(shares, letters=0.0) if frozen else shares
     if frozen:
         listener.freeze_ears()
     tuning = Tuning(listener, material, device, shares, phones=phones)

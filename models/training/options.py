@@ -22,11 +22,13 @@ Eyes = Annotated[str, typer.Option(help="Checkpoint whose eyes are taken by one 
 Seed = Annotated[int, typer.Option(help="Seed of everything drawn by chance.")]
 Tokenizer = Annotated[Path, typer.Option(help="The tokenizer's file.")]
 Nano = Annotated[Path, typer.Option(help="The folder that is served.")]
+Batch = Annotated[int, typer.Option(min=100, help="Places in a batch, padding included.")]
 Size = Annotated[float, typer.Option(min=0, max=1, help="Share of the full amounts and steps.")]
 
 RUNS = Path("runs/nano")
 NANO = Path("models/nano")
 TOKENIZER = NANO / "tokenizer.json"
+BATCH = 1_400  # places in a batch on a CPU; a GPU takes 16 times as many
 STAGES = Path("models/training/stages")
 
 
