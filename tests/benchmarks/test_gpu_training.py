@@ -1,4 +1,4 @@
-"""Training on a GPU machine: both stages in their share of the time, and the weights on their way."""
+"""Training on a GPU machine: both stages in their share of the time, their weights packed."""
 
 from __future__ import annotations
 
