@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
+import orjson
 import typer
 from rich.console import Console
 
@@ -15,8 +19,11 @@ from benchmarks.public import public_trial, read_samples
 from benchmarks.results import table
 from benchmarks.results_io import merge
 from benchmarks.scene import build, read_scenes
+from benchmarks.service import scripted_address
+from benchmarks.stages import plot_stages, read_stages, summary
 
 RESULTS = Path(__file__).parent / "results"
+CASCADE = "cascade"
 
 
 def main(
@@ -32,6 +39,11 @@ def main(
     public: Annotated[Path | None, typer.Option(help="Play this Full-Duplex-Bench.")] = None,
     out: Annotated[Path, typer.Option(help="Where the JSON and the plots go.")] = RESULTS,
     traces: Annotated[Path | None, typer.Option(help="Keep the server's traces here.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, or cascade.")] = "auto",
+    llm: Annotated[
+        str | None, typer.Option(help="For cascade: an address; else a scripted one, 60 ms.")
+    ] = None,
+    llm_model: Annotated[str, typer.Option(help="The model's name at that address.")] = "scripted",
 ) -> None:
     """Play scenes through a real server at playing speed and score them."""
     console = Console()
@@ -41,8 +53,21 @@ def main(
         raise typer.BadParameter(str(missing)) from missing
     plans = _plans(material, only or [], seed, limit, public)
     outputs = out / "full-duplex-bench" if public else None
-    scenes = perform(plans, console, sessions=sessions, url=url, traces=traces, outputs=outputs)
-    merge(out / f"duplex-{sessions}.json", sessions, header(split=split, seed=seed), scenes)
+    with _server_of(engine, llm, llm_model) as serving, TemporaryDirectory() as folder:
+        kept = traces or Path(folder)
+        scenes = perform(
+            plans,
+            console,
+            sessions=sessions,
+            url=url,
+            traces=kept,
+            outputs=outputs,
+            serving=serving,
+        )
+        if engine == CASCADE:
+            _note_stages(kept, out, llm_model)
+    name = "duplex" if engine == "auto" else f"{engine}-{llm_model.replace('/', '-')}"
+    merge(out / f"{name}-{sessions}.json", sessions, header(split=split, seed=seed), scenes)
     console.print(table(scenes))
     for name, one in scenes.items():
         if one.get("driver", {}).get("late_frames"):
@@ -50,6 +75,27 @@ def main(
             console.print(f"{name}: the driver itself was late (worst {worst} ms)", style="yellow")
     for text in disorders(scenes):
         console.print(text, style="red", markup=False)
+
+
+@contextmanager
+def _server_of(engine: str, llm: str | None, llm_model: str) -> Iterator[tuple[str, ...]]:
+    """The server's arguments; for a cascade without an address, one that answers by a script."""
+    if engine != CASCADE:
+        yield ("--engine", engine)
+    elif llm is not None:
+        yield ("--llm", llm, "--llm-model", llm_model)
+    else:
+        with scripted_address() as address:
+            yield ("--llm", address, "--llm-model", llm_model)
+
+
+def _note_stages(traces: Path, out: Path, model: str) -> None:
+    """Where the time went, as a plot and in numbers."""
+    found = read_stages(traces)
+    if found:
+        name = f"cascade-{model.replace('/', '-')}-stages"
+        plot_stages(found, out / f"{name}.png", f"Where the time went, {model}")
+        (out / f"{name}.json").write_bytes(orjson.dumps(summary(found), option=orjson.OPT_INDENT_2))
 
 
 def _plans(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,14 +28,16 @@ def perform(
     url: str | None = None,
     traces: Path | None = None,
     outputs: Path | None = None,
+    serving: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Play every plan, so many calls at a time, and give the results by scene.
 
-    `traces`: keep the server's traces there. Raises RuntimeError if the server does not get ready.
+    `traces`: keep the server's traces there. `serving`: more arguments of the server. Raises
+    RuntimeError if the server does not get ready.
     """
     with TemporaryDirectory() as folder:
         kept = traces or Path(folder)
-        scenes = _played(plans, console, sessions, url, kept, outputs)
+        scenes = _played(plans, console, sessions, url, kept, outputs, serving)
         for scene in scenes.values():  # the server has ended: its traces are whole
             if "skipped" not in scene:
                 settle(scene, kept)
@@ -49,11 +51,12 @@ def _played(
     url: str | None,
     traces: Path,
     outputs: Path | None,
+    serving: Sequence[str],
 ) -> dict[str, Any]:
     places = str(sessions + SPARE)
     options = ("--sessions-per-pair", places, "--trace-directory", str(traces), "--trace-words")
     scenes: dict[str, Any] = {}
-    with service(url, *options) as line, Progress(console=console) as progress:
+    with service(url, *options, *serving) as line, Progress(console=console) as progress:
         for name, trials in plans:
             if isinstance(trials, str):
                 scenes[name] = {"skipped": trials}

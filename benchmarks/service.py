@@ -15,6 +15,7 @@ import httpx
 
 from benchmarks.driver import CallerLine
 
+DATA_VARIABLE = "ANTIPHON_DATA"  # where benchmarks look for recordings
 _READY_WITHIN = 60.0  # seconds
 
 
@@ -36,7 +37,7 @@ def service(
     port = free_port()
     whole = [sys.executable, "-m", *command, "--port", str(port), *arguments]
     output = log.open("w") if log else subprocess.DEVNULL
-    process = subprocess.Popen(whole, stdout=output, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(whole, stdout=output, stderr=subprocess.STDOUT, env=_environment())
     try:
         wait_until_ready(f"http://127.0.0.1:{port}/readyz", process)
         yield CallerLine(f"ws://127.0.0.1:{port}/v1/realtime", process=process.pid)
@@ -60,6 +61,28 @@ def wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
             pass
         time.sleep(0.1)
     raise RuntimeError(f"the server was not ready within {_READY_WITHIN:.0f} s")
+
+
+def _environment() -> dict[str, str]:
+    """Ours without what is no setting of the server."""
+    return {name: value for name, value in os.environ.items() if name != DATA_VARIABLE}
+
+
+@contextmanager
+def scripted_address(first_token_ms: float = 60.0) -> Iterator[str]:
+    """The address of a language model that answers by a script, in a process of its own."""
+    port = free_port()
+    command = ["-m", "benchmarks.scripted_chat", "--port", str(port)]
+    process = subprocess.Popen(
+        [sys.executable, *command, "--first-token-ms", str(first_token_ms)],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        wait_until_ready(f"http://127.0.0.1:{port}/v1/models", process)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
 
 
 def free_port() -> int:
