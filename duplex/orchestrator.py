@@ -137,6 +137,13 @@ class Orchestrator:
         kept = {item_id: sound for item_id, sound in sounds.items() if sound is not None}
         return Snapshot(resumed, kept, playing(state), unanswered(state))
 
+    def forget(self) -> None:
+        """The session is over and its snapshot taken: nothing of what was said stays until the
+        garbage collector comes by."""
+        self.session.conversation.clear()
+        self._audio_store.clear()
+        self._recording.clear()
+
     def sound_of(self, item_id: str) -> Samples | None:
         """An item's sound: 16 kHz for a user's, 24 kHz for the assistant's; None if not kept."""
         return self._audio_store.samples(item_id)
@@ -157,10 +164,6 @@ class Orchestrator:
         finally:
             self._conclude()
             self._lease.release()
-            # Nothing of what was said stays until the garbage collector comes by.
-            self.session.conversation.clear()
-            self._audio_store.clear()
-            self._recording.clear()
 
     async def _work(self, group: asyncio.TaskGroup) -> None:
         self._roles.start(group)

@@ -214,6 +214,7 @@ class RealtimeSession:
         try:
             code = await loop.run(talk)
         finally:
+            talk.forget()
             service.queues.discard(queues)
             service.metrics.sessions_closed.labels(str(code)).inc()
             if trace is not None:
