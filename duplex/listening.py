@@ -32,8 +32,7 @@ from duplex.voice_activity import Edge, VoiceTracker
 # Semantic detection hears a little of what came before the voice: onsets are soft. With two encoder
 # chunks and a little, the fourth ends just when an interruption's MIN_JUDGED_VOICE_S is there.
 PADDING_S = 0.33
-# After a pause the monitor is asked anew this often, for this long.
-FLUSH_EVERY_S = 0.06
+# After a pause the monitor is asked anew for this long (how often: `flush_every`).
 FLUSH_UNTIL_S = 0.5
 
 
@@ -134,7 +133,8 @@ class Listening:
         asked, verdict = segment.flushed_at, segment.verdict
         if asked is None or verdict is None or segment.speculation is not None:
             return
-        if until - segment.last_voiced > FLUSH_UNTIL_S or until - asked < FLUSH_EVERY_S:
+        pace = self._state.settings.flush_every
+        if until - segment.last_voiced > FLUSH_UNTIL_S or until - asked < pace:
             return
         if segment.verdict_until >= asked and not is_sure(verdict, segment.thresholds):
             self._flush(segment, until)

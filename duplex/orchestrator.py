@@ -38,6 +38,7 @@ from models.base import (
     Instructions,
     Tool,
     VoiceActivityDetector,
+    capabilities_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,8 @@ class Orchestrator:
         self._detector = detector
         self._emit = emit
         self._observers = observers
-        self._settings = settings or Settings()
+        self._is_streamed = capabilities_of(lease.pair.first).is_streamed
+        self._settings = (settings or Settings()).paced(is_streamed=self._is_streamed)
         self._opening = conversation or Conversation()
         self.session = Session(token, self._settings)
         self._recording = RecentAudio(RECORDING)
@@ -220,6 +222,9 @@ class Orchestrator:
         """The one door to the core. `event` None: its deadline has come."""
         if self._is_closed:
             return
+        if isinstance(event, events.SettingsChanged):  # a client does not know the model's pace
+            paced = event.settings.paced(is_streamed=self._is_streamed)
+            event = events.SettingsChanged(paced)
         self._posted.append(event)
         if self._is_stepping:
             return

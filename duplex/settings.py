@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from models.base import AnswerOptions
+
+FLUSH_EVERY_S = 0.06
+# Where each verdict encodes the whole segment anew: a flush every 160 ms, in windows of 32.
+SLOW_FLUSH_EVERY_S = 0.13
 
 
 class TurnDetection(Enum):
@@ -41,10 +45,16 @@ class Settings:
     take_threshold: float = 0.8  # query plus unfinished, over an answer
     endpoint_delay: float | None = None  # None: as the eagerness says
     speculate: bool = True
+    flush_every: float = FLUSH_EVERY_S  # between two verdicts that are asked for in a pause
     # output
     lead: float = 0.08  # how far sending runs ahead of playing
     answer: AnswerOptions = field(default_factory=AnswerOptions)
     strict_truncate: bool = False
+
+    def paced(self, *, is_streamed: bool) -> Settings:
+        """With the pace of a model that encodes sound as it comes, or of one that encodes the whole
+        segment anew for each verdict."""
+        return replace(self, flush_every=FLUSH_EVERY_S if is_streamed else SLOW_FLUSH_EVERY_S)
 
     @property
     def is_semantic(self) -> bool:

@@ -89,6 +89,7 @@ class NanoModel:
     """A models.engines.resident.Model: verdicts as the sound arrives, a voice of its own."""
 
     hearing_piece = HEAR_CHUNK
+    is_streamed = True
 
     def __init__(
         self,

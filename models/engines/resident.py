@@ -69,6 +69,11 @@ class Model(Protocol[Memory]):
         ...
 
     @property
+    def is_streamed(self) -> bool:
+        """Whether sound is encoded once, as it comes, and not the whole segment at each verdict."""
+        ...
+
+    @property
     def hearing_piece(self) -> int:
         """Samples at 16 kHz that are heard in one go."""
         ...
@@ -107,7 +112,11 @@ class ResidentInstance(Generic[Memory]):
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(pictures=self.model.sees, context=self.model.capacity)
+        return Capabilities(
+            pictures=self.model.sees,
+            context=self.model.capacity,
+            is_streamed=self.model.is_streamed,
+        )
 
     async def open(self, conversation: Conversation) -> ResidentStream[Memory]:
         """Raises InstanceFailed, OutOfRoom."""

@@ -143,6 +143,10 @@ class VitaWeights:
         return self.model.vision is not None
 
     @property
+    def is_streamed(self) -> bool:
+        return False
+
+    @property
     def hearing_piece(self) -> int:
         return VERDICT_EVERY
 

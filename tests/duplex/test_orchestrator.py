@@ -12,7 +12,7 @@ import pytest
 from duplex import actions, events
 from duplex.orchestrator import InputOverrun
 from duplex.playout import AnswerSound
-from duplex.settings import Settings, TurnDetection
+from duplex.settings import SLOW_FLUSH_EVERY_S, Settings, TurnDetection
 from duplex.trace import Measured
 from models.base import (
     HEAR_AHEAD,
@@ -20,14 +20,16 @@ from models.base import (
     HEAR_RATE,
     AnswerOptions,
     AssistantText,
+    Capabilities,
     FunctionCall,
     UserImage,
     UserSound,
     UserText,
 )
-from tests.duplex.call import Call, Recorder, calling
+from tests.duplex.call import Call, Recorder, calling, calling_on
 from tests.duplex.virtual import run_virtual
 from tests.engine_script import NOISE, QUERY, UNFINISHED, EngineScript, ScriptedAnswer, timed
+from tests.scripted_engine import ScriptedInstance
 
 TEN = "one two three four five six seven eight nine ten"
 LONG = ScriptedAnswer(" ".join([TEN] * 4))
@@ -47,6 +49,33 @@ def test_a_question_is_answered_in_sound_and_the_roles_swap() -> None:
             assert len(call.all(actions.ShowSwap)) == 1
             spoke = [i for i in call.instances if "answer" in i.streams[0].record.names()]
             assert len(spoke) == 1
+
+    run_virtual(main())
+
+
+class WholeSegmentInstance(ScriptedInstance):
+    """Encodes the whole segment anew for each verdict, as VITA's offline encoder does."""
+
+    capabilities = Capabilities(is_streamed=False)
+
+
+def test_an_offline_encoder_is_asked_less_often_whatever_the_client_sets() -> None:
+    async def main() -> None:
+        recorder = Recorder()
+        unfinished = EngineScript(verdict=lambda _: UNFINISHED)
+        pair = [WholeSegmentInstance(unfinished, name=name) for name in "ab"]
+        async with calling_on(*pair, observers=(recorder,)) as call:
+            call.orchestrator.handle(events.SettingsChanged(Settings(sure_threshold=0.7)))
+            await call.speak(1.0)
+            await call.pause(0.5)
+        settings = [r.payload for r in recorder.records
+                    if isinstance(r.payload, events.SettingsChanged)]  # fmt: skip
+        assert [each.settings.flush_every for each in settings] == [SLOW_FLUSH_EVERY_S] * 2
+        assert settings[1].settings.sure_threshold == 0.7
+        asked = [r.now for r in recorder.records if isinstance(r.payload, actions.FlushHearing)]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(asked)]
+        assert len(gaps) >= 2
+        assert min(gaps) >= 0.128
 
     run_virtual(main())
 

@@ -61,6 +61,20 @@ def test_the_endpointing_delay_counts_from_the_last_voiced_sample(
 DOUBTFUL = Verdict(query=0.55, noise=0.1, unfinished=0.35)
 
 
+@pytest.mark.parametrize(("is_streamed", "apart"), [(True, 0.064), (False, 0.16)])
+def test_a_pause_is_asked_about_as_often_as_the_model_can_say(
+    is_streamed: bool, apart: float
+) -> None:
+    """A model that encodes the whole segment anew for each verdict is asked less often."""
+    stage = Scene(verdict=UNFINISHED, settings=Settings().paced(is_streamed=is_streamed))
+    stage.hear(1.0, True)
+    stage.hear(0.45, False)
+    times = list(stage.times(actions.FlushHearing))
+    assert len(times) > 2
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert gaps == pytest.approx([apart] * len(gaps))
+
+
 def test_a_query_that_is_not_sure_is_committed_later() -> None:
     stage = Scene(verdict=DOUBTFUL)
     stage.ask(silence=1.0)

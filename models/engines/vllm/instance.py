@@ -97,7 +97,11 @@ class VllmInstance:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(pictures=self.frontend.sees, context=self.capacity())
+        return Capabilities(
+            pictures=self.frontend.sees,
+            context=self.capacity(),
+            is_streamed=self.frontend.is_streamed,
+        )
 
     async def open(self, conversation: Conversation) -> VllmStream:
         """Raises InstanceFailed, OutOfRoom."""
