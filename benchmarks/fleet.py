@@ -32,6 +32,9 @@ from benchmarks.restarts import NotInstalled, fleet
 DAY = (4, 3, 2, 2, 3, 6, 15, 35, 65, 90, 100, 97, 80, 85, 95, 93, 85, 70, 55, 45, 35, 22, 12, 7)
 ENOUGH = 0.001  # share of callers who give up that is taken as none
 AGREEMENT = 0.2
+# Seconds until the balancer knows of a free place on a server that was full: half of the time
+# between two of its checks (deploy/haproxy).
+NOTICE = 0.25
 _HOUR = 3600.0
 app = typer.Typer(add_completion=False)
 
@@ -199,7 +202,7 @@ def validate(
         console.print(str(lacks), style="red")
         raise typer.Exit(1) from None
     hold = float(np.mean(met.holds)) if met.holds else 0.0
-    said = FleetModel(plan, seed).run([(arrivals, lengths + hold)])
+    said = FleetModel(plan, seed).run([(arrivals, lengths + hold + NOTICE)])
     rows = compared(met, said)
     for name, row in rows.items():
         console.print(f"{name}: real {row['real']}, simulated {row['simulated']}")

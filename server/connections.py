@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from server.transport import SCOPE_KEY, ForceClose
 
 NORMAL, GOING_AWAY, POLICY, BROKEN, RESTART = 1000, 1001, 1008, 1011, 1012  # RFC 6455, 7.4
+LOST = 1006  # nobody said goodbye
 
 
 class Disconnected(Exception):
@@ -63,13 +64,13 @@ class WebSocketConnection:
         try:
             await self._websocket.send_text(event.decode())
         except (WebSocketDisconnect, RuntimeError):
-            raise Disconnected from None
+            raise Disconnected(LOST) from None
 
     async def close(self, code: int, reason: str) -> None:
         try:
             await self._websocket.close(code, reason)
         except (WebSocketDisconnect, RuntimeError):
-            raise Disconnected from None
+            raise Disconnected(LOST) from None
 
     def force_close(self, code: int, reason: str) -> None:
         force_close: ForceClose | None = self._websocket.scope.get(SCOPE_KEY)

@@ -64,7 +64,10 @@ async function assemble({ context, microphone }, withMicrophone) {
     outputLatency: () => context.outputLatency || context.baseLatency || 0,
   });
   await session.connect(key).catch(async () => Promise.reject(await ofRefusal(key)));
-  session.on("closed", (event) => lost(event));
+  session
+    .on("closed", (event) => lost(event))
+    .on("away", () => panel.status("Connecting again", "waiting"))
+    .on("resumed", () => panel.status("Listening", "listening"));
   shown = parts.history;
   clock = () => context.currentTime;
   panel.roles(shown.rolesAt(0));

@@ -77,7 +77,8 @@ export class Conversation {
       .on("response.output_audio.done", ({ item_id }) => this.speaker.end(item_id))
       .on("response.output_audio_transcript.delta", (event) => this.#write(event))
       .on("response.output_text.delta", (event) => this.#write(event))
-      .on("response.done", ({ response }) => this.#end(response));
+      .on("response.done", ({ response }) => this.#end(response))
+      .on("resumed", () => this.#goOn());
   }
 
   /** What is known of one answer; its parts arrive in no fixed order. */
@@ -108,6 +109,12 @@ export class Conversation {
     const answer = this.#answer(response_id);
     answer.item = item_id;
     this.transcript.assistantSaid(item_id, delta, answer.generator);
+  }
+
+  /** No more sound of the answers from before the connection was lost will come. */
+  #goOn() {
+    for (const item of this.#playing.keys()) this.speaker.end(item);
+    this.transcript.remark("The connection was lost for a moment; the conversation goes on.");
   }
 
   #end(response) {

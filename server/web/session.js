@@ -1,5 +1,7 @@
 /** One conversation on the wire: a WebSocket that speaks the Realtime protocol. */
 
+import { pause, Ticket } from "./resuming.js";
+
 const VENDOR_EVENTS = ["decision", "verdict", "state", "swap", "times"];
 const BEHIND_LIMIT = 640_000; // bytes unsent: ten seconds of sound in base64
 
@@ -8,12 +10,15 @@ const SETTINGS = {
   type: "realtime",
   output_modalities: ["audio"],
   audio: { input: { transcription: { model: "nano" } } },
-  antiphon: { events: VENDOR_EVENTS, playback_ack: true },
+  antiphon: { events: VENDOR_EVENTS, playback_ack: true, resume: true },
 };
 
 export class Session extends EventTarget {
   #socket = null;
   #opened = false;
+  #ended = false; // by us
+  #key = "";
+  #ticket = new Ticket();
   #wanted;
 
   /** @param {object} wanted what the session is to be beside the settings of this page */
@@ -35,10 +40,16 @@ export class Session extends EventTarget {
    * @throws {Error} when the server does not take the session
    */
   connect(key) {
+    this.#key = key;
+    return this.#open();
+  }
+
+  /** @param {string[]} more subprotocols */
+  #open(...more) {
     const url = new URL("v1/realtime", document.baseURI);
     url.protocol = url.protocol.replace("http", "ws");
-    const subprotocols = ["realtime"];
-    if (key) subprotocols.push(`openai-insecure-api-key.${key}`);
+    const subprotocols = ["realtime", ...more];
+    if (this.#key) subprotocols.push(`openai-insecure-api-key.${this.#key}`);
     return new Promise((resolve, reject) => {
       const socket = new WebSocket(url, subprotocols);
       this.#socket = socket;
@@ -48,19 +59,43 @@ export class Session extends EventTarget {
         const wasOpen = this.#opened;
         this.#opened = false;
         if (!wasOpen) reject(new Error(`refused with ${event.code}`));
-        else this.#tell("closed", { code: event.code, reason: event.reason });
+        else this.#end({ code: event.code, reason: event.reason });
       };
     });
   }
 
+  /** Tries to go on over another connection; while it does, `away` has been told. */
+  async #end(event) {
+    if (this.#ended || !this.#ticket.isGood) return this.#tell("closed", event);
+    this.#tell("away", event);
+    for (const wait of this.#ticket.waits()) {
+      await pause(wait);
+      if (this.#ended) break;
+      const back = await this.#open(this.#ticket.subprotocol).then(() => true, () => false);
+      if (back) return;
+    }
+    this.#tell("closed", event);
+  }
+
   #receive(text) {
     const event = JSON.parse(text);
+    this.#ticket.follow(event);
     if (event.type === "session.created") {
       this.#opened = true;
-      this.configure(this.#wanted);
+      const resumed = event.session.antiphon?.resumed;
+      if (resumed) this.#goOn(resumed);
+      else this.configure(this.#wanted);
     }
     this.#tell(event.type, event);
     this.#tell("wire", event);
+  }
+
+  /** The server counts the user's audio anew, and hears what was said meanwhile. */
+  #goOn(resumed) {
+    this.seconds = 0;
+    this.#tell("resumed", resumed);
+    if (resumed.unanswered) this.send("response.create");
+    for (const pcm of this.#ticket.release()) this.hear(pcm);
   }
 
   #tell(type, detail) {
@@ -87,7 +122,7 @@ export class Session extends EventTarget {
 
   /** @param {Int16Array} pcm 24 kHz, mono */
   hear(pcm) {
-    if (!this.open) return;
+    if (!this.open) return this.#ticket.isGood && this.#ticket.hold(pcm);
     if (this.#socket.bufferedAmount > BEHIND_LIMIT) return this.close(4000, "uplink too slow");
     this.send("input_audio_buffer.append", { audio: toBase64(pcm) });
     this.seconds += pcm.length / 24000;
@@ -109,6 +144,7 @@ export class Session extends EventTarget {
   }
 
   close(code = 1000, reason = "") {
+    this.#ended = true;
     this.#socket?.close(code, reason);
   }
 }

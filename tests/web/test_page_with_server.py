@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -17,7 +21,7 @@ pytest.importorskip("selenium", reason="selenium is not installed")
 from models.base import Verdict
 from models.vad import SileroDetector, SileroModel
 from server.app import create_app
-from server.config import ServerSettings
+from server.config import ResumeSettings, ServerSettings
 from server.service import Engine
 from tests.engine_script import NOISE, QUERY, EngineScript, ScriptedAnswer, ScriptedSegment
 from tests.scripted_engine import ScriptedInstance
@@ -41,7 +45,7 @@ def server() -> Iterator[str]:
     script = EngineScript(verdict=by_length, answers=[ScriptedAnswer(FIRST)])
     pair = (ScriptedInstance(script, name="a"), ScriptedInstance(script, name="b"))
     silero = SileroModel()
-    settings = ServerSettings(port=0, sessions_per_pair=1)
+    settings = ServerSettings(port=0, sessions_per_pair=1, resume=ResumeSettings(store="memory"))
     app = create_app(settings, Engine((pair,), lambda: SileroDetector(silero)))
     with served(app, settings) as address:
         yield address
@@ -89,3 +93,66 @@ def test_a_full_server_says_so_until_a_place_is_free(talker: Any, server: str) -
 
 
 READYZ = "return fetch('readyz').then((answer) => answer.text())"
+
+
+def test_a_lost_connection_comes_back_and_the_conversation_goes_on(
+    talker: Any, server: str
+) -> None:
+    with Breakable(server) as line:
+        page = Page(talker, line.address)
+        page.press("#talk")
+        page.until(lambda: page.texts(".turn.assistant .words"), 40)
+        line.cut()
+        page.until(lambda: "the conversation goes on" in page.text("body"))
+        page.until(lambda: page.text("[data-part=status]") == "Listening")
+        assert "The connection ended here" not in page.text("body")
+        page.press("#talk")
+
+
+class Breakable:
+    """A TCP line to a server that can be cut."""
+
+    def __init__(self, server: str) -> None:
+        where = urlsplit(server)
+        assert where.hostname is not None and where.port is not None
+        self._server = (where.hostname, where.port)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self._sockets: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+
+    def __enter__(self) -> Breakable:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self.cut()
+        for thread in self._threads:
+            thread.join()
+        self._listening.close()
+        for each in self._sockets:
+            each.close()
+
+    def cut(self) -> None:
+        for each in self._sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listening.accept()
+                far = socket.create_connection(self._server)
+                self._sockets += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    thread = threading.Thread(target=self._copy, args=(one, other))
+                    self._threads.append(thread)
+                    thread.start()
+
+    def _copy(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
