@@ -25,6 +25,9 @@ class Command:
 
 COMMANDS = {
     "serve": Command("server.serve_command", "Serve conversations over the Realtime protocol."),
+    "doctor": Command(
+        "server.doctor.command", "Try a language model's address, say what to expect."
+    ),
     "drain": Command("server.draining.command", "Let a running server's calls end, then stop it."),
     "call": Command("server.call.command", "Call a server with a recording or a microphone."),
     "eval": Command("server.evaluation.command", "Score what is heard on labelled recordings."),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.base import Transcriber
 from server.config import ServerSettings
+
+if TYPE_CHECKING:
+    from models.engines.cascade.chat_endpoint import ChatSettings
 
 logger = logging.getLogger(__name__)
 
@@ -14,27 +17,32 @@ logger = logging.getLogger(__name__)
 def cascade_options(settings: ServerSettings) -> dict[str, Any]:
     """What the cascade's `load` wants to know beside the folder and the synthesizer. Raises
     ConfigurationError; InstanceFailed for a transcriber that cannot be had."""
-    from models.engines.cascade.chat_endpoint import SPOKEN_STYLE, ChatEndpoint, ChatSettings
+    from models.engines.cascade.chat_endpoint import ChatEndpoint
+
+    chats = [ChatEndpoint(each) for each in chat_settings(settings)]
+    return {"chats": chats, "transcriber": chosen_transcriber(settings)}
+
+
+def chat_settings(settings: ServerSettings) -> list[ChatSettings]:
+    """How each address of a language model is asked. Raises ConfigurationError."""
+    from models.engines.cascade.chat_endpoint import SPOKEN_STYLE, ChatSettings
 
     asked, key = settings.cascade, settings.llm_secret
-    chats = [
-        ChatEndpoint(
-            ChatSettings(
-                url=address,
-                model=settings.llm_model,
-                key=key,
-                capacity=asked.capacity,
-                first_patience=asked.first_seconds,
-                next_patience=asked.next_seconds,
-                style=SPOKEN_STYLE if asked.style is None else asked.style,
-                extra=asked.extra,
-                warms=asked.warm_up == "on"
-                or (asked.warm_up == "auto" and not address.startswith("https://")),
-            )
+    return [
+        ChatSettings(
+            url=address,
+            model=settings.llm_model,
+            key=key,
+            capacity=asked.capacity,
+            first_patience=asked.first_seconds,
+            next_patience=asked.next_seconds,
+            style=SPOKEN_STYLE if asked.style is None else asked.style,
+            extra=asked.extra,
+            warms=asked.warm_up == "on"
+            or (asked.warm_up == "auto" and not address.startswith("https://")),
         )
         for address in settings.llm
     ]
-    return {"chats": chats, "transcriber": chosen_transcriber(settings)}
 
 
 def chosen_transcriber(settings: ServerSettings) -> Transcriber | None:

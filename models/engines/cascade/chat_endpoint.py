@@ -84,7 +84,7 @@ class ChatEndpoint:
         )
         self._address = f"{settings.url.rstrip('/')}/chat/completions"
         self._left_out: set[str] = set()  # fields that the address refuses
-        self._sees = True
+        self.sees = True
         self._images: dict[int, tuple[UserImage, str]] = {}
         self._probing: asyncio.Task[None] | None = None
 
@@ -234,7 +234,7 @@ class ChatEndpoint:
 
     async def body(self, conversation: Conversation, options: AnswerOptions) -> dict[str, Any]:
         """The request for a streamed reply."""
-        style, see = self.settings.style, self._see if self._sees else None
+        style, see = self.settings.style, self._see if self.sees else None
         if see is not None and any(isinstance(i, UserImage) for i in conversation.items):
             said = await asyncio.to_thread(messages, conversation, options, style, see)
         else:
@@ -286,9 +286,9 @@ class ChatEndpoint:
                 logger.warning("the address refuses %s, which is left out: %s", name, detail)
                 self._left_out.add(name)
                 return True
-        if self._sees and _NO_IMAGES.search(detail):
+        if self.sees and _NO_IMAGES.search(detail):
             logger.warning("the language model takes no images: %s", detail)
-            self._sees = False
+            self.sees = False
             return True
         return False
 

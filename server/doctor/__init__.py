@@ -1,0 +1,1 @@
+"""`antiphon doctor`: tries a language model's address and our parts, and says what to expect."""
