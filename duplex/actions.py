@@ -36,10 +36,12 @@ class BeginHearing:
 
 @dataclass(frozen=True, slots=True)
 class FlushHearing:
-    """A pause: judge what was heard up to `until`, with the partial chunk."""
+    """A pause: judge what was heard up to `until`, with the partial chunk. `silence`: seconds of it
+    that the monitor is to take as heard after that, since no sound comes any more."""
 
     segment: int
     until: float
+    silence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from audio.playout import PlayoutClock
 from duplex import actions
 from duplex.conversation import Turn
 from duplex.core import Response, Segment, SessionState
+from duplex.pacing import letters_within
 from duplex.states import AssistantState, AssistantStep, DeliveryStep, MakingState
 from models.base import SPEAK_RATE, AnswerOptions, FunctionCall, Item, SpokenWord
 
@@ -23,6 +24,7 @@ class Answering:
         self._conversation = state.conversation
         self._delay = 0.0  # seconds from sending to hearing, learned from the client's reports
         self.ended_at: float | None = None  # when the last answer fell silent
+        self.closed_at: float | None = None  # when the client was last told that one has ended
 
     # -------------------------------------------------------------------------- beginning
 
@@ -130,11 +132,11 @@ class Answering:
                 self._send_due(response, now)
 
     def _send_due(self, response: Response, now: float) -> None:
-        for text in response.texts[response.num_texts_sent :]:
-            self._state.emit(actions.ResponseTextAdded(response.response_id, text))
-        response.num_texts_sent = len(response.texts)
+        if self._state.settings.transcript_ahead:
+            self._send_text(response)
         self._send_calls(response)
         self._send_sound(response, now)
+        self._send_text(response)
         if response.times is not None and response.samples_sent:
             self._state.emit(actions.ShowAnswerTimes(response.response_id, response.times))
             response.times = None
@@ -147,6 +149,20 @@ class Answering:
             self.end(response, now, status, "max_output_tokens" if is_cut else None)
         elif response.awaits_model and now - response.last_progress >= ANSWER_TIMEOUT_S:
             self.fail(response, now, "the model gave nothing in time")
+
+    def _send_text(self, response: Response) -> None:
+        """Tell the words whose sound has begun to leave; all of them where nothing is spoken."""
+        text = response.text
+        until = len(text)
+        is_paced = response.options.speak and not self._state.settings.transcript_ahead
+        if is_paced and not response.out_of_band and not response.is_sent:
+            until = letters_within(
+                text, response.words, response.samples_sent, response.samples_made
+            )
+        if until > response.letters_sent:
+            piece = text[response.letters_sent : until]
+            response.letters_sent = until
+            self._state.emit(actions.ResponseTextAdded(response.response_id, piece))
 
     def _send_calls(self, response: Response) -> None:
         for index in range(response.num_calls_sent, len(response.calls)):
@@ -189,7 +205,7 @@ class Answering:
         if turn is not None:
             turn.text = response.text
             turn.words = tuple(response.words)
-            turn.is_told = turn.is_told or bool(response.text or response.samples_sent)
+            turn.is_told = turn.is_told or bool(response.letters_sent or response.samples_sent)
             turn.samples_sent = response.samples_sent
 
     # ----------------------------------------------------------------------------- ending
@@ -254,6 +270,7 @@ class Answering:
             )
         )
         self._responses.close(response)
+        self.closed_at = now
         if not response.out_of_band:
             self._delay = response.clock.delay
             self.ended_at = response.clock.end(now)

@@ -17,7 +17,7 @@ from duplex.states import (
     SegmentStep,
     UserState,
 )
-from models.base import SPEAK_RATE, Verdict
+from models.base import HEAR_AHEAD, HEAR_CHUNK, HEAR_RATE, SPEAK_RATE, Verdict
 
 # The first verdicts rest on padding and the first syllable; a cough looks like a word there.
 MIN_JUDGED_VOICE_S = 0.30
@@ -70,6 +70,10 @@ def name_ignored(verdict: Verdict, over_answer: bool) -> actions.Reason:
     if over_answer and is_short and all(word in BACKCHANNELS for word in words):
         return actions.Reason.IGNORED_BACKCHANNEL
     return actions.Reason.IGNORED_SIDE_TALK
+
+
+# Sound that a monitor needs before it can give a verdict at all.
+FIRST_VERDICT_S = (HEAR_CHUNK + HEAR_AHEAD) / HEAR_RATE
 
 
 class BargeIn:
@@ -160,9 +164,10 @@ class BargeIn:
 
     # ----------------------------------------------------------------------------- ducking
 
-    def evaluate(self, segment: Segment, now: float) -> None:
+    def evaluate(self, segment: Segment, now: float, heard: float) -> None:
         """Duck an answer whose sound begins under the user's voice; bring a ducked one back when
-        nobody takes the turn in time."""
+        nobody takes the turn in time. `heard` is how much of the segment has been received, in
+        seconds: an instance that had too little to judge has not failed."""
         is_spoken_over = self._state.floor.user is UserState.SPEAKING
         is_noisy = is_noise(segment.verdict, segment.thresholds)
         if is_spoken_over and self.is_over_answer(segment) and not is_noisy:
@@ -170,7 +175,7 @@ class BargeIn:
         due = self.duck_ends_at(segment)
         if due is None or now < due:
             return
-        if segment.verdict is None:
+        if segment.verdict is None and heard >= FIRST_VERDICT_S:
             resume = self._state.begin_hearing(segment, now)
             self._state.emit(actions.ReplaceMonitor(segment.number, resume))
         self._answering.resume()

@@ -191,6 +191,13 @@ class History:
         }
         return self.add(Turn(item_id, "user", (SpokenTurn(item_id, words),), wire))
 
+    def transcribe(self, item_id: str, words: str) -> None:
+        """The words of a spoken turn are known now; nothing happens if it has been deleted."""
+        turn = self._by_id.get(item_id)
+        if turn is not None and turn.parts and isinstance(turn.parts[0], SpokenTurn):
+            turn.parts = (SpokenTurn(item_id, words),)
+            turn.wire["content"] = [{"type": "input_audio", "transcript": words or None}]
+
     def delete(self, item_id: str, *, outdated: bool = False) -> None:
         """Take a turn out. An `outdated` one leaves its keys in the context for a while, before the
         turn that follows it."""

@@ -66,6 +66,7 @@ class Segment:
     verdict: Verdict | None = None
     verdict_until: float = 0.0
     flushed_at: float | None = None  # of the last flush, None while the voice goes on
+    judged_at: float = 0.0  # session time of the last flush or verdict: since then one is awaited
     speculation: int | None = None
     state: SegmentState = SegmentState.PENDING
     overlap: OverlapState = OverlapState.NONE
@@ -80,6 +81,11 @@ class Segment:
     def silence_judged(self) -> float:
         """Silence after the last voice that the newest verdict has heard."""
         return max(0.0, self.verdict_until - self.last_voiced)
+
+    @property
+    def awaits_verdict(self) -> bool:
+        """True while the monitor has been asked for a verdict and has not given it."""
+        return self.flushed_at is not None and self.verdict_until < self.flushed_at - 0.001
 
     @property
     def final_verdict(self) -> Verdict | None:
@@ -107,7 +113,7 @@ class Response:
     texts: list[str] = field(default_factory=list)
     words: list[SpokenWord] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
-    num_texts_sent: int = 0
+    letters_sent: int = 0
     num_calls_sent: int = 0
     times: AnswerTimes | None = None  # where the time went, until it has been shown
     samples_made: int = 0
@@ -151,7 +157,7 @@ class Response:
 
     @property
     def has_output(self) -> bool:
-        return bool(self.samples_sent or self.num_texts_sent or self.num_calls_sent)
+        return bool(self.samples_sent or self.letters_sent or self.num_calls_sent)
 
 
 class Responses:

@@ -21,13 +21,15 @@ class VoiceMeasured:
     """One window of the microphone was judged. `start` and `end` count the user's audio since the
     session began (seconds of samples appended, never a wall clock); `probability` is of voice;
     `echo` says that the window is explained by our own output; `sounded_until` is the newest moment
-    at which the level was that of voice (a detector falls late), None if not known."""
+    at which the level was that of voice (a detector falls late), None if not known; `more_waits`
+    says that more sound has been received and not been measured yet."""
 
     start: float
     end: float
     probability: float
     echo: bool = False
     sounded_until: float | None = None
+    more_waits: bool = False
 
 
 # -------------------------------------------------------------------------- from the monitor
@@ -128,7 +130,11 @@ class SettingsChanged:
 
 @dataclass(frozen=True, slots=True)
 class CommitRequested:
+    """The client's buffer is a turn. `received_until` is the end of all that was appended (user
+    audio, seconds), which is a little more than what has been measured."""
+
     event_id: str | None = None
+    received_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

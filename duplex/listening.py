@@ -15,6 +15,7 @@ from duplex.core import Origin, Segment, SessionState
 from duplex.endpointing import (
     MAX_SEGMENT_S,
     SIDE_TALK_LASTS_S,
+    VERDICT_TIMEOUT_S,
     Endpoint,
     Ruling,
     Thresholds,
@@ -34,6 +35,10 @@ from duplex.voice_activity import Edge, VoiceTracker
 PADDING_S = 0.33
 # After a pause the monitor is asked anew for this long (how often: `flush_every`).
 FLUSH_UNTIL_S = 0.5
+# Where sound stops coming in the middle of a voice, the monitor judges it with so much silence.
+GAP_SILENCE_S = 0.32
+# The next window may be so late without any doubt that it comes.
+WINDOW_LATE_S = 0.1
 
 
 class Listening:
@@ -51,6 +56,7 @@ class Listening:
         self._failures = HearingFailures()
         self._num_segments = 0
         self._measured_at = 0.0  # session time of the newest window
+        self._more_waits = False  # sound is there that has not been measured
         self._silence_at_evaluation = 0.0
         self._side_talk_until = -SIDE_TALK_LASTS_S  # user audio
         self.heard_until = 0.0  # user audio
@@ -61,10 +67,10 @@ class Listening:
     def measure(self, window: VoiceMeasured, now: float) -> None:
         """Take one window of the microphone."""
         self.heard_until, self._measured_at = window.end, now
+        self._more_waits = window.more_waits
         settings = self._state.settings
         if settings.turn_detection is TurnDetection.MANUAL:
-            if self._state.segment is None and self._failures.may_try(now):
-                self.open(window.start, window.start, now, Origin.CLIENT)
+            self._fill(window, now)
             return
         if window.echo and not self._barge_in.can_echo(self._state.segment):
             window = replace(window, echo=False)
@@ -81,10 +87,27 @@ class Listening:
             start = max(self.closed_at, window.start - padding, 0.0)
             segment = self.open(start, window.start, now)
         if segment is not None:
-            self._follow(segment, edge, window)
+            self._follow(segment, edge, window, now)
             self.evaluate(now)
 
-    def _follow(self, segment: Segment, edge: Edge, window: VoiceMeasured) -> None:
+    def _fill(self, window: VoiceMeasured, now: float) -> None:
+        """The client's own buffer: one segment, cut where the monitor can hear no more at once."""
+        segment = self._state.segment
+        if segment is not None and window.end - segment.start >= MAX_SEGMENT_S:
+            self.keep(segment, window.start, now)
+            segment = None
+        if segment is None and self._failures.may_try(now):
+            self.open(window.start, window.start, now, Origin.CLIENT)
+
+    def keep(self, segment: Segment, until: float, now: float) -> None:
+        """A segment of the client's buffer becomes a turn that nobody has asked to answer yet."""
+        self.heard_until = max(until, segment.start)
+        self._flush(segment, self.heard_until, now)
+        self.finish(segment, segment.item_id)
+        self._turns.add(segment, self.heard_until, now)
+        self._state.decide(segment, actions.Reason.NOT_REQUESTED)
+
+    def _follow(self, segment: Segment, edge: Edge, window: VoiceMeasured, now: float) -> None:
         if edge is Edge.RESUMED:
             self._resume(segment, window.start - segment.last_voiced)
         if edge in (Edge.ONSET, Edge.RESUMED, Edge.VOICED):
@@ -93,9 +116,9 @@ class Listening:
             segment.last_voiced = max(segment.last_voiced, self._tracker.last_voiced)
         if edge is Edge.PAUSED:
             self._state.floor.move_user(UserStep.PAUSE)
-            self._flush(segment, window.end)
+            self._flush(segment, window.end, now)
         elif edge is Edge.QUIET:
-            self._ask_again(segment, window.end)
+            self._ask_again(segment, window.end, now)
 
     def open(
         self, start: float, onset: float, now: float, origin: Origin = Origin.VOICE
@@ -123,11 +146,11 @@ class Listening:
         self._num_segments += 1
         return self._num_segments
 
-    def _flush(self, segment: Segment, until: float) -> None:
-        segment.flushed_at = until
-        self._state.emit(actions.FlushHearing(segment.number, until))
+    def _flush(self, segment: Segment, until: float, now: float, silence: float = 0.0) -> None:
+        segment.flushed_at, segment.judged_at = until, now
+        self._state.emit(actions.FlushHearing(segment.number, until, silence))
 
-    def _ask_again(self, segment: Segment, until: float) -> None:
+    def _ask_again(self, segment: Segment, until: float, now: float) -> None:
         """Right after the voice every moment of silence may finish a query: a whole encoder chunk
         is too long to wait for the next verdict."""
         asked, verdict = segment.flushed_at, segment.verdict
@@ -137,7 +160,7 @@ class Listening:
         if until - segment.last_voiced > FLUSH_UNTIL_S or until - asked < pace:
             return
         if segment.verdict_until >= asked and not is_sure(verdict, segment.thresholds):
-            self._flush(segment, until)
+            self._flush(segment, until, now)
 
     def _resume(self, segment: Segment, pause: float) -> None:
         """The user goes on inside a segment after a pause of so many seconds: what was prepared
@@ -163,7 +186,9 @@ class Listening:
         """Judge the open segment by what the monitor says of it."""
         segment = self._state.segment
         if segment is None or event.segment != segment.number:
+            self._turns.transcripts.take_verdict(event, now)
             return
+        segment.judged_at = now
         if event.until < segment.verdict_until:
             return  # of a chunk that ended before the latest flush did: it knows less
         self._failures.note_success()
@@ -175,6 +200,7 @@ class Listening:
 
     def take_failure(self, event: HearingFailed, now: float) -> None:
         """The monitor cannot judge the open segment."""
+        self._turns.transcripts.take_failure(event)
         segment = self._state.segment
         if segment is not None and event.segment == segment.number:
             self._fail(segment, now, event.reason)
@@ -202,28 +228,74 @@ class Listening:
 
     def evaluate(self, now: float) -> None:
         """Judge the open segment at this moment."""
+        self._turns.transcripts.evaluate(now)
         segment = self._state.segment
         if segment is None or segment.origin is Origin.CLIENT:
             return
-        self._barge_in.evaluate(segment, now)
-        # Silence since the last voice, in user audio; if audio stops coming, time itself.
-        late = max(0.0, now - self._measured_at)
+        self._barge_in.evaluate(segment, now, self.heard_until - segment.start)
+        self._end_voice_in_gap(segment, now)
+        # Silence since the last voice, in user audio; once that stops coming, by the clock.
+        late = self._gap(now)
         silence = self._silence_at_evaluation = self.heard_until - segment.last_voiced + late
         if self._state.floor.user is UserState.PAUSED:
-            self._apply(self._ruling(segment, silence).outcome, segment, now)
+            if not segment.awaits_verdict or now - segment.judged_at >= VERDICT_TIMEOUT_S:
+                self._apply(self._ruling(segment, silence).outcome, segment, now)
         elif self.heard_until - segment.onset >= MAX_SEGMENT_S:
             self._end_longest(segment, now)
 
+    def _gap(self, now: float) -> float:
+        """Seconds of silence by the clock: those since the newest window, as far as the next one
+        may be late, and then those for which sound has been missing."""
+        if self._more_waits:
+            return 0.0
+        elapsed = max(0.0, now - self._measured_at)
+        missing = elapsed - max(self._state.settings.audio_gap, WINDOW_LATE_S)
+        return min(elapsed, WINDOW_LATE_S) + max(0.0, missing)
+
+    def _is_missing(self, now: float) -> bool:
+        """True once sound has not come for so long that it is silence."""
+        gap = max(self._state.settings.audio_gap, WINDOW_LATE_S)
+        return not self._more_waits and now - self._measured_at >= gap
+
+    def _end_voice_in_gap(self, segment: Segment, now: float) -> None:
+        """The microphone was muted in the middle of a voice: that is a pause, too."""
+        if self._state.floor.user is UserState.SPEAKING and self._is_missing(now):
+            self._tracker.pause()
+            self._state.floor.move_user(UserStep.PAUSE)
+            self._flush(segment, self.heard_until, now, GAP_SILENCE_S)
+
     def deadline(self) -> float | None:
         """Session time at which `evaluate` has something to decide although no audio comes."""
+        times = [self._turns.transcripts.deadline()]
         segment = self._state.segment
-        if segment is None or segment.origin is Origin.CLIENT:
-            return None
-        times = [self._barge_in.duck_ends_at(segment)]
-        if self._state.floor.user is UserState.PAUSED:
-            due = segment.last_voiced + self._ruling(segment, self._silence_at_evaluation).due
-            times.append(self._measured_at + max(0.0, due - self.heard_until))
+        if segment is not None and segment.origin is not Origin.CLIENT:
+            times += [self._barge_in.duck_ends_at(segment), self._silence_ends_at(segment)]
         return min((time for time in times if time is not None), default=None)
+
+    def waits_for_verdict(self, now: float) -> bool:
+        """See Session.waits_for_verdict."""
+        segment = self._state.segment
+        is_awaited = (
+            segment is not None
+            and segment.awaits_verdict
+            and now - segment.judged_at < VERDICT_TIMEOUT_S
+        )
+        return is_awaited or self._turns.transcripts.deadline() is not None
+
+    def _silence_ends_at(self, segment: Segment) -> float | None:
+        """When silence means something for the segment, if no more sound comes."""
+        if self._more_waits:
+            return None
+        gap_at = self._measured_at + max(self._state.settings.audio_gap, WINDOW_LATE_S)
+        if self._state.floor.user is not UserState.PAUSED:
+            return gap_at
+        due = segment.last_voiced + self._ruling(segment, self._silence_at_evaluation).due
+        wait = max(0.0, due - self.heard_until)
+        is_soon = wait <= WINDOW_LATE_S
+        ends_at = self._measured_at + wait if is_soon else gap_at + wait - WINDOW_LATE_S
+        if segment.awaits_verdict:
+            return max(ends_at, segment.judged_at + VERDICT_TIMEOUT_S)
+        return ends_at
 
     def _ruling(self, segment: Segment, silence: float) -> Ruling:
         return judge_pause(
@@ -258,6 +330,7 @@ class Listening:
 
     def _end_longest(self, segment: Segment, now: float) -> None:
         verdict = segment.verdict
+        self._flush(segment, self.heard_until, now)
         if verdict is not None and verdict.query + verdict.unfinished > verdict.noise:
             self.commit(segment, now)
         else:
@@ -268,11 +341,10 @@ class Listening:
     def commit(self, segment: Segment, now: float) -> None:
         """The segment is a user turn."""
         self._barge_in.on_commit(segment, now)
-        words = segment.verdict.words if segment.verdict else ""
         self.finish(segment, segment.item_id)
         self._state.habit.note_turn()
         self._state.emit(actions.SpeechStopped(segment.item_id, segment.last_voiced))
-        self._turns.add(segment, words, self.heard_until)
+        self._turns.add(segment, self.heard_until, now)
         self._turns.answer(segment, now)
 
     def close(self, segment: Segment, reason: actions.Reason) -> None:
@@ -304,15 +376,30 @@ class Listening:
         if item_id is not None:
             segment.move(SegmentStep.COMMIT)
 
-    def configure(self, settings: Settings) -> None:
-        """Take new settings; a segment that another kind of turn detection opened is closed."""
+    def configure(self, settings: Settings, now: float) -> None:
+        """Take new settings. What was said and not committed stays in the open segment, whoever
+        is to end it from now on."""
         segment = self._state.segment
-        if settings.turn_detection is not self._state.settings.turn_detection:
+        before, self._state.settings = self._state.settings, settings
+        is_other = settings.turn_detection is not before.turn_detection
+        if is_other:
             self._failures.in_failed_turn = False
         if segment is not None:
-            if settings.turn_detection is not self._state.settings.turn_detection:
-                self.close(segment, actions.Reason.SUPERSEDED)
-            else:
-                after_side_talk = segment.after_side_talk
-                segment.thresholds = thresholds_for(settings, after_side_talk=after_side_talk)
-        self._state.settings = settings
+            after_side_talk = segment.after_side_talk
+            segment.thresholds = thresholds_for(settings, after_side_talk=after_side_talk)
+            if is_other:
+                self._hand_over(segment, before, now)
+
+    def _hand_over(self, segment: Segment, before: Settings, now: float) -> None:
+        """The open segment goes from one kind of turn detection to another."""
+        if self._state.settings.turn_detection is TurnDetection.MANUAL:
+            self._turns.drop_speculation(segment)
+            segment.origin = Origin.CLIENT
+            self._tracker.close()
+            self._state.floor.offer_user(UserStep.VOICE)
+        elif before.turn_detection is TurnDetection.MANUAL:
+            segment.origin = Origin.VOICE
+            segment.last_voiced, segment.voiced = self.heard_until, self.heard_until - segment.start
+            segment.onset_at = now
+            self._tracker.adopt(segment.start, self.heard_until)
+            self._barge_in.on_segment_start(segment, now)

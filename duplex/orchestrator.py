@@ -14,6 +14,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -45,6 +47,9 @@ logger = logging.getLogger(__name__)
 
 # User audio that may wait to be processed; more is refused.
 MAX_BACKLOG = 10 * HEAR_RATE
+# Sound that waits beyond this has come faster than it was spoken, or was held up on its way.
+MAX_AHEAD = round(0.3 * HEAR_RATE)
+JUDGING_PERIOD_S = 0.25  # a verdict that was given up is noticed after this
 # What is kept of the microphone: the longest segment, its padding, and a stall.
 RECORDING = 60 * HEAR_RATE
 
@@ -89,6 +94,7 @@ class Orchestrator:
         self._measured = 0  # samples judged by the detector
         self._posted: deque[events.Event | None] = deque()
         self._past: Snapshot | None = None
+        self._judged = asyncio.Event()  # something was said of what is heard
         self._is_stepping = False
         self._is_closed = False
         self._timer: asyncio.TimerHandle | None = None
@@ -179,6 +185,9 @@ class Orchestrator:
             arrival = await self._arrivals.get()
             if isinstance(arrival, np.ndarray):
                 await self._listen(arrival)
+            elif isinstance(arrival, events.CommitRequested):
+                received = self._recording.end / HEAR_RATE
+                self._post(replace(arrival, received_until=received))
             else:
                 self._post(arrival)
 
@@ -196,10 +205,24 @@ class Orchestrator:
         probabilities = await self._detector.detect(sound)
         self._backlog -= len(sound)
         self._recording.append(sound)
+        left = len(probabilities)
         for probability in probabilities:
+            left -= 1
+            await self._until_judged(left * window)
             start, self._measured = self._measured, self._measured + window
-            self._post(self._judge_window(start, self._measured, float(probability)))
+            measured = self._judge_window(start, self._measured, float(probability))
+            self._post(replace(measured, more_waits=self._backlog + left > 0))
         self._roles.monitor.hear()
+
+    async def _until_judged(self, left: int) -> None:
+        """Sound that has come faster than it was spoken waits for the verdict on the pause before
+        it, so that its own time decides; `left` samples are in hand beside the arrivals."""
+        while self._backlog + left > MAX_AHEAD and self.session.waits_for_verdict(self._now):
+            self._judged.clear()
+            self._roles.monitor.hear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(JUDGING_PERIOD_S):
+                    await self._judged.wait()
 
     def _judge_window(self, start: int, end: int, probability: float) -> events.VoiceMeasured:
         sound = self._recording.slice(start, end)
@@ -213,6 +236,7 @@ class Orchestrator:
     ) -> None:
         if self._responses.admit(worker, report, samples):
             self._post(report)
+        self._judged.set()
 
     @property
     def _now(self) -> float:
@@ -278,7 +302,8 @@ class Orchestrator:
             case actions.BeginHearing():
                 self._begin_hearing(action)
             case actions.FlushHearing():
-                roles.monitor.flush(action.segment, round(action.until * HEAR_RATE))
+                until, silence = round(action.until * HEAR_RATE), round(action.silence * HEAR_RATE)
+                roles.monitor.flush(action.segment, until, silence)
             case actions.EndHearing():
                 self._end_hearing(action)
             case actions.StartAnswer():

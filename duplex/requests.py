@@ -15,6 +15,9 @@ from models.base import SPEAK_RATE
 
 # The wire refuses to commit less than this.
 MIN_COMMIT_S = 0.1
+ROUNDING_S = 0.001
+# A client that cancels an answer may not have been told yet that it has ended.
+CANCEL_GRACE_S = 2.0
 
 
 class Requests:
@@ -33,7 +36,8 @@ class Requests:
 
     def commit(self, event: events.CommitRequested, now: float) -> None:
         segment = self._state.segment
-        if segment is None or self._listening.heard_until - segment.start < MIN_COMMIT_S:
+        until = max(self._listening.heard_until, event.received_until)
+        if segment is None or until - segment.start < MIN_COMMIT_S - ROUNDING_S:
             self._refuse(
                 "input_audio_buffer_commit_empty",
                 "Error committing input audio buffer: the buffer has less than 100 ms of audio.",
@@ -43,11 +47,7 @@ class Requests:
         if segment.origin is not Origin.CLIENT:
             self._listening.commit(segment, now)
             return
-        self._state.emit(actions.FlushHearing(segment.number, self._listening.heard_until))
-        words = segment.verdict.words if segment.verdict else ""
-        self._listening.finish(segment, segment.item_id)
-        self._turns.add(segment, words, self._listening.heard_until)
-        self._state.decide(segment, actions.Reason.NOT_REQUESTED)
+        self._listening.keep(segment, until, now)
 
     def clear(self, event: events.ClearRequested) -> None:
         if self._state.segment is not None:
@@ -161,6 +161,8 @@ class Requests:
         if event.response_id is not None:
             response = self._state.responses.find(event.response_id)
         if response is None or response.is_held_back:
+            if self._has_just_ended(event.response_id, now):
+                return
             self._refuse(
                 "response_cancel_not_active",
                 "Cancellation failed: no active response found",
@@ -168,6 +170,13 @@ class Requests:
             )
             return
         self._answering.stop(response, now, "client_cancelled")
+
+    def _has_just_ended(self, response_id: int | None, now: float) -> bool:
+        """True for an answer that is named and is over, or that ended a moment ago."""
+        if response_id is not None:
+            return 0 < response_id <= self._state.responses.num_opened
+        ended_at = self._answering.closed_at
+        return ended_at is not None and now - ended_at <= CANCEL_GRACE_S
 
     def report_playout(self, event: events.PlayoutReported, now: float) -> None:
         response = self._state.responses.find(event.response_id)

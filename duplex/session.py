@@ -43,7 +43,7 @@ class Session:
             events.HearingFailed: lambda e: self._listening.take_failure(e, self._now),
             events.MonitorUnresponsive: self._on_monitor_unresponsive,
             events.ConversationResumed: self._on_resumed,
-            events.SettingsChanged: lambda e: self._listening.configure(e.settings),
+            events.SettingsChanged: lambda e: self._configure(e.settings),
             events.CommitRequested: lambda e: self._requests.commit(e, self._now),
             events.ClearRequested: self._requests.clear,
             events.ItemOffered: self._requests.offer,
@@ -62,6 +62,11 @@ class Session:
             events.AnswerFinished: self._on_finished,
             events.AnswerFailed: self._on_failed,
         }
+
+    def waits_for_verdict(self, now: float) -> bool:
+        """True while a pause, or all of a turn, has not been judged and still may be: later sound
+        that is there already is to be measured after that verdict."""
+        return self._listening.waits_for_verdict(now)
 
     @property
     def conversation(self) -> History:
@@ -147,9 +152,21 @@ class Session:
     def _on_ended(self, _: events.SessionEnded) -> None:
         self._listening.give_up()
         self._turns.give_up()
+        self._turns.transcripts.give_up()
         self._answering.give_up(self._now)
 
     # ------------------------------------------------------------------------------ idle
+
+    def _configure(self, settings: Settings) -> None:
+        """Take new settings; the wait for a silent user begins anew where it is changed."""
+        before = self.state.settings
+        self._listening.configure(settings, self._now)
+        is_same = (before.turn_detection, before.idle_timeout) == (
+            settings.turn_detection,
+            settings.idle_timeout,
+        )
+        if not is_same and self.state.responses.current is None and self._answering.closed_at:
+            self._answering.ended_at = max(self._now, self._answering.ended_at or 0.0)
 
     def _idle_ends_at(self) -> float | None:
         """When a silent user is asked again (server_vad with idle_timeout_ms)."""
@@ -171,5 +188,5 @@ class Session:
         segment = self._listening.open(end, end, now, Origin.CLIENT)
         segment.item_id = item_id
         self._listening.finish(segment, item_id)
-        self._turns.add(segment, "", end)
+        self._turns.add(segment, end, self._now)
         self._turns.start(segment, now)

@@ -46,10 +46,13 @@ class Settings:
     endpoint_delay: float | None = None  # None: as the eagerness says
     speculate: bool = True
     flush_every: float = FLUSH_EVERY_S  # between two verdicts that are asked for in a pause
+    # Sound that does not come for so long counts as silence from then on, by the clock.
+    audio_gap: float = 0.6
     # output
     lead: float = 0.08  # how far sending runs ahead of playing
     answer: AnswerOptions = field(default_factory=AnswerOptions)
     strict_truncate: bool = False
+    transcript_ahead: bool = False  # an answer's words are told before their sound is sent
 
     def paced(self, *, is_streamed: bool) -> Settings:
         """With the pace of a model that encodes sound as it comes, or of one that encodes the whole

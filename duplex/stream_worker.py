@@ -75,6 +75,7 @@ class HeardSegment:
     fed: int
     before: Mark = field(default_factory=lambda: Mark(0))
     tokens_before: int = 0
+    silence: int = 0  # samples that stood in for sound that did not come
     state: HeardState = HeardState.OPEN
     item_id: str | None = None
     embedded: npt.NDArray[np.float32] | None = None  # [tokens, width], once it has ended
@@ -137,9 +138,10 @@ class StreamWorker:
         """The answer that was just cancelled never was: its segment goes on."""
         self._put(self._resume)
 
-    def flush(self, segment: int, until: int) -> None:
-        """Judge what was heard up to sample `until`, with the partial chunk."""
-        self._put(lambda: self._flush(segment, until))
+    def flush(self, segment: int, until: int, silence: int = 0) -> None:
+        """Judge what was heard up to sample `until`, with the partial chunk, and as if so many
+        samples of silence had followed it."""
+        self._put(lambda: self._flush(segment, until, silence))
 
     def end(self, segment: int, item_id: str | None) -> None:
         """The segment is over: keep it as this item, or forget it."""
@@ -289,14 +291,25 @@ class StreamWorker:
             if ready > until:
                 self.hear()
 
-    async def _flush(self, segment: int, until: int) -> None:
-        heard = self._heard
-        if heard is not None and heard.number == segment and heard.state is HeardState.OPEN:
-            await self._take(heard, max(until, heard.fed), last=True)
+    async def _flush(self, segment: int, until: int, silence: int) -> None:
+        is_last = False
+        while not is_last:
+            heard = self._heard
+            if heard is None or heard.number != segment or heard.state is not HeardState.OPEN:
+                return
+            end = max(until, heard.fed)
+            is_last = end <= heard.fed + MAX_PIECE
+            if is_last:
+                await self._take(heard, end, last=True, silence=silence)
+            else:
+                await self._take(heard, heard.fed + MAX_PIECE, last=False)
 
-    async def _take(self, heard: HeardSegment, until: int, *, last: bool) -> None:
+    async def _take(self, heard: HeardSegment, until: int, *, last: bool, silence: int = 0) -> None:
         stream = await self._stream.ready()
         sound = self._services.recording.slice(heard.fed, until)
+        if silence:
+            sound = np.concatenate((sound, np.zeros(silence, np.float32)))
+            heard.silence += silence
         began = self._loop.time()
         async with asyncio.timeout(WORK_TIMEOUT_S):
             verdict = await stream.hear(sound, last=last)
@@ -305,7 +318,7 @@ class StreamWorker:
             self._services.measure("hear_rtf", seconds * HEAR_RATE / len(sound))
         heard.fed = until
         if verdict.heard:
-            judged = until if last else heard.start + verdict.heard
+            judged = until if last else heard.start + verdict.heard - heard.silence
             self._report(events.VerdictGiven(heard.number, verdict, judged / HEAR_RATE, last))
 
     async def _resume(self) -> None:

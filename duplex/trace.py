@@ -28,6 +28,9 @@ SPOKEN_FIELDS = frozenset(
 # What records of the first version are called today.
 _RENAMED = {"MarkIll": "ReplaceMonitor", "stuck_instances": "unresponsive_instances"}
 
+# How a session behaved before its settings could say so.
+_BEFORE = {"transcript_ahead": True, "audio_gap": 0.0}
+
 
 @dataclass(frozen=True, slots=True)
 class TraceFormat:
@@ -113,6 +116,8 @@ def from_json(data: dict[str, Any]) -> Record:
         for key in ("type", "what"):
             if fields.get(key) in _RENAMED:
                 fields[key] = _RENAMED[fields[key]]
+        if isinstance(fields.get("settings"), dict):
+            fields["settings"] = _BEFORE | fields["settings"]
         payload = _PAYLOAD.validate_python(fields)
     return Record(data["now"], data["direction"], payload)
 

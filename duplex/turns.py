@@ -7,6 +7,7 @@ from duplex.answering import Answering
 from duplex.barge_in import name_ignored
 from duplex.core import Segment, SessionState
 from duplex.endpointing import MIN_VOICE_S, is_noise, may_speculate
+from duplex.transcripts import Transcripts
 
 
 class Turns:
@@ -15,16 +16,17 @@ class Turns:
     def __init__(self, state: SessionState, answering: Answering) -> None:
         self._state = state
         self._answering = answering
+        self.transcripts = Transcripts(state)
         self._waiting: Segment | None = None  # committed; answered after the current answer
 
-    def add(self, segment: Segment, words: str, heard_until: float) -> None:
+    def add(self, segment: Segment, heard_until: float, now: float) -> None:
         """Put a committed segment into the conversation."""
         emit, conversation = self._state.emit, self._state.conversation
+        words = segment.verdict.words if segment.verdict else ""
         before = conversation.add_sound(segment.item_id, words)
         emit(actions.BufferCommitted(segment.item_id, before))
         emit(actions.ItemAdded(conversation.find(segment.item_id).to_wire(), before))
-        seconds = heard_until - segment.start
-        emit(actions.TranscriptAdded(segment.item_id, words, True, seconds))
+        self.transcripts.add(segment, heard_until, now)
 
     def answer(self, segment: Segment, now: float) -> None:
         """Ask for the answer to a committed turn, or say why there is none."""

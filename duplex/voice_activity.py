@@ -58,6 +58,15 @@ class VoiceTracker:
         )
         return window.sounded_until if self.is_level_known else window.end
 
+    def adopt(self, onset: float, until: float) -> None:
+        """Follow a segment that was opened by the client: its voice is taken to last so far."""
+        self.is_open = self.voiced = True
+        self.onset, self.last_voiced = onset, until
+
+    def pause(self) -> None:
+        """Sound has stopped coming: the next voice is a resumption."""
+        self.voiced = False
+
     def close(self) -> None:
         """The segment is closed: the next voice is an onset."""
         self.is_open = False

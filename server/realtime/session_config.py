@@ -151,7 +151,7 @@ class SessionConfig(Strict):
         """As the duplex core wants it; `lead` (seconds) is the operator's default."""
         default, extension = Settings(), self.antiphon
         sensitivity = extension.sensitivity
-        delay = extension.endpoint_delay_ms
+        delay, gap = extension.endpoint_delay_ms, extension.audio_gap_ms
         return Settings(
             **_turn_settings(self.audio.input.turn_detection),
             query_threshold=_or(sensitivity.query, default.query_threshold),
@@ -162,6 +162,8 @@ class SessionConfig(Strict):
             speculate=default.speculate if extension.speculate is None else extension.speculate,
             lead=lead if extension.lead_ms is None else extension.lead_ms / 1000,
             answer=self.answer_options(),
+            transcript_ahead=extension.transcript_ahead,
+            audio_gap=default.audio_gap if gap is None else gap / 1000,
             strict_truncate=extension.strict_truncate,
         )
 

@@ -207,6 +207,8 @@ class Extension(Strict):
     events: list[Event] = Field(default=[])
     playback_ack: bool = False
     strict_truncate: bool = False
+    transcript_ahead: bool = False
+    audio_gap_ms: int | None = Field(default=None, ge=100, le=10_000)
     sensitivity: Sensitivity = Sensitivity()
     endpoint_delay_ms: int | None = Field(default=None, ge=0, le=10_000)
     lead_ms: int | None = Field(default=None, ge=0, le=2_000)

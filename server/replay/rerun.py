@@ -18,6 +18,7 @@ _TOKEN = re.compile(r"item_(.+)_\d+$")
 _NEW_FIELDS = frozenset(
     {
         ("BeginHearing", "context"),
+        ("FlushHearing", "silence"),
         ("EndHearing", "start"),
         ("StartAnswer", "context"),
         ("StartAnswer", "out_of_band"),

@@ -10,7 +10,7 @@ const SETTINGS = {
   type: "realtime",
   output_modalities: ["audio"],
   audio: { input: { transcription: { model: "nano" } } },
-  antiphon: { events: VENDOR_EVENTS, playback_ack: true, resume: true },
+  antiphon: { events: VENDOR_EVENTS, playback_ack: true, resume: true, transcript_ahead: true },
 };
 
 export class Session extends EventTarget {

@@ -227,7 +227,8 @@ async def test_cancel_truncate_retrieve_delete() -> None:
             await connection.conversation.item.retrieve(item_id=item, event_id="gone")
             error = (await until(connection, "error"))[-1]["error"]
             assert error["code"] == "item_retrieve_invalid_item_id"
-            await connection.response.cancel()
+            await connection.response.cancel()  # it ended a moment ago: no error
+            await connection.response.cancel(response_id="resp_of_another")
             error = (await until(connection, "error"))[-1]["error"]
             assert error["code"] == "response_cancel_not_active"
             assert error["message"].startswith("Cancellation failed")
