@@ -25,6 +25,7 @@ from models.engines.vllm.visibility import only
 
 logger = logging.getLogger(__name__)
 CPU_STREAMS = 16  # full streams for which an engine on the CPU has a cache
+FEATURES_GIB = 1  # of features that an engine keeps: 70 conversations of 1,000 vectors of VITA
 CPU_BLOCK, GPU_BLOCK = 32, 16  # tokens of one block of the prefix cache
 _starting = Lock()  # memory is measured at a start, and the environment says which GPU it is for
 
@@ -121,6 +122,7 @@ class Engines:
                 partial(_start, self._arguments(size, device), device),
                 dtype=self.options.dtype,
                 parked=size.parked,
+                kept_bytes=size.features_gib << 30,
             )
             for name, device in on.items()
         }
@@ -140,6 +142,7 @@ class Engines:
             tokens=self.validator.capacity + 1,
             sequences=options.sequences,
             parked=self._parked(),
+            features_gib=0 if self.frontend.is_streamed else FEATURES_GIB,
             memory_share=options.memory * len(options.devices) / max(engines, len(options.devices)),
             eager=options.is_cpu,
         )

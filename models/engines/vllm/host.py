@@ -14,7 +14,7 @@ from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
 from models.base import InstanceFailed
 from models.engines.prompt import Prompt
-from models.engines.vllm.requests import EngineInputs, Urgency, judging
+from models.engines.vllm.requests import EngineInputs, Urgency, judging, was_lost
 
 logger = logging.getLogger(__name__)
 
@@ -54,11 +54,13 @@ class EngineHost:
         *,
         dtype: str = "float32",
         parked: int = 64,
+        kept_bytes: int = 0,
     ) -> None:
         """`dtype`: what the engine computes in. `parked`: sessions that may wait for more sound,
-        each of which takes one of its places for requests."""
+        each of which takes one of its places for requests. `kept_bytes`: of features that it keeps
+        from earlier requests."""
         self.name = name
-        self.inputs = EngineInputs(dtype)
+        self.inputs = EngineInputs(dtype, kept_bytes)
         self._places = parked
         self._make, self._backoff = start, backoff or Backoff()
         self._lives = itertools.count(1)
@@ -70,6 +72,7 @@ class EngineHost:
 
     def start(self) -> None:
         """Blocks until the engine has loaded."""
+        self.inputs.sent.clear()
         self._life = EngineProcess(self._make(), next(self._lives))
 
     def park(self) -> bool:
@@ -93,6 +96,26 @@ class EngineHost:
     @property
     def is_up(self) -> bool:
         return self._life is not None
+
+    async def request(
+        self, process: EngineProcess, line: Prompt, params: Any, urgency: Urgency
+    ) -> AsyncGenerator[Any, None]:
+        """Outputs of one request over a prompt. Vectors that the process holds are not sent again;
+        where it has lost one after all, everything is sent once more."""
+        news = self.generate(process, self.inputs.news(line), params, urgency)
+        async with aclosing(news) as outputs:
+            async for output in outputs:
+                if was_lost(output):
+                    break
+                yield output
+            else:
+                return
+        self.inputs.sent.clear()
+        async with aclosing(
+            self.generate(process, self.inputs.of(line), params, urgency)
+        ) as outputs:
+            async for output in outputs:
+                yield output
 
     async def generate(
         self, process: EngineProcess, prompt: Any, params: Any, urgency: Urgency

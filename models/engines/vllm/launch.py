@@ -27,6 +27,7 @@ class EngineSize:
     tokens: int  # the longest stream
     sequences: int = 64  # that are computed in one step
     parked: int = 0  # sessions beside them that wait for more sound
+    features_gib: int = 0  # of vectors that the process keeps, so that they are sent once
     memory_share: float = 0.45
     cache_bytes: int | None = None
     eager: bool = False
@@ -47,7 +48,7 @@ def arguments(folder: Path, size: EngineSize, dtype: str, block: int) -> dict[st
         "enable_prefix_caching": True,
         "scheduling_policy": "priority",
         "skip_mm_profiling": True,
-        "mm_processor_cache_gb": 0,
+        "mm_processor_cache_gb": size.features_gib,
         "limit_mm_per_prompt": {"audio": size.tokens, "image": size.tokens},
         "gpu_memory_utilization": size.memory_share,
         "disable_log_stats": True,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -35,16 +36,54 @@ class Urgency(IntEnum):
     READING = 10
 
 
-class EngineInputs:
-    """Makes inputs for engines that compute in one precision, in which vectors are sent too. A
-    feature's tensor is made once, however many requests bring it."""
+class SentFeatures:
+    """Which features one engine process still holds, so that they need not be sent again: the most
+    recently used, up to half of the bytes that the process keeps of them by the same rule."""
 
-    def __init__(self, dtype: str = "float32") -> None:
+    def __init__(self, kept_bytes: int) -> None:
+        self._room = kept_bytes // 2
+        self._sizes: OrderedDict[str, int] = OrderedDict()
+        self._total = 0
+
+    def holds(self, key: str) -> bool:
+        """Does the process hold this feature, by all that was sent to it?"""
+        if key not in self._sizes:
+            return False
+        self._sizes.move_to_end(key)
+        return True
+
+    def note(self, key: str, size: int) -> None:
+        """The feature is sent, so many bytes."""
+        self._sizes[key] = size
+        self._total += size
+        while self._total > self._room and self._sizes:
+            self._total -= self._sizes.popitem(last=False)[1]
+
+    def clear(self) -> None:
+        """The process holds nothing, or not what was thought."""
+        self._sizes.clear()
+        self._total = 0
+
+
+class EngineInputs:
+    """Makes inputs for one engine, with vectors in the precision in which it computes. A feature's
+    tensor is made once, however many requests bring it."""
+
+    def __init__(self, dtype: str = "float32", kept_bytes: int = 0) -> None:
+        """`kept_bytes`: what the engine's process keeps of the features of earlier requests."""
         self._dtype: torch.dtype = getattr(torch, dtype)
         self._tensors: WeakKeyDictionary[Feature, torch.Tensor] = WeakKeyDictionary()
+        self.sent = SentFeatures(kept_bytes)
 
     def of(self, line: Prompt) -> Any:
-        """A line as an engine input."""
+        """A line as an engine input, with all its vectors."""
+        return self._input(line, self._item)
+
+    def news(self, line: Prompt) -> Any:
+        """The same without the vectors that the process holds."""
+        return self._input(line, self._new_item)
+
+    def _input(self, line: Prompt, item: Callable[[Feature], MultiModalKwargsItem | None]) -> Any:
         features = line.features
         if not features:
             return tokens_input(line.ids)
@@ -53,7 +92,7 @@ class EngineInputs:
         return mm_input(
             prompt_token_ids=line.ids,
             mm_kwargs=MultiModalKwargsItems(
-                {kind: [self._item(f) for _, f in group] for kind, group in of_kind.items()}
+                {kind: [item(f) for _, f in group] for kind, group in of_kind.items()}
             ),
             mm_hashes={kind: [f.key for _, f in group] for kind, group in of_kind.items()},
             mm_placeholders={
@@ -71,6 +110,12 @@ class EngineInputs:
         if feature not in self._tensors:
             self._tensors[feature] = torch.from_numpy(feature.vectors.copy()).to(self._dtype)
         return self._tensors[feature]
+
+    def _new_item(self, feature: Feature) -> MultiModalKwargsItem | None:
+        if self.sent.holds(feature.key):
+            return None
+        self.sent.note(feature.key, self.tensor(feature).nbytes)
+        return self._item(feature)
 
     def _item(self, feature: Feature) -> MultiModalKwargsItem:
         element = MultiModalFieldElem(data=self.tensor(feature), field=MultiModalBatchedField())
@@ -103,6 +148,11 @@ def answering(
         logit_bias=dict.fromkeys(barred, _NEVER) or None,
         output_kind=RequestOutputKind.DELTA,
     )
+
+
+def was_lost(output: Any) -> bool:
+    """Did a request end at once because the process had lost a feature that was not sent?"""
+    return bool(output.outputs[0].finish_reason == "error")
 
 
 def scores_of(output: Any, states: Sequence[int]) -> list[float]:

@@ -54,8 +54,7 @@ class Reader:
 
     async def probe(self, line: Prompt, urgency: Urgency) -> list[float]:
         """The same without the session: what it has read stays as it is."""
-        prompt = self._host.inputs.of(line)
-        outputs = self._host.generate(self._life, prompt, self._params, urgency)
+        outputs = self._host.request(self._life, line, self._params, urgency)
         (output,) = [output async for output in outputs]
         return scores_of(output, self._states)
 

@@ -237,9 +237,7 @@ class VllmStream:
             validator.check(line, 1 + ENDING)
             most = min(asked, validator.capacity - line.length - ENDING)
             params = answering(options, most, wording.ends, barred)
-            outputs = self._host.generate(
-                self._life, self._host.inputs.of(line), params, Urgency.ANSWERING
-            )
+            outputs = self._host.request(self._life, line, params, Urgency.ANSWERING)
             async with aclosing(outputs):
                 async for token in _single(outputs):
                     yield token

@@ -80,6 +80,32 @@ async def test_verdicts_and_answers_are_those_of_torch(
     await ours.close()
 
 
+async def test_a_listener_without_a_place_is_heard_by_probes(
+    nano: Engines, pair: tuple[VllmInstance, VllmInstance]
+) -> None:
+    """A session that waits for sound is a running sequence to vLLM: more of them than there are
+    places for would leave none for answers."""
+    host, samples = nano.mine("0a"), clip("question_en_capital")
+    first = await pair[0].open(HISTORY)
+    heard = [await first.hear(samples[: 8 * HEAR_CHUNK])]
+    assert first.reader.tally.opened == 1
+    taken = 0
+    while host.park():
+        taken += 1
+    assert taken == nano.options.listening // 2 - 1  # of an engine of two
+    second = await pair[0].open(HISTORY)
+    heard.append(await second.hear(samples[: 8 * HEAR_CHUNK]))
+    assert second.reader.tally.opened == 0
+    assert unlikeness(*heard) < NEAR
+    assert await words_of(second) == await words_of(first)
+    for _ in range(taken):
+        host.leave()
+    for stream in (first, second):
+        await stream.close()
+    assert host.park()
+    host.leave()
+
+
 @pytest.mark.parametrize("choice", ["auto", "none", "required", "set_timer"])
 async def test_calls_are_those_of_torch(
     pair: tuple[VllmInstance, VllmInstance], reference: PytorchInstance, choice: str
