@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from models.base import BadInput, Synthesizer
-from models.engines.bundle import BLIND, CONFIG, TOKENIZER, BundleConfig, recogniser_for
+from models.engines.bundle import BLIND, CONFIG, TOKENIZER, BadBundle, BundleConfig, recogniser_for
 from models.engines.cuda_streams import CudaStreams
 from models.engines.kv_cache import DEFAULT_SLOTS, KvCache, ThreadSlots
 from models.engines.nano_model import NanoModel
@@ -183,7 +183,7 @@ def load_nano(
 
     Raises CheckpointRefused, models.engines.bundle.BadBundle.
     """
-    config = BundleConfig.from_json((folder / CONFIG).read_bytes())
+    config = _config(folder / CONFIG)
     prompt = _prompt(folder / TOKENIZER, config.capacity)
     network = read_nano(weights_of(folder), config.model).to(device)
     table = network.language.model.embed_tokens.weight
@@ -201,6 +201,14 @@ def load_nano(
         slots=ThreadSlots(slots),
     )
     return TorchNano(networks, synthesizer)
+
+
+def _config(path: Path) -> BundleConfig:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadBundle(f"{path.name}: {error.strerror}") from error
+    return BundleConfig.from_json(content)
 
 
 def _prompt(path: Path, capacity: int) -> NanoPrompt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import weakref
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from models.base import AnswerOptions, Conversation, InstanceFailed, OutOfRoom
 from models.engines import kv_cache, speech_batcher, vita_model
+from models.engines.bundle import BadBundle
 from models.engines.cuda_streams import CudaStreams
 from models.engines.jobs import Priority
 from models.engines.kv_cache import KvCache, KvSlot, KvSlots, windows
@@ -268,6 +270,28 @@ async def test_every_length_of_a_segment_is_seen_at_warm_up(
         await stream.hear(np.zeros(4_000, np.float32), last=True)
     assert lengths == {64, 128, 192, 256}
     await instance.close()
+
+
+def planned() -> bool:
+    """Is cuDNN's attention on?"""
+    return bool(torch.backends.cuda.cudnn_sdp_enabled())  # type: ignore[no-untyped-call]
+
+
+def test_a_process_that_serves_on_a_gpu_is_prepared_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No plans of cuDNN for every new length, and a thread that has waited for the device gets
+    Python back soon; nothing changes for the CPU."""
+    before = planned(), sys.getswitchinterval()
+    try:
+        for device, changed in (("cpu", False), ("cuda", True)):
+            with pytest.raises(BadBundle, match=r"config\.json"):
+                load(tmp_path, device)
+            now = planned(), sys.getswitchinterval()
+            assert now == ((False, pytest.approx(0.0005)) if changed else before)
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(before[0])
+        sys.setswitchinterval(before[1])
 
 
 def test_urgent_work_has_the_better_stream(device: Device) -> None:
