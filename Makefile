@@ -5,7 +5,7 @@ PORT ?= 8080
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve serve-smollm test test-clients test-vllm run-vllm test-llm run-llm test-deploy test-avx2 check mutants gate bench train lock
+.PHONY: serve serve-smollm test test-clients test-vllm run-vllm test-llm run-llm test-deploy test-avx2 check mutants gate bench train fuzz abuse lock
 
 serve: .venv/serve
 	$(BIN)/antiphon serve --host $(HOST) --port $(PORT)
@@ -36,6 +36,15 @@ mutants: .venv/dev
 
 gate: .venv/dev
 	$(BIN)/python -m benchmarks.gate
+
+# Nearly right events and odd frames against a real server with a neighbour: make fuzz EVENTS=100000
+EVENTS ?= 5000
+fuzz: .venv/dev
+	$(BIN)/python -m benchmarks.fuzz --events $(EVENTS)
+
+# Each attack against a real server with a neighbour; a table of what came of them.
+abuse: .venv/dev
+	$(BIN)/python -m benchmarks.neighbour --short
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks.duplex --limit 10

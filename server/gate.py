@@ -178,7 +178,7 @@ class RealtimeSession:
         self._talk: Orchestrator | None = None
         settings = service.settings
         budget = SessionBudget(settings.budget, can=capabilities_of(lease.pair.first))
-        ledger = WireIds(self._token, self._user_sound, budget)
+        self._ledger = ledger = WireIds(self._token, self._user_sound, budget)
         if self._claim is not None:
             ledger.restore(self._claim.kept.snapshot.resumed.turns)
         keeper = SnapshotKeeper(
@@ -219,6 +219,7 @@ class RealtimeSession:
             service.metrics.sessions_closed.labels(str(code)).inc()
             if trace is not None:
                 trace.close()
+            self._ledger.clear()
         logger.info("session %s closed with %d", self._token, code)
 
     def _orchestrator(self, emit: Any, trace: TraceFile | None) -> Orchestrator:

@@ -103,6 +103,13 @@ class WireIds:
                     self.note_parts(turn.item_id, cast("tuple[Item, ...]", parts))
                     self.note_pictures(turn.item_id, cast("tuple[Item, ...]", parts))
 
+    def clear(self) -> None:
+        """Forget every item, since the session is over."""
+        self._parts.clear()
+        self._answers.clear()
+        self._pictures.clear()
+        self._offered.clear()
+
     def forget(self, item_id: str) -> None:
         self._parts.pop(item_id, None)
         self._answers.pop(item_id, None)

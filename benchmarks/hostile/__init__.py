@@ -1,0 +1,1 @@
+"""Clients that mean no good, and a well-behaved one beside them: does he notice?"""
