@@ -161,6 +161,16 @@ class Orchestrator:
         """Seconds of user audio that wait to be processed."""
         return self._backlog / HEAR_RATE
 
+    def release(self) -> None:
+        """Give back what was kept, once the session is over: nothing of what was said waits until
+        the garbage collector comes by."""
+        self._roles.release()
+        self.session.conversation.clear()
+        self._audio_store.clear()
+        self._recording.clear()
+        while not self._arrivals.empty():
+            self._arrivals.get_nowait()
+
     async def run(self) -> None:
         """Work until cancelled."""
         try:

@@ -72,6 +72,10 @@ class Roles:
         """The session ends: nobody is replaced any more."""
         self._group = None
 
+    def release(self) -> None:
+        """Let go of tasks that have ended, and of the frames that they keep."""
+        self._tasks.clear()
+
     def renew(self) -> None:
         """The conversation begins otherwise now."""
         for worker in (self._generator, self.monitor):

@@ -257,6 +257,10 @@ class StreamWorker:
             job.add_done_callback(_outliving.discard)
         else:
             await self._stream.close()
+        # A cancelled task keeps the frames that it left, and they all that was heard and read.
+        self._job = self._generation = None
+        while not self._jobs.empty():
+            self._jobs.get_nowait()
 
     # ------------------------------------------------------------------------------ syncing
 

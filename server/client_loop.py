@@ -111,7 +111,7 @@ class ClientLoop:
                 group.create_task(self._leave(talk))
                 group.create_task(self._bounds.keeper.run(talk.snapshot))
         except* (ConnectionClosing, Disconnected) as ends:
-            over = _first(ends)
+            over = _first(ends).with_traceback(None)  # its frames would keep the session
         except* Exception:
             logger.exception("a session broke")
             over = ConnectionClosing(BROKEN, "internal error")

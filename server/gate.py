@@ -220,6 +220,8 @@ class RealtimeSession:
             if trace is not None:
                 trace.close()
             self._ledger.clear()
+            talk.release()
+            self._talk = None
         logger.info("session %s closed with %d", self._token, code)
 
     def _orchestrator(self, emit: Any, trace: TraceFile | None) -> Orchestrator:

@@ -17,6 +17,7 @@ from server.certificate import Certificate
 from server.config import ServerSettings
 from server.draining.signals import DrainingServer
 from server.edge.http import HttpProtocol
+from server.process_memory import give_back_large_blocks, settle
 from server.resume.logs import keep_queries_out
 from server.service import Service
 from server.tracing import fault_of
@@ -28,6 +29,7 @@ SHUTDOWN_SECONDS = 5
 
 def run(settings: ServerSettings, listener: socket.socket, files: Certificate | None) -> int:
     """Serve on a socket that listens already, until the server is stopped; give the exit code."""
+    give_back_large_blocks()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings, listener, files, Console()))
 
@@ -103,6 +105,7 @@ async def _announce(service: Service, server: uvicorn.Server, console: Console) 
         )
         server.should_exit = True
         return True
+    settle()
     console.print(f"Antiphon is ready: {address(server)}", style="bold", soft_wrap=True)
     if service.settings.tls == "self-signed":
         console.print(

@@ -27,7 +27,7 @@ from models.base import (
     Synthesizer,
     Verdict,
 )
-from models.engines.exclusive_access import ExclusiveAccess
+from models.engines.exclusive_access import ExclusiveAccess, StreamClosed
 from models.engines.jobs import Priority, Steps
 from models.engines.worker import Worker
 from models.synthesizers.recitation import spoken
@@ -177,8 +177,16 @@ class ResidentStream(Generic[Memory]):
     """A `models.base.Stream` of an instance in this process; work runs on its thread."""
 
     def __init__(self, instance: ResidentInstance[Memory], memory: Memory) -> None:
-        self._instance, self.memory = instance, memory
+        self._instance = instance
+        self._memory: Memory | None = memory  # None once closed: caches are large
         self._guard = ExclusiveAccess()
+
+    @property
+    def memory(self) -> Memory:
+        """Raises StreamClosed."""
+        if self._memory is None:
+            raise StreamClosed("the stream is closed")
+        return self._memory
 
     async def hear(self, chunk: Samples, *, last: bool = False) -> Verdict:
         with self._guard.call("hear"):
@@ -226,6 +234,7 @@ class ResidentStream(Generic[Memory]):
     async def close(self) -> None:
         if self._guard.close():
             self._instance.forget(self)
+            self._memory = None
 
     async def _voiced(
         self, written: AsyncIterator[AnswerPart], options: AnswerOptions
