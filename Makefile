@@ -5,7 +5,7 @@ PORT ?= 8080
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve serve-smollm test test-clients test-vllm run-vllm test-llm run-llm test-deploy test-avx2 check mutants gate bench train fuzz abuse lock
+.PHONY: serve serve-smollm test test-clients test-vllm run-vllm test-llm run-llm test-deploy test-avx2 check mutants gate bench train fuzz abuse lock image-test
 
 serve: .venv/serve
 	$(BIN)/antiphon serve --host $(HOST) --port $(PORT)
@@ -113,6 +113,10 @@ $(DEPLOY)/state: requirements/deploy.lock
 		--requirement requirements/deploy.lock
 	touch $@
 
+# The image cpu, built without a daemon and called; where rights or tools are missing it says so.
+image-test:
+	.ci/image_test
+
 # What runs the server: no torch. The lock file is complete, so nothing is resolved again, and pip
 # refuses whatever has another SHA-256 than it says.
 .venv/serve: requirements/serve.lock pyproject.toml
@@ -139,5 +143,9 @@ lock: .venv/dev
 	$(PIP) uv
 	$(LOCK) --extra microphone --extra tls --override requirements/serve.overrides \
 		--output-file requirements/serve.lock
+	$(LOCK) --extra tls --extra redis --extra otel --override requirements/serve.overrides \
+		--constraint requirements/serve.lock --output-file requirements/image.lock
+	$(subst --universal,--python-platform x86_64-manylinux_2_34,$(LOCK)) \
+		--extra vllm --extra redis --extra otel --output-file requirements/vllm.lock
 	$(LOCK) --extra dev --extra training --override requirements/dev.overrides \
 		--no-emit-package torch --output-file requirements/dev.lock
