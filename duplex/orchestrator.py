@@ -26,6 +26,7 @@ from audio.voice_end import VoiceEnd
 from duplex import actions, events
 from duplex.audio_store import AudioStore
 from duplex.context_sync import readable
+from duplex.conversation import ContextEntry
 from duplex.leases import Lease
 from duplex.playout import AnswerSound, ResponseTasks
 from duplex.roles import Roles
@@ -39,6 +40,7 @@ from models.base import (
     Conversation,
     Instructions,
     Tool,
+    UserText,
     VoiceActivityDetector,
     capabilities_of,
 )
@@ -55,6 +57,15 @@ RECORDING = 60 * HEAR_RATE
 
 Outgoing: TypeAlias = actions.Notice | AnswerSound
 _Arrival: TypeAlias = "Samples | events.Event"
+
+# An answer to nothing is the one to a greeting; no item of the conversation says so.
+GREETING = "hello"
+GREETED = ContextEntry("greeting/0", UserText(GREETING))
+
+
+def _is_said(content: object) -> bool:
+    """True for everything but instructions: somebody has said or shown it."""
+    return not isinstance(content, Instructions)
 
 
 class InputOverrun(Exception):
@@ -354,7 +365,10 @@ class Orchestrator:
             opening = self._opening_of(action)
             self._roles.answer_apart(action.response_id, action.options, opening)
             return
-        self._roles.answer(action.response_id, action.options, action.segment, action.context)
+        context = action.context
+        if action.segment is None and not any(_is_said(entry.content) for entry in context):
+            context = (*context, GREETED)
+        self._roles.answer(action.response_id, action.options, action.segment, context)
         if not action.speculative:
             self._roles.swap()
 
@@ -363,6 +377,8 @@ class Orchestrator:
         if items is None:
             entries = readable(action.context)
             items = tuple(self._audio_store.resolve(entry.content) for entry in entries)
+        if not any(map(_is_said, items)):
+            items = (*items, UserText(GREETING))
         return Conversation(self._opening.items + items, self._opening.tools)
 
     def _end_response(self, notice: actions.ResponseEnded) -> None:

@@ -384,11 +384,11 @@ class StreamWorker:
         if heard is not None and heard.state is not HeardState.ENDED:
             await self._end_segment(heard)
         room = stream.room()
-        text = await self._give(stream, response_id, options, room)
+        text, is_cut = await self._give(stream, response_id, options, room)
         self._stream.context.own_answer = (text, before)
         if self._answering == response_id:
             self._answering = None
-            self._report(events.AnswerFinished(response_id, False, *self._tokens(stream, room)))
+            self._report(events.AnswerFinished(response_id, is_cut, *self._tokens(stream, room)))
 
     async def _forget_heard(self) -> None:
         """The answer is not to what the stream was hearing: another stream hears that now."""
@@ -403,18 +403,20 @@ class StreamWorker:
 
     async def _give(
         self, stream: Stream, response_id: int, options: AnswerOptions, room: int
-    ) -> str:
-        text = ""
+    ) -> tuple[str, bool]:
+        """Hand on an answer as it is made; its text, and whether it was cut at `max_tokens`."""
+        text, is_cut = "", False
         async with aclosing(stream.answer(options)) as parts:  # type: ignore[type-var]
             async for part in parts:
                 if isinstance(part, FunctionCall):
                     self._report(events.AnswerCallMade(response_id, part.name, part.arguments))
                 else:
                     text += part.text
+                    is_cut = is_cut or part.cut_short
                     self._report_chunk(response_id, part, self._tokens(stream, room))
                 # Nobody has asked for the next part yet, so the engine rests as well.
                 await self._services.responses.demand(response_id)
-        return text
+        return text, is_cut
 
     def _report_chunk(self, response_id: int, chunk: AnswerChunk, tokens: tuple[int, int]) -> None:
         if chunk.text:

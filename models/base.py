@@ -184,6 +184,7 @@ class AnswerChunk:
     samples: Samples | None = None  # [n] at 24 kHz
     words: tuple[SpokenWord, ...] = ()
     times: AnswerTimes | None = None  # with the first sound, where the engine knows them
+    cut_short: bool = False  # the answer ran into `max_tokens`, and nothing of it follows
 
 
 AnswerPart: TypeAlias = AnswerChunk | FunctionCall

@@ -12,12 +12,15 @@ CODES_A_TOKEN = 4  # steps of speech for each of text, once there is sound
 
 
 class AnswerWriter(Protocol):
-    """Decodes the words of one answer; `done` at its end, `call` if it was a call."""
+    """Decodes the words of one answer; `done` at its end, `call` if it was a call, `is_cut` if it
+    may not be longer."""
 
     @property
     def done(self) -> bool: ...
     @property
     def call(self) -> FunctionCall | None: ...
+    @property
+    def is_cut(self) -> bool: ...
     def step(self) -> str:
         """Read one token: what it adds to the text. Raises OutOfRoom."""
         ...
@@ -83,4 +86,6 @@ class Answer:
         parts: list[AnswerPart] = [AnswerChunk(text=text)] if text else []
         if self._writer.call is not None:
             parts.append(self._writer.call)
+        if self._writer.is_cut:
+            parts.append(AnswerChunk(cut_short=True))
         return parts

@@ -21,11 +21,13 @@ class Wording(Protocol):
     forced   what `tool_choice` leaves no choice about: read before the first token
     ends     tokens of which each ends the answer
     call     what was called, once the answer has ended
+    is_cut   the answer has ended because it may not be longer
     """
 
     ids: list[int]
     forced: list[int]
     call: FunctionCall | None
+    is_cut: bool
 
     @property
     def ends(self) -> Sequence[int]: ...
@@ -59,8 +61,9 @@ class NanoWording:
         self._prompt, self._tools, self._most = prompt, tools, options.max_tokens
         self._may_call = bool(tools) and options.tool_choice != "none"
         self._slow_down = slow_down or (lambda: None)
-        self._begun = self._calling = False
+        self._begun = self._calling = self.is_cut = False
         self._text = ""
+        self._names = [prompt.encode(tool.name) for tool in tools]
         self.ids: list[int] = []
         self.call: FunctionCall | None = None
         self.forced = self._force(options.tool_choice)
@@ -70,13 +73,24 @@ class NanoWording:
         return (self._prompt.ids[END],)
 
     def barred(self) -> Sequence[int]:
+        if self._calling and (going_on := self._names_going_on()):
+            return [token for token in range(self._prompt.num_tokens) if token not in going_on]
         allowed = {END}
         if not self._begun:
             allowed |= {SLOW, CALL} if self._may_call else {SLOW}
         return [self._prompt.ids[name] for name in SPECIAL if name not in allowed]
 
+    def _names_going_on(self) -> set[int]:
+        """What may come next in the name of a declared function; nothing once one is complete."""
+        so_far = self.ids
+        if any(name == so_far[: len(name)] for name in self._names):
+            return set()
+        begun = (name for name in self._names if name[: len(so_far)] == so_far)
+        return {name[len(so_far)] for name in begun}
+
     def is_end(self, token: int) -> bool:
-        return token in self.ends or len(self.ids) >= self._most
+        self.is_cut = token not in self.ends and len(self.ids) >= self._most
+        return token in self.ends or self.is_cut
 
     def take(self, token: int) -> str:
         self._begun = True
@@ -120,6 +134,7 @@ class VitaWording:
         self._prompt, self._tools, self._most = prompt, tools, options.max_tokens
         self._may_call = bool(tools) and options.tool_choice != "none"
         self._given = 0  # letters of the text that have left
+        self.is_cut = False
         self.call: FunctionCall | None = None
         self.forced = self._force(options.tool_choice)
         self.ids = list(self.forced)
@@ -132,7 +147,8 @@ class VitaWording:
         return ()
 
     def is_end(self, token: int) -> bool:
-        return token in self._prompt.ends or len(self.ids) >= self._most
+        self.is_cut = token not in self._prompt.ends and len(self.ids) >= self._most
+        return token in self._prompt.ends or self.is_cut
 
     def take(self, token: int) -> str:
         self.ids.append(token)

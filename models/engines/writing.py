@@ -34,6 +34,10 @@ class TokenWriter:
     def call(self) -> FunctionCall | None:
         return self._wording.call
 
+    @property
+    def is_cut(self) -> bool:
+        return self._wording.is_cut
+
     def step(self) -> str:
         """Raises OutOfRoom."""
         if self._next is None:

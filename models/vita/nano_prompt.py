@@ -142,6 +142,10 @@ class NanoPrompt:
         """A function's output; a `<3>` and an answer follow."""
         return [self.ids[RESULT], *self.encode(output, RESULT_TOKENS)]
 
+    @property
+    def num_tokens(self) -> int:
+        return self._tokenizer.get_vocab_size()
+
     def parse_call(self, ids: Iterable[int]) -> FunctionCall | None:
         """The call in the tokens after `<call>`; None where they are no valid one."""
         name, _, arguments = self.decode(ids).strip().partition(" ")

@@ -444,3 +444,21 @@ def test_the_sound_of_a_deleted_item_is_forgotten() -> None:
                 assert call.orchestrator.sound_of(item_id) is None
 
     run_virtual(main())
+
+
+def test_an_answer_to_nothing_is_one_to_a_greeting_and_leaves_no_item() -> None:
+    async def main() -> None:
+        async with calling(SHORT) as call:
+            call.orchestrator.handle(events.ResponseRequested(AnswerOptions()))
+            await call.pause(1.0)
+            call.orchestrator.handle(events.ResponseRequested(AnswerOptions(), items=()))
+            await call.pause(5.0)
+            streams = [stream for one in call.instances for stream in one.streams]
+            read = [item for stream in streams for item in stream.record.values("read")]
+            assert UserText("hello") in read
+            opened = [item for stream in streams for item in stream.record.conversation.items]
+            assert UserText("hello") in opened + read
+            turns = call.orchestrator.session.conversation.turns
+            assert [turn.role for turn in turns] == ["assistant"]
+
+    run_virtual(main())

@@ -321,6 +321,8 @@ class CascadeStream:
         async with aclosing(spoken.parts()) as parts:
             async for part in parts:
                 yield part
+        if spoken.end.reason == "length":
+            yield AnswerChunk(cut_short=True)
 
     def _keep(self, said: str, calls: list[FunctionCall]) -> None:
         """What was answered stays in the stream until a rewind."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.base import (
+    AnswerChunk,
     AnswerOptions,
     AnswerPart,
     Conversation,
@@ -73,6 +74,7 @@ class VllmStream:
         self._tools: tuple[Tool, ...] = ()
         self._places: Snapshots[HearingState] = Snapshots()
         self._speech_cache: Any = None
+        self._is_cut = False  # the last answer, at max_tokens
 
     async def begin(self, conversation: Conversation) -> None:
         """Read a conversation from its beginning."""
@@ -175,10 +177,12 @@ class VllmStream:
                 if synthesizer is None:
                     async for part in parts:
                         yield part
-                    return
-                async with aclosing(spoken(parts, synthesizer, options.speed)) as voiced:
-                    async for part in voiced:
-                        yield part
+                else:
+                    async with aclosing(spoken(parts, synthesizer, options.speed)) as voiced:
+                        async for part in voiced:
+                            yield part
+            if self._is_cut:
+                yield AnswerChunk(cut_short=True)
 
     async def _voice(self, options: AnswerOptions) -> AnswerVoice | None:
         if self._speech_cache is None:
@@ -211,6 +215,7 @@ class VllmStream:
                 self._state = HearingState(opened.plus(said))
                 if text:
                     yield text
+        self._is_cut = wording.is_cut
         rest = wording.end()
         self._state = HearingState(self._grammar.answered(opened.plus(said)))
         if rest:

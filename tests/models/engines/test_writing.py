@@ -28,6 +28,7 @@ class Recited:
         self.tools, self.told = tools, list[int]()
         self._ids, self._vocabulary = ids, vocabulary
         self.ended = False
+        self._wish = 0
 
     def open_answer(self, told: str, forced: Sequence[int]) -> Iterator[None]:
         yield  # as if what opens the answer were read in two pieces
@@ -43,7 +44,8 @@ class Recited:
 
     def choose(self, temperature: float, random: np.random.Generator, barred: Sequence[int]) -> int:
         logits = np.zeros(self._vocabulary, np.float32)
-        logits[self._ids.pop(0)] = 1.0
+        self._wish = self._ids.pop(0) if self._ids else self._wish
+        logits[self._wish] = 1.0
         return drawn(logits, temperature, random, barred)
 
     def end_answer(self) -> None:
@@ -99,16 +101,36 @@ def test_an_answer_may_be_empty(bundle: Bundle) -> None:
 
 def test_an_answer_has_a_longest_length(bundle: Bundle) -> None:
     ids = bundle.prompt.encode("one two three one two three")
-    text, _, memory = written(bundle, ids, AnswerOptions(max_tokens=2))
+    text, writer, memory = written(bundle, ids, AnswerOptions(max_tokens=2))
     assert text == bundle.prompt.decode(ids[:2])
-    assert memory.ended
+    assert memory.ended and writer.is_cut
+
+
+def test_an_answer_that_ends_by_itself_was_not_cut(bundle: Bundle) -> None:
+    ids = bundle.prompt.encode("paris")
+    _, writer, _ = written(bundle, ids, AnswerOptions(max_tokens=len(ids)))
+    assert not writer.is_cut
+
+
+def test_a_name_that_nobody_declared_cannot_be_written(bundle: Bundle) -> None:
+    """Whatever the model would rather say, its call names one of the functions."""
+    tools = (Tool("set_timer"), Tool("get_time"))
+    wording = NanoWording(bundle.prompt, tools, AnswerOptions(tool_choice="required"))
+    names = [bundle.prompt.encode(tool.name) for tool in tools]
+    for _ in range(max(map(len, names))):
+        barred = set(wording.barred())
+        allowed = [token for token in range(bundle.prompt.num_tokens) if token not in barred]
+        if len(allowed) > len(tools):
+            break
+        wording.take(allowed[-1])
+    assert wording.ids in names
 
 
 @pytest.mark.parametrize(
     ("tools", "options", "expected"),
     [
         ((SET,), AnswerOptions(), FunctionCall("set", "{}")),
-        ((Tool("other"),), AnswerOptions(), None),
+        ((Tool("other"),), AnswerOptions(), FunctionCall("other", "{}")),
         ((), AnswerOptions(), None),
         ((SET,), AnswerOptions(tool_choice="none"), None),
         ((), AnswerOptions(tools=(SET,)), FunctionCall("set", "{}")),
