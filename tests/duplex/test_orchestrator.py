@@ -322,16 +322,21 @@ def test_the_client_commits_by_hand() -> None:
     run_virtual(main())
 
 
-def test_an_hour_of_turns_keeps_streams_small() -> None:
+BRIEF = ScriptedAnswer("one two three")
+BRIEFLY = replace(SHORT, answers=lambda _: BRIEF)
+TURN_TOKENS = 36  # about: a second of sound, a short answer, what stands round them
+
+
+def test_many_turns_keep_streams_small() -> None:
     async def main() -> None:
-        async with calling(
-            replace(SHORT, answers=lambda _: ScriptedAnswer(TEN), capacity=400)
-        ) as call:
-            for _ in range(12):
-                await call.speak(1.0)
-                await call.pause(4.0)
-            assert call.reasons() == ["answered"] * 12
-            assert all(i.streams[-1].room() > 60 for i in call.instances)
+        capacity = 6 * TURN_TOKENS
+        async with calling(replace(BRIEFLY, capacity=capacity)) as call:
+            for _ in range(9):
+                await call.speak(0.8)
+                await call.pause(1.5)
+            assert call.reasons() == ["answered"] * 9
+            assert all(len(instance.streams) > 1 for instance in call.instances)
+            assert all(i.streams[-1].room() > 0.15 * capacity for i in call.instances)
 
     run_virtual(main())
 
@@ -340,21 +345,21 @@ def test_a_stream_lost_after_many_turns_is_replaced_by_one_that_knows_the_last()
     """The whole conversation would not fit into a fresh stream."""
 
     async def main() -> None:
-        small = replace(SHORT, answers=lambda _: ScriptedAnswer(TEN), capacity=250)
-        async with calling(small, settings=Settings(endpoint_delay=0.16)) as call:
-            for _ in range(12):
-                await call.speak(1.0)
-                await call.pause(3.5)
+        small = replace(BRIEFLY, capacity=4 * TURN_TOKENS)
+        async with calling(small) as call:
+            for _ in range(7):
+                await call.speak(0.8)
+                await call.pause(1.5)
             for instance in call.instances:
                 instance.breaks("lost")
             await call.speak(0.5)
             await call.pause(1.0)
             for instance in call.instances:
                 instance.mended()
-            for _ in range(3):
-                await call.speak(1.0)
-                await call.pause(3.5)
-            assert call.reasons()[-3:] == ["answered"] * 3
+            for _ in range(2):
+                await call.speak(0.8)
+                await call.pause(1.5)
+            assert call.reasons()[-2:] == ["answered"] * 2
 
     run_virtual(main())
 

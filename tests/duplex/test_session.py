@@ -379,7 +379,7 @@ def test_an_answer_that_may_not_be_interrupted_is_followed_by_the_next() -> None
 
 
 def test_server_vad_waits_its_silence_and_the_verdict_says_only_whether_to_answer() -> None:
-    stage = scene(turn_detection=TurnDetection.SERVER, silence_duration=0.5)
+    stage = scene(turn_detection=TurnDetection.SERVER)  # half a second by default
     stage.ask(silence=0.45)
     assert not stage.all(actions.BufferCommitted)
     stage.hear(0.2, False)
