@@ -20,11 +20,11 @@ class MasterWeights:
     ) -> None:
         self.rate, self._clip = rate, clip
         self._copies = [p for p in module.parameters() if p.requires_grad]
-        learned = {name for name, p in module.named_parameters() if p.requires_grad}
+        learned = {p.data_ptr() for p in self._copies}  # a tied weight has two names
         self._fixed = {  # what is not trained keeps its precision too
             name: tensor.detach().float().clone()
             for name, tensor in module.state_dict().items()
-            if name not in learned and tensor.is_floating_point()
+            if tensor.data_ptr() not in learned and tensor.is_floating_point()
         }
         self.master = [p.detach().float().clone().requires_grad_() for p in self._copies]
         wide = [p for p in self.master if p.dim() > 1]
@@ -59,8 +59,10 @@ class MasterWeights:
         """The module's state in full precision, trained or not."""
         state = {name: tensor.detach().float() for name, tensor in module.state_dict().items()}
         state.update(self._fixed)
-        names = [name for name, p in module.named_parameters() if p.requires_grad]
-        state.update(zip(names, (m.detach() for m in self.master), strict=True))
+        held = {p.data_ptr(): master for p, master in zip(self._copies, self.master, strict=True)}
+        for name, tensor in module.state_dict().items():
+            if tensor.data_ptr() in held:
+                state[name] = held[tensor.data_ptr()].detach()
         return state
 
     def state_dict(self) -> dict[str, Any]:
