@@ -20,6 +20,8 @@ from models.training.export import Parts
 from models.vita.images import normalise, tiles
 from tests.models.engines.conftest import torch_networks
 
+pytestmark = pytest.mark.timeout(300)  # the first of all exports a model
+
 TOKENS = 4  # of one picture
 RED = np.full((30, 40, 3), (220, 20, 20), np.uint8)
 BLUE = np.full((50, 40, 3), (20, 20, 220), np.uint8)
