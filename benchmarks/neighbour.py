@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -26,7 +27,7 @@ from rich.table import Table
 from benchmarks.driver import CallerLine
 from benchmarks.duplex import RESULTS
 from benchmarks.fuzz import faults_in
-from benchmarks.hostile.attacks import ATTACKS, Attack
+from benchmarks.hostile.attacks import ATTACKS
 from benchmarks.hostile.neighbour import Neighbour, end
 from benchmarks.machine import header
 from benchmarks.memory import resident
@@ -110,17 +111,17 @@ class Observer:
 
 
 async def measure(
-    line: CallerLine, attacks: dict[str, Attack], quiet: float, each: float, back: float
+    line: CallerLine, attacks: Sequence[str], quiet: float, each: float, back: float
 ) -> list[Period]:
     """Quiet for so many seconds, then each attack, then quiet again until the memory is back."""
     observer = Observer(line)
     running = asyncio.create_task(observer.run())
     try:
         periods = [await observer.during("quiet", asyncio.sleep(quiet))]
-        for name, attack in attacks.items():
+        for name in attacks:
             if running.done():
                 break
-            periods.append(await observer.during(name, _guarded(attack, line, each)))
+            periods.append(await observer.during(name, attack_from_outside(name, line, each)))
             await observer.during("rest", asyncio.sleep(_REST))
         periods.append(await observer.during("afterwards", asyncio.sleep(back)))
     finally:
@@ -128,13 +129,12 @@ async def measure(
     return periods
 
 
-async def _guarded(attack: Attack, line: CallerLine, seconds: float) -> None:
-    """An attack that hangs is cut: it has done what it could."""
-    try:
-        async with asyncio.timeout(seconds + 15):
-            await attack(line, seconds)
-    except (TimeoutError, ConnectionError, asyncio.IncompleteReadError):
-        pass
+async def attack_from_outside(name: str, line: CallerLine, seconds: float) -> None:
+    """Run an attack in a process of its own, whose work is not the neighbour's."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.hostile", name, line.url, str(seconds))
+    )
+    await process.wait()
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -166,7 +166,7 @@ def command(
     out: Annotated[Path | None, typer.Option(help="Where the report goes.")] = None,
 ) -> None:
     """Exit 1 where an answer failed or the log has a traceback; missed goals are shown."""
-    attacks = {name: ATTACKS[name] for name in only or ATTACKS}
+    attacks = list(only or ATTACKS)
     quiet, each, back = (15.0, 6.0, 10.0) if short else (60.0, 20.0, _BACK)
     console = Console(width=150)
     with TemporaryDirectory() as folder:

@@ -18,6 +18,7 @@ from benchmarks.fuzz import faults_in
 from benchmarks.hostile.attacks import ATTACKS
 from benchmarks.hostile.neighbour import Neighbour, end
 from benchmarks.memory import resident
+from benchmarks.neighbour import attack_from_outside
 from benchmarks.service import service
 
 _SECONDS = 2.0
@@ -47,7 +48,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
 async def test_the_server_and_a_neighbour_go_on(victim: Victim, name: str) -> None:
     neighbour = Neighbour(victim.line, period=0.2)
     beside = asyncio.create_task(neighbour.run())
-    attack = asyncio.create_task(ATTACKS[name](victim.line, _SECONDS))
+    attack = asyncio.create_task(attack_from_outside(name, victim.line, _SECONDS))
     peak, slowest = 0.0, 0.0
     async with asyncio.timeout(60), httpx.AsyncClient(timeout=20, trust_env=False) as client:
         while not attack.done() or len(neighbour.latencies) < 2:
