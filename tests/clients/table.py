@@ -61,17 +61,26 @@ def written(document: str) -> str:
 
 
 def write(outcomes: Sequence[Outcome], path: Path = DOCUMENT) -> None:
-    """Put the table into the document."""
+    """Put the table into the document; the rows of clients that were not run stay as they are."""
     document = path.read_text(encoding="utf-8")
-    place = f"{BEGIN}\n{written(document)}"
-    path.write_text(document.replace(place, f"{BEGIN}\n{markdown(outcomes)}"), encoding="utf-8")
+    before = written(document)
+    kept = {title_of(line): line for line in before.splitlines()[2:]}
+    head, line, *lines = markdown(outcomes).splitlines()
+    kept |= {title_of(row): row for row in lines}
+    rows_now = [kept[client.title] for client in CLIENTS if client.title in kept]
+    table = "\n".join((head, line, *rows_now))
+    path.write_text(document.replace(f"{BEGIN}\n{before}", f"{BEGIN}\n{table}"), encoding="utf-8")
 
 
 def rows(table: str) -> Mapping[str, str]:
     """The cells of each row by the client's title, without its version."""
     found = {}
     for line in table.splitlines()[2:]:
-        head, _, cells = line.strip("| ").partition(" | ")
-        title = next((c.title for c in CLIENTS if head.startswith(c.title)), head)
-        found[title] = cells
+        found[title_of(line)] = line.strip("| ").partition(" | ")[2]
     return found
+
+
+def title_of(row: str) -> str:
+    """The client that a row is about; its own first cell where none is known."""
+    head = row.strip("| ").partition(" | ")[0]
+    return next((client.title for client in CLIENTS if head.startswith(client.title)), head)

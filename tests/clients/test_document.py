@@ -55,6 +55,6 @@ def test_a_table_is_written_into_its_place(tmp_path: object) -> None:
     from pathlib import Path
 
     file = Path(str(tmp_path)) / "clients.md"
-    file.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    file.write_text(f"before\n{BEGIN}\nhead\nline\n{END}\nafter\n")
     write([outcome], file)
     assert file.read_text() == f"before\n{BEGIN}\n{table}\n{END}\nafter\n"

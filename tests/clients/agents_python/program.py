@@ -134,9 +134,8 @@ async def interruption() -> str:
         since = len(watcher.events)
         speaking = asyncio.create_task(play(speech("question_en_capital"), session.send_audio))
         await watcher.until("audio_interrupted", since)
-        at = len(watcher.events)
-        await watcher.until("audio", at)
-        await watcher.until("agent_end", at)
+        answer = await watcher.until("audio", len(watcher.events))
+        await watcher.until("agent_end", watcher.events.index(answer))
         await speaking
         await asyncio.sleep(0.5)
         said = words(watcher.history(), "assistant")
