@@ -3,8 +3,8 @@
 nano has met few voices and few questions: it takes most open questions of strangers for noise. The
 words say more there, and SmolLM2 reads them anyway before it answers. The sound says more of what
 breaks off, behind which a transcriber puts a full stop. So the two are multiplied, the sound in a
-lower power, and neither can exclude a state alone. Words that have not even the form of a question
-or a request are trusted less against a sound that is noise.
+lower power, and neither can exclude a state alone. Where the words have the form of a question or a
+request (models.word_evidence), a sound that nano takes for noise may as well be a query.
 
 The numbers were chosen on 162 clips of people and noise; docs/models.md has the figures.
 """
@@ -18,6 +18,7 @@ from models.word_evidence import evidence_of
 SOUND_POWER, SOUND_FLOOR = 0.7, 0.02
 UNFINISHED_FLOOR = 0.1  # of the words' scores
 NOISE_FLOOR, ASKING_FLOOR = 0.2, 0.05  # the latter where the words have the form of a question
+MISTAKEN = 0.2  # there, the share of the sound's noise that counts as a query
 
 
 class SmolJudge:
@@ -39,7 +40,8 @@ def combined(by_sound: Verdict, by_words: Verdict) -> Verdict:
         return float(max(sound, SOUND_FLOOR) ** SOUND_POWER) * words
 
     asks = evidence_of(by_sound.words).query > 1
-    query = weighed(by_sound.query + by_sound.text, by_words.query)
+    heard = max(by_sound.query + by_sound.text, MISTAKEN * by_sound.noise if asks else 0.0)
+    query = weighed(heard, by_words.query)
     noise = weighed(by_sound.noise, max(by_words.noise, ASKING_FLOOR if asks else NOISE_FLOOR))
     unfinished = weighed(by_sound.unfinished, max(by_words.unfinished, UNFINISHED_FLOOR))
     whole = query + noise + unfinished
