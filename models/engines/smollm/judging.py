@@ -6,7 +6,7 @@ breaks off, behind which a transcriber puts a full stop. So the two are multipli
 lower power, and neither can exclude a state alone. Where the words have the form of a question or a
 request (models.word_evidence), a sound that nano takes for noise may as well be a query.
 
-The numbers were chosen on 162 clips of people and noise; docs/models.md has the figures.
+The numbers were chosen on 162 clips of people and noise; the model card has the figures.
 """
 
 from __future__ import annotations
