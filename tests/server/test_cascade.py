@@ -91,6 +91,18 @@ async def test_a_failing_address_ends_the_answer_visibly_and_the_session_lives(n
             assert first(events, "response.done")["response"]["status"] == "completed"
 
 
+async def test_a_reply_that_ran_into_its_limit_is_incomplete() -> None:
+    async with served(lambda _: ScriptedReply(("It is ", "in "), finish="length")) as (house, _):
+        async with house.sdk.realtime.connect(model="nano") as connection:
+            await open_session(connection)
+            _, events = await asyncio.gather(
+                speak(connection, *QUESTION), until(connection, "response.done")
+            )
+        done = first(events, "response.done")["response"]
+        assert done["status"] == "incomplete"
+        assert done["status_details"]["reason"] == "max_output_tokens"
+
+
 async def test_an_address_that_is_not_there_at_the_start_keeps_nobody_out() -> None:
     async with served(lambda _: ScriptedReply(status=500, body=b"")) as (house, _):
         status, reason = await readiness(house)

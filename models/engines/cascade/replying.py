@@ -79,6 +79,8 @@ class SpokenReply:
                         yield self._timed(sound)
             for call in self._calls:
                 yield call
+            if self.end.reason == "length":
+                yield AnswerChunk(cut_short=True)
         finally:
             reading.cancel()
             await asyncio.wait({reading})  # the stream of the reply is closed then
