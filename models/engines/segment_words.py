@@ -57,7 +57,8 @@ class SegmentWords:
 
     @property
     def is_foreign(self) -> bool:
-        """Enough was heard to say that it is not English; it is not worth hearing again."""
+        """Enough was heard to say that it is hardly English: until the pause it is not heard again,
+        where the first words alone may have been doubtful."""
         return bool(self.text) and self.read >= TELLING and self.certainty < FOREIGN
 
     @property
@@ -75,7 +76,7 @@ def take(words: SegmentWords, samples: Samples) -> SegmentWords:
 
 def recognise(words: SegmentWords, recogniser: Recogniser) -> SegmentWords:
     """With the words of all of the open part. A pause behind it adds none, and is not heard."""
-    if words.size == words.read or words.is_foreign:
+    if words.size == words.read:
         return words
     sound = np.concatenate(words.sound)
     if is_quiet(sound[words.read :], sound[: words.read]):

@@ -71,12 +71,12 @@ def test_a_part_is_closed_where_it_is_quietest() -> None:
     assert 3 * HEAR_RATE <= quietest(sound) < 3 * HEAR_RATE + HEAR_RATE // 10
 
 
-def test_what_is_clearly_no_english_is_not_heard_again() -> None:
-    recogniser = Numbering(certainty=0.3)
-    words = recognise(take(UNHEARD, noise(TELLING)), recogniser)
-    words = take(words, noise(4 * PACE))
+def test_what_seems_no_english_waits_for_the_pause() -> None:
+    doubtful = recognise(take(UNHEARD, noise(TELLING)), Numbering(certainty=0.3))
+    words = take(doubtful, noise(4 * PACE))
     assert words.is_foreign and not words.is_due
-    assert recognise(words, recogniser) is words
+    words = recognise(words, Numbering(certainty=0.9))
+    assert not words.is_foreign and words.certainty == 0.9, "the whole is heard at the pause"
 
 
 def test_a_short_doubtful_sound_is_heard_again() -> None:
