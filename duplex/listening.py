@@ -235,7 +235,7 @@ class Listening:
         self._barge_in.evaluate(segment, now, self.heard_until - segment.start)
         self._end_voice_in_gap(segment, now)
         # Silence since the last voice, in user audio; once that stops coming, by the clock.
-        late = self._gap(now)
+        late = self._gap(segment, now)
         silence = self._silence_at_evaluation = self.heard_until - segment.last_voiced + late
         if self._state.floor.user is UserState.PAUSED:
             if not segment.awaits_verdict or now - segment.judged_at >= VERDICT_TIMEOUT_S:
@@ -243,23 +243,29 @@ class Listening:
         elif self.heard_until - segment.onset >= MAX_SEGMENT_S:
             self._end_longest(segment, now)
 
-    def _gap(self, now: float) -> float:
+    def _gap(self, segment: Segment, now: float) -> float:
         """Seconds of silence by the clock: those since the newest window, as far as the next one
         may be late, and then those for which sound has been missing."""
         if self._more_waits:
             return 0.0
-        elapsed = max(0.0, now - self._measured_at)
-        missing = elapsed - max(self._state.settings.audio_gap, WINDOW_LATE_S)
-        return min(elapsed, WINDOW_LATE_S) + max(0.0, missing)
+        soon = min(max(0.0, now - self._measured_at), WINDOW_LATE_S)
+        return soon + max(0.0, now - self._missing_from(segment, now))
 
-    def _is_missing(self, now: float) -> bool:
-        """True once sound has not come for so long that it is silence."""
+    def _missing_from(self, segment: Segment, now: float) -> float:
+        """Session time from which on sound that does not come is silence: nothing has come for a
+        while, and all that came before has been judged. Sound may wait for that verdict."""
         gap = max(self._state.settings.audio_gap, WINDOW_LATE_S)
-        return not self._more_waits and now - self._measured_at >= gap
+        judged_at = segment.judged_at
+        if segment.awaits_verdict and now - judged_at < VERDICT_TIMEOUT_S:
+            judged_at += VERDICT_TIMEOUT_S
+        return max(self._measured_at, judged_at) + gap
+
+    def _is_missing(self, segment: Segment, now: float) -> bool:
+        return not self._more_waits and now >= self._missing_from(segment, now)
 
     def _end_voice_in_gap(self, segment: Segment, now: float) -> None:
         """The microphone was muted in the middle of a voice: that is a pause, too."""
-        if self._state.floor.user is UserState.SPEAKING and self._is_missing(now):
+        if self._state.floor.user is UserState.SPEAKING and self._is_missing(segment, now):
             self._tracker.pause()
             self._state.floor.move_user(UserStep.PAUSE)
             self._flush(segment, self.heard_until, now, GAP_SILENCE_S)
@@ -286,7 +292,7 @@ class Listening:
         """When silence means something for the segment, if no more sound comes."""
         if self._more_waits:
             return None
-        gap_at = self._measured_at + max(self._state.settings.audio_gap, WINDOW_LATE_S)
+        gap_at = self._missing_from(segment, self._measured_at)
         if self._state.floor.user is not UserState.PAUSED:
             return gap_at
         due = segment.last_voiced + self._ruling(segment, self._silence_at_evaluation).due

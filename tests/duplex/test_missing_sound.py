@@ -247,3 +247,16 @@ def test_noise_is_no_turn_however_it_arrives() -> None:
     stage.hear(1.0, True)
     stage.advance(3.0)
     assert stage.reasons() == ["ignored-noise"]
+
+
+def test_no_silence_is_counted_by_the_clock_while_a_verdict_is_awaited() -> None:
+    """Sound that is there may wait for that verdict: the user has not stopped."""
+    stage = Scene(Settings(turn_detection=TurnDetection.SERVER), verdict=None)
+    stage.hear(1.0, True)
+    stage.hear(0.1, False)
+    stage.advance(1.8)
+    assert not stage.all(actions.EndHearing)
+    stage.judge(Verdict(query=0.5, noise=0.1, unfinished=0.4), flushed=True)
+    assert not stage.all(actions.EndHearing)
+    stage.hear(0.6, True)
+    assert not stage.all(actions.EndHearing)

@@ -45,7 +45,13 @@ def test_a_conversation_is_heard_shown_and_measured(
     assert 100 < float(page.text("[data-part=median]")) < 1500
 
     [update] = stage.of_type("session.update")
-    assert update["session"]["antiphon"]["events"] == ["decision", "verdict", "state", "swap"]
+    assert update["session"]["antiphon"]["events"] == [
+        "decision",
+        "verdict",
+        "state",
+        "swap",
+        "times",
+    ]
     heard = {event["response_id"]: event["audio_ms"] for event in stage.of_type(PLAYBACK)}
     assert 3000 < heard["resp_1"] < 6500
     loud = np.abs(sound_sent(stage)) > 0.1
