@@ -96,7 +96,7 @@ class SyncMonitor:
 @dataclass(frozen=True, slots=True)
 class ReplaceMonitor:
     """Let a fresh stream monitor. `segment` is what the old one did not judge in time, None where
-    it did not stop. `resume`: what the fresh one hears at once, from its start."""
+    it failed or did not stop. `resume`: what the fresh one hears at once, from its start."""
 
     segment: int | None
     resume: BeginHearing | None = None

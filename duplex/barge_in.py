@@ -107,7 +107,7 @@ class BargeIn:
         response = self._state.responses.current
         if segment.origin is Origin.CLIENT:
             return
-        if response is None:
+        if response is None or segment.overlap is OverlapState.INTERRUPTED:
             self.announce(segment)
             return
         segment.overlapped_response = response.response_id
@@ -120,6 +120,13 @@ class BargeIn:
                 self.interrupt(segment, now)
         else:
             self._duck(segment)
+
+    def on_handed_to_client(self, segment: Segment) -> None:
+        """The client ends the segment from now on: its voice no longer touches the answer."""
+        if segment.overlap in (OverlapState.OVER, OverlapState.DUCKED):
+            segment.move_overlap(OverlapStep.LEAVE)
+            segment.overlapped_response = None
+        self._answering.resume()
 
     def is_over_answer(self, segment: Segment) -> bool:
         """True if the answer that the segment met is still there, and not ended by it."""

@@ -63,6 +63,7 @@ class Segment:
     continues_turn: bool = False
     overlapped_response: int | None = None
     voiced: float = 0.0
+    is_heard_again: bool = False  # by another monitor, after the first one failed
     verdict: Verdict | None = None
     verdict_until: float = 0.0
     flushed_at: float | None = None  # of the last flush, None while the voice goes on

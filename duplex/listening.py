@@ -103,7 +103,10 @@ class Listening:
         """A segment of the client's buffer becomes a turn that nobody has asked to answer yet."""
         self.heard_until = max(until, segment.start)
         self._flush(segment, self.heard_until, now)
+        is_announced = segment.state is SegmentState.ANNOUNCED
         self.finish(segment, segment.item_id)
+        if is_announced:  # its voice was heard before the client took the segment over
+            self._state.emit(actions.SpeechStopped(segment.item_id, segment.last_voiced))
         self._turns.add(segment, self.heard_until, now)
         self._state.decide(segment, actions.Reason.NOT_REQUESTED)
 
@@ -199,11 +202,18 @@ class Listening:
         self.evaluate(now)
 
     def take_failure(self, event: HearingFailed, now: float) -> None:
-        """The monitor cannot judge the open segment."""
+        """The monitor cannot judge the open segment: another instance hears it again, once."""
         self._turns.transcripts.take_failure(event)
         segment = self._state.segment
-        if segment is not None and event.segment == segment.number:
+        if segment is None or event.segment != segment.number:
+            return
+        if segment.is_heard_again:
             self._fail(segment, now, event.reason)
+            return
+        segment.is_heard_again = True
+        self._turns.drop_speculation(segment)
+        resume = self._state.begin_hearing(segment, now)
+        self._state.emit(actions.ReplaceMonitor(None, resume))
 
     def _fail(self, segment: Segment, now: float, reason: str) -> None:
         """The models could not hear the segment: it ends, and the client is told once."""
@@ -400,6 +410,7 @@ class Listening:
         """The open segment goes from one kind of turn detection to another."""
         if self._state.settings.turn_detection is TurnDetection.MANUAL:
             self._turns.drop_speculation(segment)
+            self._barge_in.on_handed_to_client(segment)
             segment.origin = Origin.CLIENT
             self._tracker.close()
             self._state.floor.offer_user(UserStep.VOICE)

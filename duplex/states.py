@@ -74,6 +74,7 @@ class OverlapStep(Enum):
     MEET = "meet"
     DUCK = "duck"
     INTERRUPT = "interrupt"
+    LEAVE = "leave"  # the client ends the segment from now on
 
 
 class DeliveryState(Enum):
@@ -136,6 +137,8 @@ OVERLAP_STEPS: dict[tuple[OverlapState, OverlapStep], OverlapState] = {
     (OverlapState.OVER, OverlapStep.DUCK): OverlapState.DUCKED,
     (OverlapState.OVER, OverlapStep.INTERRUPT): OverlapState.INTERRUPTED,
     (OverlapState.DUCKED, OverlapStep.INTERRUPT): OverlapState.INTERRUPTED,
+    (OverlapState.OVER, OverlapStep.LEAVE): OverlapState.NONE,
+    (OverlapState.DUCKED, OverlapStep.LEAVE): OverlapState.NONE,
 }
 
 DELIVERY_STEPS: dict[tuple[DeliveryState, DeliveryStep], DeliveryState] = {

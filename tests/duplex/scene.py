@@ -85,6 +85,8 @@ class Scene:
     def _react(self, action: actions.Action) -> None:
         if isinstance(action, actions.BeginHearing):
             self.segment = action.segment
+        elif isinstance(action, actions.ReplaceMonitor) and action.resume is not None:
+            self.segment = action.resume.segment
         elif isinstance(action, actions.EndHearing):
             self.segment = None
         elif isinstance(action, actions.FlushHearing) and self.verdict is not None:

@@ -22,7 +22,6 @@ class Down(Scene):
             super().hear(WINDOW, voice, echo=echo)
             if self.segment is not None and self.is_down:
                 self.handle(events.HearingFailed(self.segment, REASON))
-                self.segment = None
 
     def failed(self) -> list[actions.ResponseEnded]:
         ended = self.all(actions.ResponseEnded)
@@ -46,6 +45,22 @@ def test_five_seconds_of_speech_fail_once_and_visibly() -> None:
     assert (ended.response_id, ended.reason) == (started.response_id, REASON)
     assert stage.session.state.responses.current is None
     assert len(stage.session.conversation.turns) == 0
+
+
+def test_one_instance_that_fails_costs_no_turn() -> None:
+    """Another monitor hears the segment again from its start, and the turn is answered."""
+    stage = Scene()
+    stage.hear(0.5, True)
+    stage.handle(events.HearingFailed(1, "one instance is down"))
+    replaced = stage.one(actions.ReplaceMonitor)
+    assert replaced.segment is None and replaced.resume is not None
+    assert (replaced.resume.segment, replaced.resume.start) == (
+        1,
+        stage.one(actions.BeginHearing).start,
+    )
+    stage.hear(0.5, True)
+    stage.hear(5.0, False)
+    assert stage.reasons() == ["answered"]
 
 
 def test_each_turn_fails_once_and_the_models_are_tried_ever_less_often() -> None:

@@ -288,9 +288,17 @@ class AnyOrder(RuleBasedStateMachine):
             speculate=fields["speculate"],
             idle_timeout=fields["idle"],
         )
-        self.handle(events.SettingsChanged(changed))
-        self.auditor.is_manual = detection is TurnDetection.MANUAL
+        self.set_up(changed)
         return self.started()
+
+    def set_up(self, changed: Settings) -> None:
+        """Change the settings. A segment of the client's buffer that voice activity takes over
+        begins to touch the answer only now."""
+        is_manual = changed.turn_detection is TurnDetection.MANUAL
+        if self.auditor.is_manual and not is_manual:
+            self.auditor.onset_at = self.stage.now
+        self.auditor.is_manual = is_manual
+        self.handle(events.SettingsChanged(changed))
 
     # ------------------------------------------------------------------------- what holds
 
@@ -310,7 +318,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.handle(events.SessionEnded())
         else:
             self.stage.hear(0.5, False)
-            self.handle(events.SettingsChanged(Settings()))
+            self.set_up(Settings())
             unsent = sum(one.made - one.sent for one in self.auditor.live) / SPEAK_RATE
             self.stage.advance(MAX_SEGMENT_S + 3 * ANSWER_TIMEOUT_S + unsent)
         self.auditor.settle()
