@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -193,8 +194,12 @@ async def test_what_is_told_for_one_answer_is_forgotten_with_it(
     told, plain = await instance.open(Conversation()), await instance.open(Conversation())
     for stream, how in ((told, options), (plain, SILENT)):
         await stream.hear(noise(6_000), last=True)
-        async for _ in stream.answer(how):
-            before = stream.memory.cache.decoder.length
+        # A model without training writes on until its room is full: what counts is the beginning.
+        parts = aiter(stream.answer(replace(how, max_tokens=8)))
+        await anext(parts)
+        before = stream.memory.cache.decoder.length
+        async for _ in parts:
+            pass
         if stream is told:
             longest = before
     assert longest > before + 5  # it was there while the answer was written
