@@ -17,6 +17,8 @@ from models.training.skills.scene import PictureScene
 SHARE = 0.08  # of all conversations
 _FRAMES = (1, 1, 1, 1, 1, 2, 3, 5)  # pictures shown before a question: of a camera, several
 
+_NOISE_DRAWS = 100  # of which, with any share of speech worth the name, one is spoken
+
 
 class PicturedMaterial:
     """Endless conversations with pictures. `say` gives a text as sound, None where it is to be
@@ -35,8 +37,8 @@ class PicturedMaterial:
 
     def __call__(self) -> Sequence:
         sequence, kind = self._writer.opening(()), self._random.random()
-        if kind < 0.06:
-            self._writer.refuse(sequence, self._noise(), self._frames(images.scene(self._random)))
+        if kind < 0.06 and (noise := self._noise()) is not None:
+            self._writer.refuse(sequence, noise, self._frames(images.scene(self._random)))
         elif kind < 0.14:
             self._blind(sequence)
         elif kind < 0.24:
@@ -45,10 +47,12 @@ class PicturedMaterial:
             self._looking(sequence)
         return sequence
 
-    def _noise(self) -> Sound:
-        while (sound := self._say(not_meant(self._random))) is None:
-            pass
-        return sound
+    def _noise(self) -> Sound | None:
+        """Talk that is not meant for the assistant; None where nothing is ever spoken."""
+        for _ in range(_NOISE_DRAWS):
+            if (sound := self._say(not_meant(self._random))) is not None:
+                return sound
+        return None
 
     def _blind(self, sequence: Sequence) -> None:
         exchange = images.unseen(self._random)

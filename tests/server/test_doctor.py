@@ -51,7 +51,7 @@ async def test_what_a_poor_address_cannot() -> None:
             return ScriptedReply(status=400, body=b"tools are not supported")
         if "image_url" in json.dumps(body["messages"]):
             return ScriptedReply(status=400, body=b"image input is not supported")
-        return ScriptedReply(("Well.",))
+        return ScriptedReply(("Well.",), 0.05)  # read before or not: the same first token
 
     async with ScriptedChat(poor) as address:
         report = await examine(chat_settings(settings(address.url))[0])
