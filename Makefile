@@ -156,7 +156,7 @@ lock: .venv/dev
 	$(PIP) uv
 	$(LOCK) --extra microphone --extra tls --override requirements/serve.overrides \
 		--output-file requirements/serve.lock
-	$(LOCK) --extra tls --extra redis --extra otel --override requirements/serve.overrides \
+	$(LOCK) --extra tls --extra redis --extra otel --override requirements/image.overrides \
 		--constraint requirements/serve.lock --output-file requirements/image.lock
 	$(subst --universal,--python-platform x86_64-manylinux_2_34,$(LOCK)) \
 		--extra vllm --extra redis --extra otel --output-file requirements/vllm.lock

@@ -296,7 +296,15 @@ async def test_a_cancelled_answer_can_be_rewound(instance: Instance) -> None:
     assert isinstance(await other.hear(sound(0.2)), Verdict)
 
 
-async def test_words_have_their_place_in_the_sound(instance: Instance) -> None:
+def _needs_speakable_text(request: pytest.FixtureRequest) -> None:
+    if "smollm" in request.node.name:
+        pytest.skip("a small model with drawn weights writes control characters: nothing is said")
+
+
+async def test_words_have_their_place_in_the_sound(
+    instance: Instance, request: pytest.FixtureRequest
+) -> None:
+    _needs_speakable_text(request)
     stream = await instance.open(HISTORY)
     await stream.hear(sound(0.8), last=True)
     said = await answer_of(stream, AnswerOptions(max_tokens=24, seed=3))
@@ -310,7 +318,8 @@ async def test_words_have_their_place_in_the_sound(instance: Instance) -> None:
     assert spoken == " ".join(said.text.split())
 
 
-async def test_silence_on_request(instance: Instance) -> None:
+async def test_silence_on_request(instance: Instance, request: pytest.FixtureRequest) -> None:
+    _needs_speakable_text(request)
     loud, quiet = await instance.open(HISTORY), await instance.open(HISTORY)
     for stream in (loud, quiet):
         await stream.hear(sound(0.8), last=True)
