@@ -17,6 +17,8 @@ class Page:
     def __init__(self, browser: Any, address: str, *, microphone: str = "granted") -> None:
         self.browser = browser
         self.allow("microphone", microphone)
+        browser.get("about:blank")  # what the page before still does is not this page's
+        browser.get_log("browser")
         browser.get(address)
 
     def allow(self, device: str, setting: str) -> None:
