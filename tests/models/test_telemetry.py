@@ -29,10 +29,23 @@ IMPORTS = {
     "models.vad": "onnxruntime",
     "models.engines.pytorch": "torch",
 }
+# onnxruntime reports nothing where one of these says that a build runs: the tests take them away.
+BUILD_SIGNS = (
+    "APPVEYOR",
+    "CI",
+    "CIRCLECI",
+    "CODEBUILD_BUILD_ID",
+    "GITHUB_ACTIONS",
+    "GITLAB_CI",
+    "JENKINS_URL",
+    "TEAMCITY_VERSION",
+    "TF_BUILD",
+    "TRAVIS",
+)
 
 
 def run(code: str, home: Path, **variables: str) -> str:
-    environment = {k: v for k, v in os.environ.items() if k not in SILENCED}
+    environment = {k: v for k, v in os.environ.items() if k not in (*SILENCED, *BUILD_SIGNS)}
     environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), **variables}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=100
