@@ -13,8 +13,7 @@ from enum import Enum
 from typing import Annotated, Any, TypeAlias
 
 from duplex.conversation import ContextEntry
-from duplex.keyed import BY_KEY
-from duplex.tagged import TAGGED
+from duplex.tagged import BY_KEY, TAGGED
 from models.base import AnswerOptions, AnswerTimes, Item, Verdict
 
 # What a model has to know, as a trace keeps it.

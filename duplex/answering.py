@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from audio.playout import PlayoutClock
 from duplex import actions
-from duplex.conversation import Turn
+from duplex.conversation import Turn, letters_within
 from duplex.core import Response, Segment, SessionState
-from duplex.pacing import letters_within
-from duplex.states import AssistantState, AssistantStep, DeliveryStep, MakingState
+from duplex.states import DeliveryState, DeliveryStep, MakingState
 from models.base import SPEAK_RATE, AnswerOptions, FunctionCall, Item, SpokenWord
 
 SEND_STEP = SPEAK_RATE // 50  # 20 ms leave at a time
@@ -85,7 +84,7 @@ class Answering:
             last_progress=now,
         )
         self._responses.open(response)
-        response.move(DeliveryStep.CONFIRM)
+        response.delivery.take(DeliveryStep.CONFIRM)
         response.previous_item_id = self._conversation.last_id()
         self._state.emit(_started(response))
         failed = actions.ResponseStatus.FAILED
@@ -98,12 +97,13 @@ class Answering:
         self._begin(response, now)
 
     def _begin(self, response: Response, now: float) -> None:
-        response.move(DeliveryStep.CONFIRM)
+        response.delivery.take(DeliveryStep.CONFIRM)
         if not response.out_of_band:
-            self._state.floor.move_assistant(AssistantStep.START)
             self._state.emit(actions.ShowSwap(response.response_id))
             response.previous_item_id = self._conversation.last_id()
-            self._conversation.add(_answer_turn(response))
+            self._conversation.add_answer(
+                response.item_id, response.response_id, speaks=response.options.speak
+            )
         self._state.emit(_started(response))
         if not response.out_of_band:
             self._state.brief_monitor(now)
@@ -125,30 +125,40 @@ class Answering:
         response.last_progress = now
         response.calls.append((name, arguments))
 
-    def send_due(self, now: float) -> None:
-        """Send what may leave by now, and end what has ended."""
-        for response in self._responses:
-            if not response.is_held_back:
-                self._send_due(response, now)
+    def send_due(self, now: float) -> float | None:
+        """Send what may leave by now, and end what has ended; give the time at which there is
+        something to do again although nothing happens, None if there is none."""
+        times = [
+            self._send_due(response, now)
+            for response in self._responses
+            if not response.is_held_back
+        ]
+        return min((time for time in times if time is not None), default=None)
 
-    def _send_due(self, response: Response, now: float) -> None:
+    def _send_due(self, response: Response, now: float) -> float | None:
         if self._state.settings.transcript_ahead:
             self._send_text(response)
         self._send_calls(response)
-        self._send_sound(response, now)
+        more_at = self._send_sound(response, now)
         self._send_text(response)
         if response.times is not None and response.samples_sent:
             self._state.emit(actions.ShowAnswerTimes(response.response_id, response.times))
             response.times = None
         self._update_turn(response)
         if response.is_sent:
-            is_cut = response.making is MakingState.CUT_SHORT
-            status = (
-                actions.ResponseStatus.INCOMPLETE if is_cut else actions.ResponseStatus.COMPLETED
-            )
-            self.end(response, now, status, "max_output_tokens" if is_cut else None)
-        elif response.awaits_model and now - response.last_progress >= ANSWER_TIMEOUT_S:
-            self.fail(response, now, "the model gave nothing in time")
+            self._complete(response, now)
+        elif response.awaits_model:
+            more_at = response.last_progress + ANSWER_TIMEOUT_S
+            if now >= more_at:
+                self.fail(response, now, "the model gave nothing in time")
+                return None
+        return more_at
+
+    def _complete(self, response: Response, now: float) -> None:
+        if response.making.state is MakingState.CUT_SHORT:
+            self.end(response, now, actions.ResponseStatus.INCOMPLETE, "max_output_tokens")
+        else:
+            self.end(response, now, actions.ResponseStatus.COMPLETED, None)
 
     def _send_text(self, response: Response) -> None:
         """Tell the words whose sound has begun to leave; all of them where nothing is spoken."""
@@ -171,7 +181,8 @@ class Answering:
             call_id = f"call_{item_id.removeprefix('item_')}"
             previous = None
             if not response.out_of_band:
-                previous = self._conversation.add(_call_turn(item_id, call_id, name, arguments))
+                call = FunctionCall(name, arguments, call_id)
+                previous = self._conversation.add_call(item_id, call)
             self._state.emit(
                 actions.ResponseCallAdded(
                     response.response_id, item_id, call_id, name, arguments, previous
@@ -179,19 +190,19 @@ class Answering:
             )
         response.num_calls_sent = len(response.calls)
 
-    def _send_sound(self, response: Response, now: float) -> None:
+    def _send_sound(self, response: Response, now: float) -> float | None:
+        """Send what the lead has room for; give when there is room for more that is made."""
         while (waiting := response.samples_made - response.samples_sent) > 0:
             # Nobody listens to an answer out of band: all of it leaves as it is made.
             count = waiting if response.out_of_band else min(SEND_STEP, waiting)
             if not response.out_of_band and response.clock.room(now) < count:
-                return
+                return response.clock.next_room_time(count, now)
             self._send(response, count, now)
+        return None
 
     def _send(self, response: Response, count: int, now: float) -> None:
-        is_ducked = False
-        if not response.out_of_band:
-            self._state.floor.offer_assistant(AssistantStep.SOUND)
-            is_ducked = self._state.floor.assistant is AssistantState.DUCKED
+        response.delivery.offer(DeliveryStep.SOUND)
+        is_ducked = response.delivery.state is DeliveryState.DUCKED
         self._state.emit(
             actions.SendAudio(response.response_id, response.samples_sent, count, is_ducked)
         )
@@ -274,7 +285,6 @@ class Answering:
         if not response.out_of_band:
             self._delay = response.clock.delay
             self.ended_at = response.clock.end(now)
-            self._state.floor.move_assistant(AssistantStep.END)
             self._state.sync_monitor(now)
 
     def _settle_turn(self, response: Response, status: actions.ResponseStatus) -> Turn | None:
@@ -303,28 +313,17 @@ class Answering:
             reason = actions.Reason.ANSWERED
         self._state.decide(segment, reason, response.response_id)
 
-    # ------------------------------------------------------------------------- duck, time
+    # ------------------------------------------------------------------------------- duck
 
     def duck(self) -> bool:
         """Reduce the gain of an answer that sounds; True if one did."""
-        return self._state.floor.offer_assistant(AssistantStep.DUCK)
+        current = self._responses.current
+        return current is not None and current.delivery.offer(DeliveryStep.DUCK)
 
     def resume(self) -> None:
         """Bring a ducked answer back to full gain."""
-        self._state.floor.offer_assistant(AssistantStep.RESUME)
-
-    def deadline(self, now: float) -> float | None:
-        """When `send_due` next has something to do."""
-        times = []
-        for response in self._responses:
-            if response.is_held_back:
-                continue
-            waiting = response.samples_made - response.samples_sent
-            if waiting > 0:
-                times.append(response.clock.next_room_time(min(SEND_STEP, waiting), now))
-            elif response.awaits_model:
-                times.append(response.last_progress + ANSWER_TIMEOUT_S)
-        return min(times, default=None)
+        if self._responses.current is not None:
+            self._responses.current.delivery.offer(DeliveryStep.RESUME)
 
 
 def _started(response: Response) -> actions.ResponseStarted:
@@ -336,29 +335,3 @@ def _started(response: Response) -> actions.ResponseStarted:
         response.metadata,
         not response.out_of_band,
     )
-
-
-def _answer_turn(response: Response) -> Turn:
-    kind, key = ("output_text", "text")
-    if response.options.speak:
-        kind, key = ("output_audio", "transcript")
-    wire = {
-        "type": "message",
-        "role": "assistant",
-        "status": "in_progress",
-        "content": [{"type": kind, key: ""}],
-    }
-    return Turn(
-        response.item_id, "assistant", (), wire, response_id=response.response_id, is_told=False
-    )
-
-
-def _call_turn(item_id: str, call_id: str, name: str, arguments: str) -> Turn:
-    wire = {
-        "type": "function_call",
-        "status": "completed",
-        "name": name,
-        "arguments": arguments,
-        "call_id": call_id,
-    }
-    return Turn(item_id, "assistant", (FunctionCall(name, arguments, call_id),), wire)

@@ -9,14 +9,7 @@ from duplex import actions
 from duplex.answering import Answering
 from duplex.core import Origin, Segment, SessionState
 from duplex.endpointing import MIN_VOICE_S, Thresholds, is_noise
-from duplex.states import (
-    AssistantState,
-    OverlapState,
-    OverlapStep,
-    SegmentState,
-    SegmentStep,
-    UserState,
-)
+from duplex.states import AssistantState, OverlapState, OverlapStep, SegmentStep, UserState
 from models.base import HEAR_AHEAD, HEAR_CHUNK, HEAR_RATE, SPEAK_RATE, Verdict
 
 # The first verdicts rest on padding and the first syllable; a cough looks like a word there.
@@ -94,12 +87,9 @@ class BargeIn:
     def can_echo(self, segment: Segment | None) -> bool:
         """True if the microphone can hear our own output at all. A user who has the turn is no
         echo. How long it can, audio.echo knows, on the microphone's own time line."""
-        if segment is not None and segment.overlap is OverlapState.INTERRUPTED:
+        if segment is not None and segment.overlap.state is OverlapState.INTERRUPTED:
             return False
-        is_sounding = self._state.floor.assistant in (
-            AssistantState.SPEAKING,
-            AssistantState.DUCKED,
-        )
+        is_sounding = self._state.assistant in (AssistantState.SPEAKING, AssistantState.DUCKED)
         return is_sounding or self._answering.ended_at is not None
 
     def on_segment_start(self, segment: Segment, now: float) -> None:
@@ -107,11 +97,10 @@ class BargeIn:
         response = self._state.responses.current
         if segment.origin is Origin.CLIENT:
             return
-        if response is None or segment.overlap is OverlapState.INTERRUPTED:
+        if response is None or not segment.overlap.offer(OverlapStep.MEET):
             self.announce(segment)
             return
         segment.overlapped_response = response.response_id
-        segment.move_overlap(OverlapStep.MEET)
         heard = response.clock.heard(now) / SPEAK_RATE
         segment.continues_turn = response.answers_speech and heard < CONTINUES_BEFORE_HEARD_S
         if not self._state.settings.is_semantic:
@@ -123,15 +112,14 @@ class BargeIn:
 
     def on_handed_to_client(self, segment: Segment) -> None:
         """The client ends the segment from now on: its voice no longer touches the answer."""
-        if segment.overlap in (OverlapState.OVER, OverlapState.DUCKED):
-            segment.move_overlap(OverlapStep.LEAVE)
+        if segment.overlap.offer(OverlapStep.LEAVE):
             segment.overlapped_response = None
         self._answering.resume()
 
     def is_over_answer(self, segment: Segment) -> bool:
         """True if the answer that the segment met is still there, and not ended by it."""
         current = self._state.responses.current
-        if current is None or segment.overlap is OverlapState.INTERRUPTED:
+        if current is None or not segment.overlap.has(OverlapStep.INTERRUPT):
             return False
         return current.response_id == segment.overlapped_response
 
@@ -140,7 +128,7 @@ class BargeIn:
         if segment.verdict is None or not self._may_duck or not self.is_over_answer(segment):
             return
         is_final = segment.final_verdict is not None
-        is_paused = self._state.floor.user is UserState.PAUSED and is_final
+        is_paused = segment.is_paused and is_final
         outcome = judge_overlap(segment.verdict, segment.voiced, is_paused, segment.thresholds)
         if outcome is Interruption.INTERRUPT and segment.voiced >= MIN_VOICE_S:
             self.interrupt(segment, now)
@@ -156,7 +144,7 @@ class BargeIn:
     def interrupt(self, segment: Segment, now: float) -> None:
         """The user has the turn: the answer ends where it was heard."""
         self.announce(segment)
-        segment.move_overlap(OverlapStep.INTERRUPT)
+        segment.overlap.take(OverlapStep.INTERRUPT)
         if segment.continues_turn:
             self._state.habit.note_cut_off()
         current = self._state.responses.current
@@ -165,8 +153,7 @@ class BargeIn:
 
     def announce(self, segment: Segment) -> None:
         """Tell the client once that the user speaks."""
-        if segment.state is SegmentState.PENDING:
-            segment.move(SegmentStep.ANNOUNCE)
+        if segment.progress.offer(SegmentStep.ANNOUNCE):
             self._state.emit(actions.SpeechStarted(segment.item_id, segment.start))
 
     # ----------------------------------------------------------------------------- ducking
@@ -175,7 +162,7 @@ class BargeIn:
         """Duck an answer whose sound begins under the user's voice; bring a ducked one back when
         nobody takes the turn in time. `heard` is how much of the segment has been received, in
         seconds: an instance that had too little to judge has not failed."""
-        is_spoken_over = self._state.floor.user is UserState.SPEAKING
+        is_spoken_over = segment.voice.state is UserState.SPEAKING
         is_noisy = is_noise(segment.verdict, segment.thresholds)
         if is_spoken_over and self.is_over_answer(segment) and not is_noisy:
             self._duck(segment)
@@ -189,12 +176,13 @@ class BargeIn:
 
     def duck_ends_at(self, segment: Segment) -> float | None:
         """Session time at which a duck has lasted long enough; None if the answer is not ducked."""
-        if self._state.floor.assistant is not AssistantState.DUCKED:
+        if self._state.assistant is not AssistantState.DUCKED:
             return None
         limit = DUCK_VERDICT_TIMEOUT_S if segment.verdict is None else MAX_DUCK_S
         return segment.onset_at + limit
 
     def _duck(self, segment: Segment) -> None:
         """Duck the answer, once a segment: steady noise must not pump the gain."""
-        if segment.overlap is OverlapState.OVER and self._may_duck and self._answering.duck():
-            segment.move_overlap(OverlapStep.DUCK)
+        may_duck = self._may_duck and segment.overlap.has(OverlapStep.DUCK)
+        if may_duck and self._answering.duck():
+            segment.overlap.take(OverlapStep.DUCK)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby
 
-from duplex.audio_store import AudioStore
 from duplex.conversation import ContextEntry, OutdatedPicture, SpokenTurn
+from duplex.playout import AudioStore
 from models.base import (
     AssistantText,
     Conversation,

@@ -7,16 +7,19 @@ far it agrees with the conversation and read only the rest (see duplex.context_s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias
 
 from duplex.tagged import TAGGED
-from models.base import AssistantText, Item, SpokenWord
+from models.base import AssistantText, FunctionCall, Item, SpokenWord
 
 # Outdated pictures that a stream may go on remembering; one that knows older ones reads anew, about
 # once a minute of video.
 OUTDATED_KEPT = 64
+# What may stand behind a word. Not the star that stands for letters in traces without words: they
+# must be replayed as they were recorded.
+_MARKS = frozenset(".,;:!?…-–—)]}\"'”’»，。！？；：、）】》」")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,11 @@ class ContextEntry:
 
     key: str
     content: ContextContent = field(compare=False)
+
+    @classmethod
+    def from_key(cls, key: str) -> ContextEntry:
+        """An entry of which only the key is known, as a trace keeps it."""
+        return cls(key, OutdatedPicture())
 
 
 @dataclass(slots=True)
@@ -110,6 +118,29 @@ def join_words(words: Iterable[SpokenWord]) -> str:
         glue = "" if not text or (bare and ord(bare[0]) > 0x2E7F) else " "
         text += glue + bare
     return text
+
+
+def letters_within(text: str, words: Sequence[SpokenWord], sent: int, made: int) -> int:
+    """How many letters of `text` belong to the words that begin within `sent` samples at 24 kHz.
+
+    Words that the text does not have in this form (numbers, say) are passed over. Where no word is
+    known yet, the text goes in the proportion in which the sound that was made has been sent.
+    """
+    if not sent:
+        return 0
+    if not words:
+        return len(text) * sent // max(made, sent)
+    end = 0
+    for word in words:
+        if word.start >= sent:
+            break
+        bare = word.text.strip()
+        found = text.find(bare, end) if bare else -1
+        if found >= 0:
+            end = found + len(bare)
+    while 0 < end < len(text) and (text[end].isspace() or text[end] in _MARKS):
+        end += 1  # the marks and the space behind a word go with it
+    return end
 
 
 class UnknownItem(Exception):
@@ -190,6 +221,27 @@ class History:
             "content": [{"type": "input_audio", "transcript": words or None}],
         }
         return self.add(Turn(item_id, "user", (SpokenTurn(item_id, words),), wire))
+
+    def add_answer(self, item_id: str, response_id: int, *, speaks: bool) -> None:
+        """An answer begins; the client knows of its turn once something of it has left."""
+        kind, key = ("output_audio", "transcript") if speaks else ("output_text", "text")
+        wire = {
+            "type": "message",
+            "role": "assistant",
+            "status": "in_progress",
+            "content": [{"type": kind, key: ""}],
+        }
+        self.add(Turn(item_id, "assistant", (), wire, response_id=response_id, is_told=False))
+
+    def add_call(self, item_id: str, call: FunctionCall) -> str | None:
+        wire = {
+            "type": "function_call",
+            "status": "completed",
+            "name": call.name,
+            "arguments": call.arguments,
+            "call_id": call.call_id,
+        }
+        return self.add(Turn(item_id, "assistant", (call,), wire))
 
     def transcribe(self, item_id: str, words: str) -> None:
         """The words of a spoken turn are known now; nothing happens if it has been deleted."""

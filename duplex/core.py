@@ -13,24 +13,50 @@ from enum import Enum
 from audio.playout import PlayoutClock
 from duplex import actions
 from duplex.conversation import ContextEntry, History
-from duplex.endpointing import Thresholds
-from duplex.patience import PauseHabit
+from duplex.endpointing import VERDICT_TIMEOUT_S, PauseHabit, Thresholds, thresholds_for
 from duplex.settings import Settings
 from duplex.states import (
+    ASSISTANT_STATES,
     DELIVERY_STEPS,
+    MAKING_STEPS,
     OVERLAP_STEPS,
     SEGMENT_STEPS,
+    VOICE_STEPS,
+    AssistantState,
     DeliveryState,
     DeliveryStep,
-    Floor,
+    ImpossibleStep,
+    Machine,
     MakingState,
+    MakingStep,
     OverlapState,
     OverlapStep,
     SegmentState,
     SegmentStep,
-    following,
+    UserState,
+    VoiceStep,
 )
 from models.base import AnswerOptions, AnswerTimes, SpokenWord, Verdict
+
+
+def _new_progress() -> Machine[SegmentState, SegmentStep]:
+    return Machine(SEGMENT_STEPS, SegmentState.PENDING)
+
+
+def _new_voice() -> Machine[UserState, VoiceStep]:
+    return Machine(VOICE_STEPS, UserState.SPEAKING)
+
+
+def _new_overlap() -> Machine[OverlapState, OverlapStep]:
+    return Machine(OVERLAP_STEPS, OverlapState.NONE)
+
+
+def _new_making() -> Machine[MakingState, MakingStep]:
+    return Machine(MAKING_STEPS, MakingState.MAKING)
+
+
+def _new_delivery() -> Machine[DeliveryState, DeliveryStep]:
+    return Machine(DELIVERY_STEPS, DeliveryState.HELD_BACK)
 
 
 class Origin(Enum):
@@ -69,14 +95,13 @@ class Segment:
     flushed_at: float | None = None  # of the last flush, None while the voice goes on
     judged_at: float = 0.0  # session time of the last flush or verdict: since then one is awaited
     speculation: int | None = None
-    state: SegmentState = SegmentState.PENDING
-    overlap: OverlapState = OverlapState.NONE
+    progress: Machine[SegmentState, SegmentStep] = field(default_factory=_new_progress)
+    voice: Machine[UserState, VoiceStep] = field(default_factory=_new_voice)
+    overlap: Machine[OverlapState, OverlapStep] = field(default_factory=_new_overlap)
 
-    def move(self, step: SegmentStep) -> None:
-        self.state = following(SEGMENT_STEPS, self.state, step)
-
-    def move_overlap(self, step: OverlapStep) -> None:
-        self.overlap = following(OVERLAP_STEPS, self.overlap, step)
+    @property
+    def is_paused(self) -> bool:
+        return self.voice.state is UserState.PAUSED
 
     @property
     def silence_judged(self) -> float:
@@ -87,6 +112,11 @@ class Segment:
     def awaits_verdict(self) -> bool:
         """True while the monitor has been asked for a verdict and has not given it."""
         return self.flushed_at is not None and self.verdict_until < self.flushed_at - 0.001
+
+    @property
+    def verdict_due(self) -> float | None:
+        """Session time until which the awaited verdict may come; None where none is awaited."""
+        return self.judged_at + VERDICT_TIMEOUT_S if self.awaits_verdict else None
 
     @property
     def final_verdict(self) -> Verdict | None:
@@ -122,11 +152,8 @@ class Response:
     input_tokens: int = 0
     output_tokens: int = 0
     last_progress: float = 0.0  # session time at which something was made or left
-    making: MakingState = MakingState.MAKING
-    delivery: DeliveryState = DeliveryState.HELD_BACK
-
-    def move(self, step: DeliveryStep) -> None:
-        self.delivery = following(DELIVERY_STEPS, self.delivery, step)
+    making: Machine[MakingState, MakingStep] = field(default_factory=_new_making)
+    delivery: Machine[DeliveryState, DeliveryStep] = field(default_factory=_new_delivery)
 
     @property
     def text(self) -> str:
@@ -134,27 +161,31 @@ class Response:
 
     @property
     def is_held_back(self) -> bool:
-        return self.delivery is DeliveryState.HELD_BACK
+        return self.delivery.has(DeliveryStep.CONFIRM)
 
     @property
     def answers_speech(self) -> bool:
         return self.segment is not None
 
     @property
+    def is_made(self) -> bool:
+        """True once the model gives no more."""
+        return self.making.state is not MakingState.MAKING
+
+    @property
     def is_empty(self) -> bool:
         """True if the model decided to say nothing: a stop word was obeyed."""
-        is_made = self.making is not MakingState.MAKING
-        return is_made and not self.text.strip() and not self.samples_made and not self.calls
+        return self.is_made and not self.text.strip() and not self.samples_made and not self.calls
 
     @property
     def awaits_model(self) -> bool:
         """True while the model has yet to give something before anything more can leave."""
-        return self.making is MakingState.MAKING and self.samples_sent >= self.samples_made
+        return not self.is_made and self.samples_sent >= self.samples_made
 
     @property
     def is_sent(self) -> bool:
         """True once all of it was made and has left."""
-        return self.making is not MakingState.MAKING and self.samples_sent >= self.samples_made
+        return self.is_made and self.samples_sent >= self.samples_made
 
     @property
     def has_output(self) -> bool:
@@ -181,13 +212,16 @@ class Responses:
         return self.num_opened
 
     def open(self, response: Response) -> None:
+        """Take in an answer that begins. Raises ImpossibleStep where the conversation has one."""
         if response.out_of_band:
             self._out_of_band[response.response_id] = response
+        elif self.current is not None:
+            raise ImpossibleStep("an answer begins beside another")
         else:
             self.current = response
 
     def close(self, response: Response) -> None:
-        response.move(DeliveryStep.END)
+        response.delivery.take(DeliveryStep.END)
         if response.out_of_band:
             del self._out_of_band[response.response_id]
         elif self.current is response:
@@ -205,14 +239,27 @@ class SessionState:
 
     def __init__(self, token: str, settings: Settings) -> None:
         self.settings = settings
-        self.floor = Floor()
         self.conversation = History()
         self.responses = Responses()
         self.segment: Segment | None = None  # the open one
         self.habit = PauseHabit()
         self._token = token
         self._num_items = 0
+        self._num_segments = 0
         self._actions: list[actions.Action] = []
+
+    @property
+    def user(self) -> UserState:
+        """What the user does, as far as the open segment says."""
+        return UserState.SILENT if self.segment is None else self.segment.voice.state
+
+    @property
+    def assistant(self) -> AssistantState:
+        """What the assistant does, as far as the current answer says."""
+        current = self.responses.current
+        if current is None:
+            return AssistantState.LISTENING
+        return ASSISTANT_STATES[current.delivery.state]
 
     def emit(self, action: actions.Action) -> None:
         """Ask for an action; actions are carried out in this order after the event."""
@@ -226,11 +273,36 @@ class SessionState:
         self._num_items += 1
         return f"item_{self._token}_{self._num_items}"
 
+    def open_segment(
+        self, start: float, onset: float, now: float, origin: Origin, *, after_side_talk: bool
+    ) -> Segment:
+        """Begin a segment whose sound begins at `start` and whose voice at `onset`."""
+        self._num_segments += 1
+        self.segment = Segment(
+            self._num_segments,
+            self.new_item_id(),
+            start,
+            onset,
+            onset,
+            thresholds_for(self.settings, after_side_talk=after_side_talk),
+            onset_at=now,
+            origin=origin,
+            after_side_talk=after_side_talk,
+        )
+        return self.segment
+
+    def decide_echo(self, start: float, end: float) -> None:
+        """Our own output was heard: a segment that is decided at once."""
+        self._num_segments += 1
+        thresholds = thresholds_for(self.settings)
+        echo = Segment(self._num_segments, "", start, start, end, thresholds)
+        self.decide(echo, actions.Reason.ECHO)
+
     def decide(
         self, segment: Segment, reason: actions.Reason, response_id: int | None = None
     ) -> None:
         """Give a segment its one decision. Raises ImpossibleStep if it has one."""
-        segment.move(SegmentStep.DECIDE)
+        segment.progress.take(SegmentStep.DECIDE)
         self.emit(
             actions.Decide(
                 segment.number,

@@ -15,20 +15,17 @@ from duplex.core import Origin, Segment, SessionState
 from duplex.endpointing import (
     MAX_SEGMENT_S,
     SIDE_TALK_LASTS_S,
-    VERDICT_TIMEOUT_S,
     Endpoint,
     Ruling,
-    Thresholds,
     is_sure,
     judge_pause,
     thresholds_for,
 )
 from duplex.events import HearingFailed, VerdictGiven, VoiceMeasured
-from duplex.failures import HearingFailures
 from duplex.settings import Settings, TurnDetection
-from duplex.states import SegmentState, SegmentStep, UserState, UserStep
-from duplex.turns import Turns
-from duplex.voice_activity import Edge, VoiceTracker
+from duplex.states import SegmentState, SegmentStep, VoiceStep
+from duplex.turns import HearingFailures, Turns
+from duplex.voice_activity import Edge, SilenceClock, VoiceTracker
 
 # Semantic detection hears a little of what came before the voice: onsets are soft. With two encoder
 # chunks and a little, the fourth ends just when an interruption's MIN_JUDGED_VOICE_S is there.
@@ -37,8 +34,6 @@ PADDING_S = 0.33
 FLUSH_UNTIL_S = 0.5
 # Where sound stops coming in the middle of a voice, the monitor judges it with so much silence.
 GAP_SILENCE_S = 0.32
-# The next window may be so late without any doubt that it comes.
-WINDOW_LATE_S = 0.1
 
 
 class Listening:
@@ -53,21 +48,20 @@ class Listening:
         self._barge_in = barge_in
         self._answering = answering
         self._tracker = VoiceTracker()
-        self._failures = HearingFailures()
-        self._num_segments = 0
-        self._measured_at = 0.0  # session time of the newest window
-        self._more_waits = False  # sound is there that has not been measured
+        self._failures = HearingFailures(state, answering)
+        self._clock = SilenceClock()
         self._silence_at_evaluation = 0.0
         self._side_talk_until = -SIDE_TALK_LASTS_S  # user audio
-        self.heard_until = 0.0  # user audio
         self.closed_at = 0.0  # user audio: nothing before it belongs to the next segment
 
-    # ----------------------------------------------------------------------------- voice
+    @property
+    def heard_until(self) -> float:
+        """The end of the user's audio that has been measured."""
+        return self._clock.heard_until
 
     def measure(self, window: VoiceMeasured, now: float) -> None:
         """Take one window of the microphone."""
-        self.heard_until, self._measured_at = window.end, now
-        self._more_waits = window.more_waits
+        self._clock.advance(window, now)
         settings = self._state.settings
         if settings.turn_detection is TurnDetection.MANUAL:
             self._fill(window, now)
@@ -81,7 +75,7 @@ class Listening:
             return
         segment = self._state.segment
         if edge is Edge.ONSET and not self._failures.may_try(now):
-            self._fail_turn(now, "the models failed a moment ago; they are tried again soon")
+            self._failures.tell(now, "the models failed a moment ago; they are tried again soon")
         elif edge is Edge.ONSET:
             padding = PADDING_S if settings.is_semantic else settings.prefix_padding
             start = max(self.closed_at, window.start - padding, 0.0)
@@ -101,9 +95,9 @@ class Listening:
 
     def keep(self, segment: Segment, until: float, now: float) -> None:
         """A segment of the client's buffer becomes a turn that nobody has asked to answer yet."""
-        self.heard_until = max(until, segment.start)
+        self._clock.heard_until = max(until, segment.start)
         self._flush(segment, self.heard_until, now)
-        is_announced = segment.state is SegmentState.ANNOUNCED
+        is_announced = segment.progress.state is SegmentState.ANNOUNCED
         self.finish(segment, segment.item_id)
         if is_announced:  # its voice was heard before the client took the segment over
             self._state.emit(actions.SpeechStopped(segment.item_id, segment.last_voiced))
@@ -118,7 +112,7 @@ class Listening:
             segment.voiced += max(0.0, self._tracker.last_voiced - before)
             segment.last_voiced = max(segment.last_voiced, self._tracker.last_voiced)
         if edge is Edge.PAUSED:
-            self._state.floor.move_user(UserStep.PAUSE)
+            segment.voice.take(VoiceStep.PAUSE)
             self._flush(segment, window.end, now)
         elif edge is Edge.QUIET:
             self._ask_again(segment, window.end, now)
@@ -128,26 +122,12 @@ class Listening:
     ) -> Segment:
         """Begin a segment whose sound begins at `start` and whose voice at `onset`."""
         after_side_talk = onset - self._side_talk_until < SIDE_TALK_LASTS_S
-        segment = Segment(
-            self._next_number(),
-            self._state.new_item_id(),
-            start,
-            onset,
-            onset,
-            thresholds_for(self._state.settings, after_side_talk=after_side_talk),
-            onset_at=now,
-            origin=origin,
-            after_side_talk=after_side_talk,
+        segment = self._state.open_segment(
+            start, onset, now, origin, after_side_talk=after_side_talk
         )
-        self._state.segment = segment
-        self._state.floor.move_user(UserStep.VOICE)
         self._barge_in.on_segment_start(segment, now)
         self._state.emit(self._state.begin_hearing(segment, now))
         return segment
-
-    def _next_number(self) -> int:
-        self._num_segments += 1
-        return self._num_segments
 
     def _flush(self, segment: Segment, until: float, now: float, silence: float = 0.0) -> None:
         segment.flushed_at, segment.judged_at = until, now
@@ -170,18 +150,14 @@ class Listening:
         for its end never was."""
         was_taken_for_end = segment.speculation is not None
         self._state.habit.note_pause(pause, was_taken_for_end=was_taken_for_end)
-        self._state.floor.offer_user(UserStep.VOICE)
+        segment.voice.offer(VoiceStep.RESUME)
         segment.flushed_at = None
         self._turns.drop_speculation(segment)
 
     def _decide_echo(self, now: float) -> None:
         span = self._tracker.finished_echo(now)
-        if span is None:
-            return
-        start, end = span
-        thresholds = thresholds_for(self._state.settings)
-        segment = Segment(self._next_number(), "", start, start, end, thresholds)
-        self._state.decide(segment, actions.Reason.ECHO)
+        if span is not None:
+            self._state.decide_echo(*span)
 
     # --------------------------------------------------------------------------- verdicts
 
@@ -220,13 +196,7 @@ class Listening:
         self.close(segment, actions.Reason.FAILED)
         self._failures.note(now)
         if segment.origin is Origin.VOICE:
-            self._fail_turn(now, reason)
-
-    def _fail_turn(self, now: float, reason: str) -> None:
-        """Tell of the failed turn by a response; what is left of its voice is nobody's."""
-        self._failures.in_failed_turn = True
-        if self._state.settings.create_response and self._state.responses.current is None:
-            self._answering.tell_failure(now, reason)
+            self._failures.tell(now, reason)
 
     def _sit_out(self) -> None:
         """Wait for the end of a turn whose failure was told."""
@@ -244,40 +214,19 @@ class Listening:
             return
         self._barge_in.evaluate(segment, now, self.heard_until - segment.start)
         self._end_voice_in_gap(segment, now)
-        # Silence since the last voice, in user audio; once that stops coming, by the clock.
-        late = self._gap(segment, now)
-        silence = self._silence_at_evaluation = self.heard_until - segment.last_voiced + late
-        if self._state.floor.user is UserState.PAUSED:
-            if not segment.awaits_verdict or now - segment.judged_at >= VERDICT_TIMEOUT_S:
+        audio_gap = self._state.settings.audio_gap
+        silence = self._silence_at_evaluation = self._clock.silence(segment, now, audio_gap)
+        if segment.is_paused:
+            if segment.verdict_due is None or now >= segment.verdict_due:
                 self._apply(self._ruling(segment, silence).outcome, segment, now)
         elif self.heard_until - segment.onset >= MAX_SEGMENT_S:
             self._end_longest(segment, now)
 
-    def _gap(self, segment: Segment, now: float) -> float:
-        """Seconds of silence by the clock: those since the newest window, as far as the next one
-        may be late, and then those for which sound has been missing."""
-        if self._more_waits:
-            return 0.0
-        soon = min(max(0.0, now - self._measured_at), WINDOW_LATE_S)
-        return soon + max(0.0, now - self._missing_from(segment, now))
-
-    def _missing_from(self, segment: Segment, now: float) -> float:
-        """Session time from which on sound that does not come is silence: nothing has come for a
-        while, and all that came before has been judged. Sound may wait for that verdict."""
-        gap = max(self._state.settings.audio_gap, WINDOW_LATE_S)
-        judged_at = segment.judged_at
-        if segment.awaits_verdict and now - judged_at < VERDICT_TIMEOUT_S:
-            judged_at += VERDICT_TIMEOUT_S
-        return max(self._measured_at, judged_at) + gap
-
-    def _is_missing(self, segment: Segment, now: float) -> bool:
-        return not self._more_waits and now >= self._missing_from(segment, now)
-
     def _end_voice_in_gap(self, segment: Segment, now: float) -> None:
         """The microphone was muted in the middle of a voice: that is a pause, too."""
-        if self._state.floor.user is UserState.SPEAKING and self._is_missing(segment, now):
+        is_missing = self._clock.is_missing(segment, now, self._state.settings.audio_gap)
+        if is_missing and segment.voice.offer(VoiceStep.PAUSE):
             self._tracker.pause()
-            self._state.floor.move_user(UserStep.PAUSE)
             self._flush(segment, self.heard_until, now, GAP_SILENCE_S)
 
     def deadline(self) -> float | None:
@@ -290,46 +239,29 @@ class Listening:
 
     def waits_for_verdict(self, now: float) -> bool:
         """See Session.waits_for_verdict."""
-        segment = self._state.segment
-        is_awaited = (
-            segment is not None
-            and segment.awaits_verdict
-            and now - segment.judged_at < VERDICT_TIMEOUT_S
-        )
+        due = None if self._state.segment is None else self._state.segment.verdict_due
+        is_awaited = due is not None and now < due
         return is_awaited or self._turns.transcripts.deadline() is not None
 
     def _silence_ends_at(self, segment: Segment) -> float | None:
         """When silence means something for the segment, if no more sound comes."""
-        if self._more_waits:
-            return None
-        gap_at = self._missing_from(segment, self._measured_at)
-        if self._state.floor.user is not UserState.PAUSED:
-            return gap_at
-        due = segment.last_voiced + self._ruling(segment, self._silence_at_evaluation).due
-        wait = max(0.0, due - self.heard_until)
-        is_soon = wait <= WINDOW_LATE_S
-        ends_at = self._measured_at + wait if is_soon else gap_at + wait - WINDOW_LATE_S
-        if segment.awaits_verdict:
-            return max(ends_at, segment.judged_at + VERDICT_TIMEOUT_S)
+        audio_gap = self._state.settings.audio_gap
+        if not segment.is_paused:
+            return self._clock.missing_from(segment, audio_gap)
+        due = self._ruling(segment, self._silence_at_evaluation).due
+        ends_at = self._clock.lasts_at(due, segment, audio_gap)
+        if ends_at is not None and segment.verdict_due is not None:
+            return max(ends_at, segment.verdict_due)
         return ends_at
 
     def _ruling(self, segment: Segment, silence: float) -> Ruling:
         return judge_pause(
             segment.final_verdict,
             silence,
-            self._patient(segment),
+            self._state.habit.adapted(segment.thresholds, self._state.settings),
             voiced=segment.voiced,
             over_answer=self._barge_in.is_over_answer(segment),
         )
-
-    def _patient(self, segment: Segment) -> Thresholds:
-        """The segment's thresholds with the delay that fits its user; a delay that the client has
-        set is kept."""
-        thresholds = segment.thresholds
-        if self._state.settings.endpoint_delay is not None:
-            return thresholds
-        delay = self._state.habit.adapt(thresholds.endpoint_delay_s)
-        return replace(thresholds, endpoint_delay_s=delay)
 
     def _apply(self, outcome: Endpoint, segment: Segment, now: float) -> None:
         if outcome is Endpoint.COMMIT:
@@ -369,7 +301,7 @@ class Listening:
         if reason is actions.Reason.IGNORED_SIDE_TALK:
             self._side_talk_until = segment.last_voiced
         self.finish(segment, None)
-        if segment.state is SegmentState.ANNOUNCED:
+        if segment.progress.state is SegmentState.ANNOUNCED:
             self._state.emit(actions.SpeechStopped(segment.item_id, segment.last_voiced))
         self._state.decide(segment, reason)
 
@@ -388,9 +320,8 @@ class Listening:
         self._answering.resume()  # nobody speaks over the answer any more
         self.closed_at = self.heard_until
         self._tracker.close()
-        self._state.floor.move_user(UserStep.CLOSE)
         if item_id is not None:
-            segment.move(SegmentStep.COMMIT)
+            segment.progress.take(SegmentStep.COMMIT)
 
     def configure(self, settings: Settings, now: float) -> None:
         """Take new settings. What was said and not committed stays in the open segment, whoever
@@ -409,11 +340,11 @@ class Listening:
     def _hand_over(self, segment: Segment, before: Settings, now: float) -> None:
         """The open segment goes from one kind of turn detection to another."""
         if self._state.settings.turn_detection is TurnDetection.MANUAL:
+            segment.origin = Origin.CLIENT
             self._turns.drop_speculation(segment)
             self._barge_in.on_handed_to_client(segment)
-            segment.origin = Origin.CLIENT
             self._tracker.close()
-            self._state.floor.offer_user(UserStep.VOICE)
+            segment.voice.offer(VoiceStep.RESUME)
         elif before.turn_detection is TurnDetection.MANUAL:
             segment.origin = Origin.VOICE
             segment.last_voiced, segment.voiced = self.heard_until, self.heard_until - segment.start

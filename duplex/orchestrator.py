@@ -24,15 +24,10 @@ from audio.frame import Samples
 from audio.recent import RecentAudio
 from audio.voice_end import VoiceEnd
 from duplex import actions, events
-from duplex.audio_store import AudioStore
-from duplex.context_sync import readable
-from duplex.conversation import ContextEntry
-from duplex.leases import Lease
-from duplex.playout import AnswerSound, ResponseTasks
-from duplex.roles import Roles
-from duplex.session import Session
+from duplex.playout import AnswerSound, AudioStore, ResponseTasks
+from duplex.roles import Lease, Roles
+from duplex.session import Session, Snapshot
 from duplex.settings import Settings
-from duplex.snapshot import Snapshot, playing, turns_heard, unanswered
 from duplex.stream_worker import SessionServices, StreamWorker, WorkerReport
 from duplex.trace import Measured, Observer, Record
 from models.base import (
@@ -40,7 +35,6 @@ from models.base import (
     Conversation,
     Instructions,
     Tool,
-    UserText,
     VoiceActivityDetector,
     capabilities_of,
 )
@@ -57,15 +51,6 @@ RECORDING = 60 * HEAR_RATE
 
 Outgoing: TypeAlias = actions.Notice | AnswerSound
 _Arrival: TypeAlias = "Samples | events.Event"
-
-# An answer to nothing is the one to a greeting; no item of the conversation says so.
-GREETING = "hello"
-GREETED = ContextEntry("greeting/0", UserText(GREETING))
-
-
-def _is_said(content: object) -> bool:
-    """True for everything but instructions: somebody has said or shown it."""
-    return not isinstance(content, Instructions)
 
 
 class InputOverrun(Exception):
@@ -149,19 +134,7 @@ class Orchestrator:
 
     def snapshot(self) -> Snapshot:
         """The conversation as it stands now, for another session to go on with."""
-        state = self.session.state
-        turns = turns_heard(state, self._now)
-        resumed = events.ConversationResumed(turns, state.responses.num_opened)
-        sounds = {t.item_id: self.sound_of(t.item_id) for t in turns if t.role == "user"}
-        kept = {item_id: sound for item_id, sound in sounds.items() if sound is not None}
-        return Snapshot(resumed, kept, playing(state), unanswered(state))
-
-    def forget(self) -> None:
-        """The session is over and its snapshot taken: nothing of what was said stays until the
-        garbage collector comes by."""
-        self.session.conversation.clear()
-        self._audio_store.clear()
-        self._recording.clear()
+        return self.session.snapshot(self._now, self.sound_of)
 
     def sound_of(self, item_id: str) -> Samples | None:
         """An item's sound: 16 kHz for a user's, 24 kHz for the assistant's; None if not kept."""
@@ -328,7 +301,7 @@ class Orchestrator:
             case actions.EndHearing():
                 self._end_hearing(action)
             case actions.StartAnswer():
-                self._start_answer(action)
+                roles.start_answer(action)
             case actions.ConfirmAnswer():
                 roles.swap()
             case actions.CancelAnswer():
@@ -359,27 +332,6 @@ class Orchestrator:
             start, end = round(action.start * HEAR_RATE), round(action.until * HEAR_RATE)
             self._audio_store.keep_samples(action.item_id, self._recording.slice(start, end))
         self._roles.monitor.end(action.segment, action.item_id)
-
-    def _start_answer(self, action: actions.StartAnswer) -> None:
-        if action.out_of_band or action.items is not None:
-            opening = self._opening_of(action)
-            self._roles.answer_apart(action.response_id, action.options, opening)
-            return
-        context = action.context
-        if action.segment is None and not any(_is_said(entry.content) for entry in context):
-            context = (*context, GREETED)
-        self._roles.answer(action.response_id, action.options, action.segment, context)
-        if not action.speculative:
-            self._roles.swap()
-
-    def _opening_of(self, action: actions.StartAnswer) -> Conversation:
-        items = action.items
-        if items is None:
-            entries = readable(action.context)
-            items = tuple(self._audio_store.resolve(entry.content) for entry in entries)
-        if not any(map(_is_said, items)):
-            items = (*items, UserText(GREETING))
-        return Conversation(self._opening.items + items, self._opening.tools)
 
     def _end_response(self, notice: actions.ResponseEnded) -> None:
         task = self._responses.close(notice.response_id)

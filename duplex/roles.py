@@ -1,19 +1,21 @@
-"""Who generates and who monitors: a session's workers, swaps and replacements.
+"""Which instance does what: the pairs of this process, leases on them, and a session's roles.
 
 Roles belong to the session. The monitor's answer makes it the generator; an instance that does not
-stop is left behind and a fresh stream takes its part.
+stop is left behind, is out of rotation until it stops, and a fresh stream takes its part.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
+from duplex.actions import StartAnswer
+from duplex.context_sync import readable
 from duplex.conversation import ContextEntry
-from duplex.leases import Lease
 from duplex.stream_worker import SessionServices, StreamWorker
-from models.base import AnswerOptions, Conversation
+from models.base import Conversation, Instance, Instructions, UserText, is_up
 
 # An instance that does not stop for so long is left behind.
 STOP_TIMEOUT_S = 0.2
@@ -21,6 +23,136 @@ STOP_TIMEOUT_S = 0.2
 # machine is late by less, and a new call is not to be refused for that.
 UNHEALTHY_AFTER_S = 1.0
 TICK_S = 0.05
+# An answer to nothing is the one to a greeting; no item of the conversation says so.
+GREETING = "hello"
+GREETED = ContextEntry("greeting/0", UserText(GREETING))
+
+
+class NoCapacity(Exception):
+    """Every pair has as many sessions as it may have."""
+
+
+@dataclass(slots=True, eq=False)
+class Outage:
+    """One piece of work that its instance does not stop. It lasts until that very work has ended.
+
+    While it lasts no running session moves to the instance; once it is `is_unhealthy`, the
+    instance's pair takes no new sessions either.
+    """
+
+    instance: Instance
+    is_unhealthy: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Pair:
+    """Two resident instances. Which of them generates is each session's own affair."""
+
+    first: Instance
+    second: Instance
+    num_sessions: int = 0
+    outages: list[Outage] = field(default_factory=list)
+
+    @property
+    def instances(self) -> tuple[Instance, Instance]:
+        return (self.first, self.second)
+
+    @property
+    def is_healthy(self) -> bool:
+        is_broken = any(outage.is_unhealthy for outage in self.outages)
+        return not is_broken and all(is_up(instance) for instance in self.instances)
+
+    def is_responsive(self, instance: Instance) -> bool:
+        """True if the instance stops when it is told to, as far as is known."""
+        return all(outage.instance is not instance for outage in self.outages)
+
+    def others(self, instance: Instance) -> list[Instance]:
+        """The responsive instances of this pair other than this one."""
+        return [one for one in self.instances if one is not instance and self.is_responsive(one)]
+
+
+class Lease:
+    """A session's claim on a pair, given back once."""
+
+    def __init__(self, pool: PairPool, pair: Pair) -> None:
+        self._pool = pool
+        self._is_held = True
+        self.pair = pair
+        # Sessions alternate who begins, so that both instances work under load.
+        first, second = pair.instances
+        self.roles = (first, second) if pair.num_sessions % 2 else (second, first)
+
+    def replacement(self, lost: Instance, generator: Instance) -> Instance:
+        """Where a fresh monitor stream may be opened when an instance left this lease: on another
+        responsive instance of this process, else on the generator's own."""
+        candidates = [one for one in self.pair.others(lost) if one is not generator]
+        candidates += [
+            one
+            for pair in self._pool.pairs
+            if pair is not self.pair
+            for one in pair.instances
+            if pair.is_responsive(one)
+        ]
+        return candidates[0] if candidates else generator
+
+    def mark_unresponsive(self, instance: Instance) -> Outage:
+        """Work on this instance did not stop in time; whoever waits for it ends the outage."""
+        outage = Outage(instance)
+        self._pool.pair_of(instance, self.pair).outages.append(outage)
+        return outage
+
+    def mark_recovered(self, outage: Outage) -> None:
+        """The work has stopped at last. Other work on the instance may still go on."""
+        outages = self._pool.pair_of(outage.instance, self.pair).outages
+        if outage in outages:
+            outages.remove(outage)
+
+    def release(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self.pair.num_sessions -= 1
+
+
+class PairPool:
+    """All pairs of this process."""
+
+    def __init__(self, pairs: Sequence[Pair], sessions_per_pair: int) -> None:
+        self.pairs = list(pairs)
+        self.sessions_per_pair = sessions_per_pair
+
+    @property
+    def capacity(self) -> int:
+        return self.sessions_per_pair * sum(pair.is_healthy for pair in self.pairs)
+
+    @property
+    def num_sessions(self) -> int:
+        return sum(pair.num_sessions for pair in self.pairs)
+
+    @property
+    def room(self) -> int:
+        """Sessions that could still be leased now."""
+        return sum(
+            max(0, self.sessions_per_pair - pair.num_sessions)
+            for pair in self.pairs
+            if pair.is_healthy
+        )
+
+    def pair_of(self, instance: Instance, default: Pair) -> Pair:
+        """The pair that this instance belongs to: a session may have moved beyond its own."""
+        return next((pair for pair in self.pairs if instance in pair.instances), default)
+
+    def lease(self) -> Lease:
+        """The least busy healthy pair. Raises NoCapacity."""
+        free = [
+            pair
+            for pair in self.pairs
+            if pair.is_healthy and pair.num_sessions < self.sessions_per_pair
+        ]
+        if not free:
+            raise NoCapacity("every pair is taken")
+        pair = min(free, key=lambda pair: pair.num_sessions)
+        pair.num_sessions += 1
+        return Lease(self, pair)
 
 
 def expect_stop(job: asyncio.Task[None], timeout: float, then: Callable[[], None]) -> None:
@@ -37,6 +169,11 @@ def expect_stop(job: asyncio.Task[None], timeout: float, then: Callable[[], None
             then()
 
     check(round(timeout / TICK_S))
+
+
+def _is_said(content: object) -> bool:
+    """True for everything but instructions: somebody has said or shown it."""
+    return not isinstance(content, Instructions)
 
 
 class Roles:
@@ -87,28 +224,38 @@ class Roles:
 
     # ------------------------------------------------------------------------------ answers
 
-    def answer(
-        self,
-        response_id: int,
-        options: AnswerOptions,
-        segment: int | None,
-        context: tuple[ContextEntry, ...],
-    ) -> None:
-        """The monitor answers this segment as it has heard it, or else what the context asks."""
+    def start_answer(self, action: StartAnswer) -> None:
+        """The monitor answers, and is the generator then unless the answer is held back; an answer
+        to another context than the session's gets a stream of its own, gone with it."""
+        if action.out_of_band or action.items is not None:
+            self._answer_apart(action)
+            return
+        response_id, segment = action.response_id, action.segment
         self._services.responses.open(response_id, self.monitor, own_stream=False)
         if segment is None:
-            self.monitor.answer(response_id, options, context=context)
+            is_said = any(_is_said(entry.content) for entry in action.context)
+            context = action.context if is_said else (*action.context, GREETED)
+            self.monitor.answer(response_id, action.options, context=context)
         else:
-            self.monitor.answer(response_id, options, segment=segment)
+            self.monitor.answer(response_id, action.options, segment=segment)
+        if not action.speculative:
+            self.swap()
 
-    def answer_apart(
-        self, response_id: int, options: AnswerOptions, conversation: Conversation
-    ) -> None:
-        """Another context than the session's: a stream of its own, gone with the answer."""
+    def _answer_apart(self, action: StartAnswer) -> None:
+        conversation = self._conversation_of(action)
         worker = StreamWorker(self.monitor.instance, lambda: conversation, self._services)
         self._start(worker)
-        self._services.responses.open(response_id, worker, own_stream=True)
-        worker.answer(response_id, options)
+        self._services.responses.open(action.response_id, worker, own_stream=True)
+        worker.answer(action.response_id, action.options)
+
+    def _conversation_of(self, action: StartAnswer) -> Conversation:
+        items, opening = action.items, self._opening()
+        if items is None:
+            resolve = self._services.audio_store.resolve
+            items = tuple(resolve(entry.content) for entry in readable(action.context))
+        if not any(map(_is_said, items)):
+            items = (*items, UserText(GREETING))
+        return Conversation(opening.items + items, opening.tools)
 
     def cancel(self, response_id: int, *, rewind: bool) -> None:
         """Stop an answer; with `rewind` it never was, and its segment goes on."""

@@ -6,23 +6,39 @@ going back); the next moment at which it wants to be called is `deadline`, in th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from audio.frame import Samples
 from duplex import actions, events
 from duplex.answering import Answering
 from duplex.barge_in import BargeIn
-from duplex.conversation import History
+from duplex.conversation import History, SpokenTurn, Turn
 from duplex.core import Origin, Response, SessionState
 from duplex.listening import Listening
 from duplex.requests import Requests
 from duplex.settings import Settings, TurnDetection
-from duplex.states import MakingState
+from duplex.states import MakingStep
 from duplex.turns import Turns
 
 # Sums of times differ in the last bits; a timer must never come a hair too early, for ever.
 ROUNDING_S = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A conversation as another server can go on with it.
+
+    `resumed` is what a session is told to go on with it. `sounds` are the spoken turns of the user,
+    [n] at 16 kHz, by item id. `cut` names the answer that played, `unanswered` the user's turn that
+    no answer had followed.
+    """
+
+    resumed: events.ConversationResumed
+    sounds: Mapping[str, Samples] = field(default_factory=dict)
+    cut: str | None = None
+    unanswered: str | None = None
 
 
 class Session:
@@ -35,8 +51,9 @@ class Session:
         barge_in = BargeIn(self.state, self._answering)
         self._listening = Listening(self.state, self._turns, barge_in, self._answering)
         self._requests = Requests(self.state, self._turns, self._listening, self._answering)
-        self._shown = (self.state.floor.user, self.state.floor.assistant)
+        self._shown = (self.state.user, self.state.assistant)
         self._now = 0.0
+        self._sending_due: float | None = None  # when something may leave, or must have come
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.VoiceMeasured: lambda e: self._listening.measure(e, self._now),
             events.VerdictGiven: lambda e: self._listening.take_verdict(e, self._now),
@@ -72,6 +89,22 @@ class Session:
     def conversation(self) -> History:
         return self.state.conversation
 
+    def snapshot(self, now: float, sound_of: Callable[[str], Samples | None]) -> Snapshot:
+        """The conversation at session time `now`; an answer that plays is cut where it was heard.
+        `sound_of` gives the sound of an item, None where it is not kept."""
+        current = self.state.responses.current
+        cut = None if current is None or current.is_held_back else current.item_id
+        turns = tuple(
+            self._copy(turn, now, is_cut=turn.item_id == cut) for turn in self.conversation.turns
+        )
+        sounds = {turn.item_id: sound_of(turn.item_id) for turn in turns if turn.role == "user"}
+        return Snapshot(
+            events.ConversationResumed(turns, self.state.responses.num_opened),
+            {item_id: sound for item_id, sound in sounds.items() if sound is not None},
+            cut,
+            self._unanswered(),
+        )
+
     # ------------------------------------------------------------------------ in and out
 
     def handle(self, event: events.Event, now: float) -> list[actions.Action]:
@@ -96,7 +129,7 @@ class Session:
     def deadline(self) -> float | None:
         """Session time at which `handle_timer` wants to be called, None: not by itself."""
         times = (
-            self._answering.deadline(self._now),
+            self._sending_due,
             self._listening.deadline(),
             self._idle_ends_at(),
         )
@@ -104,9 +137,10 @@ class Session:
         return None if due is None else due + ROUNDING_S
 
     def _settle(self, now: float) -> list[actions.Action]:
-        self._answering.send_due(now)
-        self._turns.answer_waiting(now)
-        shown = (self.state.floor.user, self.state.floor.assistant)
+        self._sending_due = self._answering.send_due(now)
+        if self._turns.answer_waiting(now):
+            self._sending_due = self._answering.send_due(now)
+        shown = (self.state.user, self.state.assistant)
         if shown != self._shown:
             self._shown = shown
             self.state.emit(actions.ShowState(shown[0].value, shown[1].value))
@@ -127,7 +161,7 @@ class Session:
 
     def _on_finished(self, response: Response, event: events.AnswerFinished) -> None:
         response.input_tokens, response.output_tokens = event.input_tokens, event.output_tokens
-        response.making = MakingState.CUT_SHORT if event.incomplete else MakingState.MADE
+        response.making.offer(MakingStep.CUT if event.incomplete else MakingStep.FINISH)
 
     def _on_failed(self, response: Response, event: events.AnswerFailed) -> None:
         self._answering.fail(response, self._now, event.reason)
@@ -154,6 +188,21 @@ class Session:
         self._turns.give_up()
         self._turns.transcripts.give_up()
         self._answering.give_up(self._now)
+
+    def _copy(self, turn: Turn, now: float, *, is_cut: bool) -> Turn:
+        copy = replace(turn, wire=dict(turn.wire))
+        current = self.state.responses.current
+        if is_cut and current is not None:
+            copy.heard = current.clock.heard(now)
+            copy.wire["status"] = "incomplete"
+        return copy
+
+    def _unanswered(self) -> str | None:
+        """The last turn, if it is the user's and was spoken."""
+        turns = self.conversation.turns
+        if turns and any(isinstance(part, SpokenTurn) for part in turns[-1].parts):
+            return turns[-1].item_id
+        return None
 
     # ------------------------------------------------------------------------------ idle
 

@@ -1,22 +1,62 @@
 """The state machines of a conversation, each as one table.
 
-Theory of operation. A conversation has two parties and each has its own machine: the user is
-SILENT, SPEAKING or PAUSED; the assistant is LISTENING, PREPARING (an answer is being made, nothing
-of it is sent), SPEAKING, or DUCKED (sending at reduced gain while a verdict is awaited). Overlap is
-no state of its own: it is the joint state of the two. A segment of the user's sound and a response
-have machines of their own, because they outlive the moment: a segment is decided exactly once, and
-an answer that is held back becomes audible at most once.
+Theory of operation. Every state belongs to one thing and ends with it. A segment of the user's
+sound has three machines: what is known of it (`SegmentState`), whether its voice goes on
+(`UserState`), and what it has done to the answer that played when it began (`OverlapState`). A
+response has two: how far the model is with it (`MakingState`) and what may leave of it
+(`DeliveryState`).
 
-The tables drive: code asks a table whether a step is possible (`Floor.offer_assistant`) or takes
-it; nothing else sets a state. A step that a table does not have is a defect and raises.
+The joint state of the two parties is kept nowhere: the user is in the state of the open segment's
+voice, SILENT where none is open; the assistant is in the state of the current response, LISTENING
+where there is none or it is held back (`SessionState.user` and `.assistant` in duplex.core).
+
+The tables drive: code offers a machine a step and goes on according to whether the table has it, or
+takes a step that must be possible. Nothing else sets a state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
+from typing import Generic, TypeVar
+
+
+class ImpossibleStep(Exception):
+    """A machine was asked for a step that its state does not have."""
+
+
+State = TypeVar("State", bound=Enum)
+Step = TypeVar("Step", bound=Enum)
+
+
+class Machine(Generic[State, Step]):
+    """A state, and the table that says which steps lead where."""
+
+    __slots__ = ("_table", "state")
+
+    def __init__(self, table: Mapping[tuple[State, Step], State], state: State) -> None:
+        self._table = table
+        self.state = state
+
+    def has(self, step: Step) -> bool:
+        """True if the step is possible in this state."""
+        return (self.state, step) in self._table
+
+    def offer(self, step: Step) -> bool:
+        """Take the step if it is possible; True if it was taken."""
+        is_possible = self.has(step)
+        if is_possible:
+            self.state = self._table[self.state, step]
+        return is_possible
+
+    def take(self, step: Step) -> None:
+        """Take a step that must be possible. Raises ImpossibleStep."""
+        if not self.offer(step):
+            name = type(self.state).__name__
+            raise ImpossibleStep(f"{name} {self.state.value}: {step.value}")
+
+
+# --------------------------------------------------------------------------------- the user
 
 
 class UserState(Enum):
@@ -25,25 +65,15 @@ class UserState(Enum):
     PAUSED = "paused"
 
 
-class AssistantState(Enum):
-    LISTENING = "listening"
-    PREPARING = "preparing"
-    SPEAKING = "speaking"
-    DUCKED = "ducked"
-
-
-class UserStep(Enum):
-    VOICE = "voice"  # the user is heard (again)
+class VoiceStep(Enum):
     PAUSE = "pause"  # the voice stopped; the segment is still open
-    CLOSE = "close"  # the segment is closed
+    RESUME = "resume"  # the user is heard again
 
 
-class AssistantStep(Enum):
-    START = "start"  # an answer is being made
-    SOUND = "sound"  # it begins to leave
-    DUCK = "duck"
-    RESUME = "resume"
-    END = "end"  # over, for whatever reason
+VOICE_STEPS = {
+    (UserState.SPEAKING, VoiceStep.PAUSE): UserState.PAUSED,
+    (UserState.PAUSED, VoiceStep.RESUME): UserState.SPEAKING,
+}
 
 
 class SegmentState(Enum):
@@ -59,6 +89,16 @@ class SegmentStep(Enum):
     ANNOUNCE = "announce"
     COMMIT = "commit"
     DECIDE = "decide"
+
+
+SEGMENT_STEPS = {
+    (SegmentState.PENDING, SegmentStep.ANNOUNCE): SegmentState.ANNOUNCED,
+    (SegmentState.PENDING, SegmentStep.COMMIT): SegmentState.COMMITTED,
+    (SegmentState.ANNOUNCED, SegmentStep.COMMIT): SegmentState.COMMITTED,
+    (SegmentState.PENDING, SegmentStep.DECIDE): SegmentState.DECIDED,
+    (SegmentState.ANNOUNCED, SegmentStep.DECIDE): SegmentState.DECIDED,
+    (SegmentState.COMMITTED, SegmentStep.DECIDE): SegmentState.DECIDED,
+}
 
 
 class OverlapState(Enum):
@@ -77,17 +117,62 @@ class OverlapStep(Enum):
     LEAVE = "leave"  # the client ends the segment from now on
 
 
+OVERLAP_STEPS = {
+    (OverlapState.NONE, OverlapStep.MEET): OverlapState.OVER,
+    (OverlapState.OVER, OverlapStep.DUCK): OverlapState.DUCKED,
+    (OverlapState.OVER, OverlapStep.INTERRUPT): OverlapState.INTERRUPTED,
+    (OverlapState.DUCKED, OverlapStep.INTERRUPT): OverlapState.INTERRUPTED,
+    (OverlapState.OVER, OverlapStep.LEAVE): OverlapState.NONE,
+    (OverlapState.DUCKED, OverlapStep.LEAVE): OverlapState.NONE,
+}
+
+
+# ---------------------------------------------------------------------------- the assistant
+
+
+class AssistantState(Enum):
+    LISTENING = "listening"
+    PREPARING = "preparing"  # an answer is being made, nothing of it is sent
+    SPEAKING = "speaking"
+    DUCKED = "ducked"  # an answer is sent at reduced gain while a verdict is awaited
+
+
 class DeliveryState(Enum):
-    """What may leave of a response."""
+    """What may leave of a response, and at which gain."""
 
     HELD_BACK = "held back"  # speculative: the pause is not confirmed
-    LEAVING = "leaving"
+    PREPARING = "preparing"  # all may leave, no sound has
+    SPEAKING = "speaking"
+    DUCKED = "ducked"
     ENDED = "ended"
 
 
 class DeliveryStep(Enum):
     CONFIRM = "confirm"
-    END = "end"
+    SOUND = "sound"  # sound begins to leave
+    DUCK = "duck"
+    RESUME = "resume"
+    END = "end"  # for whatever reason
+
+
+DELIVERY_STEPS = {
+    (DeliveryState.HELD_BACK, DeliveryStep.CONFIRM): DeliveryState.PREPARING,
+    (DeliveryState.PREPARING, DeliveryStep.SOUND): DeliveryState.SPEAKING,
+    (DeliveryState.SPEAKING, DeliveryStep.DUCK): DeliveryState.DUCKED,
+    (DeliveryState.DUCKED, DeliveryStep.RESUME): DeliveryState.SPEAKING,
+    (DeliveryState.HELD_BACK, DeliveryStep.END): DeliveryState.ENDED,
+    (DeliveryState.PREPARING, DeliveryStep.END): DeliveryState.ENDED,
+    (DeliveryState.SPEAKING, DeliveryStep.END): DeliveryState.ENDED,
+    (DeliveryState.DUCKED, DeliveryStep.END): DeliveryState.ENDED,
+}
+
+# What the current response's delivery says of the assistant.
+ASSISTANT_STATES = {
+    DeliveryState.HELD_BACK: AssistantState.LISTENING,
+    DeliveryState.PREPARING: AssistantState.PREPARING,
+    DeliveryState.SPEAKING: AssistantState.SPEAKING,
+    DeliveryState.DUCKED: AssistantState.DUCKED,
+}
 
 
 class MakingState(Enum):
@@ -98,87 +183,12 @@ class MakingState(Enum):
     CUT_SHORT = "cut short"  # the model ran into its token limit
 
 
-class ImpossibleStep(Exception):
-    """A machine was asked for a step that its state does not have."""
+class MakingStep(Enum):
+    FINISH = "finish"
+    CUT = "cut"
 
 
-State = TypeVar("State", bound=Enum)
-Step = TypeVar("Step", bound=Enum)
-
-USER_STEPS: dict[tuple[UserState, UserStep], UserState] = {
-    (UserState.SILENT, UserStep.VOICE): UserState.SPEAKING,
-    (UserState.SPEAKING, UserStep.PAUSE): UserState.PAUSED,
-    (UserState.SPEAKING, UserStep.CLOSE): UserState.SILENT,
-    (UserState.PAUSED, UserStep.VOICE): UserState.SPEAKING,
-    (UserState.PAUSED, UserStep.CLOSE): UserState.SILENT,
+MAKING_STEPS = {
+    (MakingState.MAKING, MakingStep.FINISH): MakingState.MADE,
+    (MakingState.MAKING, MakingStep.CUT): MakingState.CUT_SHORT,
 }
-
-ASSISTANT_STEPS: dict[tuple[AssistantState, AssistantStep], AssistantState] = {
-    (AssistantState.LISTENING, AssistantStep.START): AssistantState.PREPARING,
-    (AssistantState.PREPARING, AssistantStep.SOUND): AssistantState.SPEAKING,
-    (AssistantState.PREPARING, AssistantStep.END): AssistantState.LISTENING,
-    (AssistantState.SPEAKING, AssistantStep.DUCK): AssistantState.DUCKED,
-    (AssistantState.SPEAKING, AssistantStep.END): AssistantState.LISTENING,
-    (AssistantState.DUCKED, AssistantStep.RESUME): AssistantState.SPEAKING,
-    (AssistantState.DUCKED, AssistantStep.END): AssistantState.LISTENING,
-}
-
-SEGMENT_STEPS: dict[tuple[SegmentState, SegmentStep], SegmentState] = {
-    (SegmentState.PENDING, SegmentStep.ANNOUNCE): SegmentState.ANNOUNCED,
-    (SegmentState.PENDING, SegmentStep.COMMIT): SegmentState.COMMITTED,
-    (SegmentState.ANNOUNCED, SegmentStep.COMMIT): SegmentState.COMMITTED,
-    (SegmentState.PENDING, SegmentStep.DECIDE): SegmentState.DECIDED,
-    (SegmentState.ANNOUNCED, SegmentStep.DECIDE): SegmentState.DECIDED,
-    (SegmentState.COMMITTED, SegmentStep.DECIDE): SegmentState.DECIDED,
-}
-
-OVERLAP_STEPS: dict[tuple[OverlapState, OverlapStep], OverlapState] = {
-    (OverlapState.NONE, OverlapStep.MEET): OverlapState.OVER,
-    (OverlapState.OVER, OverlapStep.DUCK): OverlapState.DUCKED,
-    (OverlapState.OVER, OverlapStep.INTERRUPT): OverlapState.INTERRUPTED,
-    (OverlapState.DUCKED, OverlapStep.INTERRUPT): OverlapState.INTERRUPTED,
-    (OverlapState.OVER, OverlapStep.LEAVE): OverlapState.NONE,
-    (OverlapState.DUCKED, OverlapStep.LEAVE): OverlapState.NONE,
-}
-
-DELIVERY_STEPS: dict[tuple[DeliveryState, DeliveryStep], DeliveryState] = {
-    (DeliveryState.HELD_BACK, DeliveryStep.CONFIRM): DeliveryState.LEAVING,
-    (DeliveryState.HELD_BACK, DeliveryStep.END): DeliveryState.ENDED,
-    (DeliveryState.LEAVING, DeliveryStep.END): DeliveryState.ENDED,
-}
-
-
-def following(table: Mapping[tuple[State, Step], State], state: State, step: Step) -> State:
-    """The state after this step. Raises ImpossibleStep."""
-    try:
-        return table[state, step]
-    except KeyError:
-        raise ImpossibleStep(f"{type(state).__name__} {state.value}: {step.value}") from None
-
-
-@dataclass(slots=True)
-class Floor:
-    """The joint state of the two parties: who has the floor."""
-
-    user: UserState = UserState.SILENT
-    assistant: AssistantState = AssistantState.LISTENING
-
-    def move_user(self, step: UserStep) -> None:
-        self.user = following(USER_STEPS, self.user, step)
-
-    def move_assistant(self, step: AssistantStep) -> None:
-        self.assistant = following(ASSISTANT_STEPS, self.assistant, step)
-
-    def offer_user(self, step: UserStep) -> bool:
-        """Take the step if the user's state has it; True if it was taken."""
-        possible = (self.user, step) in USER_STEPS
-        if possible:
-            self.move_user(step)
-        return possible
-
-    def offer_assistant(self, step: AssistantStep) -> bool:
-        """Take the step if the assistant's state has it; True if it was taken."""
-        possible = (self.assistant, step) in ASSISTANT_STEPS
-        if possible:
-            self.move_assistant(step)
-        return possible

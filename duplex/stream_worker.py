@@ -11,24 +11,17 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from typing import TypeAlias
-
-import numpy as np
-import numpy.typing as npt
 
 from audio.frame import EMPTY, Samples
 from audio.recent import RecentAudio
 from duplex import events
-from duplex.audio_store import AudioStore
-from duplex.context_sync import WORK_TIMEOUT_S, SyncedStream, ends_spoken
+from duplex.context_sync import SyncedStream
 from duplex.conversation import ContextEntry
-from duplex.playout import ResponseTasks
+from duplex.hearing import Hearing
+from duplex.playout import AudioStore, ResponseTasks
 from models.base import (
-    HEAR_AHEAD,
-    HEAR_CHUNK,
-    HEAR_RATE,
     AnswerChunk,
     AnswerOptions,
     BadInput,
@@ -36,15 +29,12 @@ from models.base import (
     FunctionCall,
     Instance,
     InstanceFailed,
-    Mark,
     OutOfRoom,
     Stream,
 )
 
 logger = logging.getLogger(__name__)
 
-# After a stall the sound is taken in pieces of at most this, so that verdicts keep coming.
-MAX_PIECE = 4 * HEAR_CHUNK
 # A closing worker waits so long for its work to stop.
 CLOSE_TIMEOUT_S = 0.2
 
@@ -53,38 +43,6 @@ WorkerReport: TypeAlias = events.AnswerEvent | events.VerdictGiven | events.Hear
 
 # Jobs that outlived their worker; kept alive until they end by themselves.
 _outliving: set[asyncio.Task[None]] = set()
-
-
-class HeardState(Enum):
-    """How far a heard segment is on its way to an item of the conversation."""
-
-    OPEN = "open"  # the stream hears it
-    NAMED = "named"  # it has become an item, while the stream is about to end it
-    ENDED = "ended"  # the stream has ended it, for an answer that is not confirmed
-
-
-@dataclass(slots=True)
-class HeardSegment:
-    """The segment that the stream hears; positions are samples of user audio at 16 kHz.
-
-    `tokens_before` counts embeddings of the same turn, from segments before this one.
-    """
-
-    number: int
-    start: int
-    fed: int
-    before: Mark = field(default_factory=lambda: Mark(0))
-    tokens_before: int = 0
-    silence: int = 0  # samples that stood in for sound that did not come
-    state: HeardState = HeardState.OPEN
-    item_id: str | None = None
-    embedded: npt.NDArray[np.float32] | None = None  # [tokens, width], once it has ended
-
-    def ready(self, recorded: int) -> int:
-        """As far as the stream can encode whole chunks: a piece that ends with a chunk would have
-        to wait for the next one before the encoder sees beyond it."""
-        whole = max(0, recorded - self.start - HEAR_AHEAD) // HEAR_CHUNK
-        return self.start + whole * HEAR_CHUNK + HEAR_AHEAD if whole else self.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +67,7 @@ class StreamWorker:
         self._services = services
         self._stream = SyncedStream(instance, opening, services.audio_store)
         self._answering: int | None = None  # the answer it is to give
-        self._heard: HeardSegment | None = None
+        self._hearing = Hearing(self._stream, services, self._report)
         self._is_hearing = False  # as its owner sees it: a segment has begun and not ended
         self._is_hear_queued = False
         self._jobs: asyncio.Queue[Job] = asyncio.Queue(maxsize=256)
@@ -141,25 +99,17 @@ class StreamWorker:
     def flush(self, segment: int, until: int, silence: int = 0) -> None:
         """Judge what was heard up to sample `until`, with the partial chunk, and as if so many
         samples of silence had followed it."""
-        self._put(lambda: self._flush(segment, until, silence))
+        self._put(lambda: self._hearing.flush(segment, until, silence))
 
     def end(self, segment: int, item_id: str | None) -> None:
         """The segment is over: keep it as this item, or forget it."""
         self._is_hearing = False
-        heard = self._heard
-        is_answered = heard is not None and (
-            heard.state is HeardState.ENDED or self._answering is not None
+        is_answering = self._answering is not None
+        is_done = item_id is not None and self._hearing.name(
+            segment, item_id, is_answering=is_answering
         )
-        if item_id is None or heard is None or heard.number != segment or not is_answered:
-            self._put(lambda: self._end(segment, item_id))
-            return
-        # Its answer ends the segment, or has ended it already: there is no more work to queue.
-        self._stream.context.add(f"{item_id}/0", heard.before)
-        heard.item_id = item_id
-        if heard.state is HeardState.ENDED:
-            self._keep(heard)
-        else:
-            heard.state = HeardState.NAMED
+        if not is_done:
+            self._put(lambda: self._hearing.end(segment, item_id))
 
     def renew(self) -> None:
         """The conversation begins otherwise now: open a fresh stream when it is next needed."""
@@ -186,8 +136,8 @@ class StreamWorker:
         if self._answering != response_id:
             return None
         self._answering = None
-        if self._heard is not None and self._heard.state is HeardState.NAMED:
-            self._put(self._settle_named)
+        if self._hearing.is_named:
+            self._put(self._hearing.settle_named)
         if self._generation is not None:
             self._generation.cancel()
         return self._generation
@@ -237,7 +187,7 @@ class StreamWorker:
         await self._stream.close()
 
     def _fail(self, reason: str) -> None:
-        heard, self._heard = self._heard, None
+        heard, self._hearing.segment = self._hearing.segment, None
         answer, self._answering = self._answering, None
         if answer is not None:
             self._report(events.AnswerFailed(answer, reason))
@@ -270,96 +220,25 @@ class StreamWorker:
             self._services.measure("catch_up_seconds", self._loop.time() - began)
 
     async def _renew(self) -> None:
-        if self._heard is None:
+        if self._hearing.segment is None:
             await self._stream.close()
 
     # ------------------------------------------------------------------------------- hearing
 
     async def _begin(self, segment: int, start: int, context: tuple[ContextEntry, ...]) -> None:
-        self._heard = HeardSegment(segment, start, start)
+        self._hearing.open(segment, start)
         await self._sync(context)
-        stream = await self._stream.ready()
-        self._heard.before = await stream.mark()
-        self._heard.tokens_before = _num_embedded(stream) if ends_spoken(context) else 0
+        await self._hearing.mark(context)
         await self._hear()
 
     async def _hear(self) -> None:
         self._is_hear_queued = False
-        heard = self._heard
-        if heard is None or heard.state is not HeardState.OPEN:
-            return
-        ready = heard.ready(self._services.recording.end)
-        if ready > heard.fed:
-            until = min(ready, heard.fed + MAX_PIECE)
-            await self._take(heard, until, last=False)
-            if ready > until:
-                self.hear()
-
-    async def _flush(self, segment: int, until: int, silence: int) -> None:
-        is_last = False
-        while not is_last:
-            heard = self._heard
-            if heard is None or heard.number != segment or heard.state is not HeardState.OPEN:
-                return
-            end = max(until, heard.fed)
-            is_last = end <= heard.fed + MAX_PIECE
-            if is_last:
-                await self._take(heard, end, last=True, silence=silence)
-            else:
-                await self._take(heard, heard.fed + MAX_PIECE, last=False)
-
-    async def _take(self, heard: HeardSegment, until: int, *, last: bool, silence: int = 0) -> None:
-        stream = await self._stream.ready()
-        sound = self._services.recording.slice(heard.fed, until)
-        if silence:
-            sound = np.concatenate((sound, np.zeros(silence, np.float32)))
-            heard.silence += silence
-        began = self._loop.time()
-        async with asyncio.timeout(WORK_TIMEOUT_S):
-            verdict = await stream.hear(sound, last=last)
-        if len(sound):
-            seconds = self._loop.time() - began
-            self._services.measure("hear_rtf", seconds * HEAR_RATE / len(sound))
-        heard.fed = until
-        if verdict.heard:
-            judged = until if last else heard.start + verdict.heard - heard.silence
-            self._report(events.VerdictGiven(heard.number, verdict, judged / HEAR_RATE, last))
+        if await self._hearing.hear():
+            self.hear()
 
     async def _resume(self) -> None:
-        """The user went on: forget the speculative answer, the segment is open again."""
-        await self._stream.drop_unconfirmed()
-        if self._heard is not None:
-            self._heard.state = HeardState.OPEN
+        await self._hearing.reopen()
         await self._hear()
-
-    async def _end(self, segment: int, item_id: str | None) -> None:
-        heard = self._heard
-        if heard is None or heard.number != segment:
-            return
-        if item_id is None:
-            await self._stream.rewind(heard.before)
-        else:
-            await self._stream.drop_unconfirmed()
-            self._stream.context.add(f"{item_id}/0", heard.before)
-            heard.item_id = item_id
-            await self._end_segment(heard)
-        self._heard = None
-
-    async def _end_segment(self, heard: HeardSegment) -> None:
-        """No more sound belongs to the segment; keep what the language model saw of it."""
-        stream = await self._stream.ready()
-        await stream.end_segment()
-        heard.state = HeardState.ENDED
-        embedded = stream.embedded()
-        heard.embedded = None if embedded is None else embedded[heard.tokens_before :]
-        if heard.item_id is not None:
-            self._keep(heard)
-
-    def _keep(self, heard: HeardSegment) -> None:
-        """An ended segment has become an item."""
-        assert heard.item_id is not None
-        self._services.audio_store.keep_embedded(heard.item_id, heard.embedded)
-        self._heard = None
 
     # ----------------------------------------------------------------------------- answering
 
@@ -370,8 +249,8 @@ class StreamWorker:
         segment: int | None,
         context: tuple[ContextEntry, ...] | None,
     ) -> None:
-        if self._answering == response_id and self._heard and self._heard.number != segment:
-            await self._forget_heard()
+        if self._answering == response_id:
+            await self._hearing.forget_other(segment)
         if self._answering == response_id and context is not None:
             await self._sync(context)
         if self._answering != response_id:
@@ -380,26 +259,13 @@ class StreamWorker:
         stream = await self._stream.ready()
         before = await stream.mark()
         self._stream.context.unconfirmed = before
-        heard = self._heard
-        if heard is not None and heard.state is not HeardState.ENDED:
-            await self._end_segment(heard)
+        await self._hearing.end_for_answer()
         room = stream.room()
         text, is_cut = await self._give(stream, response_id, options, room)
         self._stream.context.own_answer = (text, before)
         if self._answering == response_id:
             self._answering = None
             self._report(events.AnswerFinished(response_id, is_cut, *self._tokens(stream, room)))
-
-    async def _forget_heard(self) -> None:
-        """The answer is not to what the stream was hearing: another stream hears that now."""
-        heard, self._heard = self._heard, None
-        if heard is not None and heard.state is HeardState.OPEN:
-            await self._stream.rewind(heard.before)
-
-    async def _settle_named(self) -> None:
-        """A segment became an item because an answer was to end it, and that answer never did."""
-        if self._heard is not None and self._heard.state is HeardState.NAMED:
-            await self._end_segment(self._heard)
 
     async def _give(
         self, stream: Stream, response_id: int, options: AnswerOptions, room: int
@@ -429,8 +295,3 @@ class StreamWorker:
     def _tokens(self, stream: Stream, room_before: int) -> tuple[int, int]:
         """Tokens in the stream before the answer, and those that the answer has taken so far."""
         return self.instance.capacity() - room_before, max(0, room_before - stream.room())
-
-
-def _num_embedded(stream: Stream) -> int:
-    embedded = stream.embedded()
-    return 0 if embedded is None else len(embedded)

@@ -1,5 +1,7 @@
 """How unions of dataclasses stand in a trace: the name of the class is the field `type`.
 
+An entry of the model context stands there as its key, which tells what it means.
+
 These are annotations for pydantic, which reads and writes traces (duplex.trace); for everything
 else the annotated types are what they were.
 """
@@ -53,3 +55,19 @@ def _with_type(value: Any, write: Callable[[Any], dict[str, Any]]) -> dict[str, 
 
 
 TAGGED = _Tagged()
+
+
+class _ByKey:
+    """Annotates a class whose objects have a `key` that tells what they mean: the key is all that
+    is written, and the class's `from_key` makes an object of it again."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            lambda value: value if isinstance(value, source) else source.from_key(value),
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda entry: entry.key),
+        )
+
+
+BY_KEY = _ByKey()

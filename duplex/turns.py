@@ -1,13 +1,20 @@
-"""From a segment to a turn of the conversation, and from the turn to its answer (pure)."""
+"""What becomes of a segment: a turn with its transcript and its answer, or a failure (pure)."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from duplex import actions
 from duplex.answering import Answering
 from duplex.barge_in import name_ignored
 from duplex.core import Segment, SessionState
-from duplex.endpointing import MIN_VOICE_S, is_noise, may_speculate
-from duplex.transcripts import Transcripts
+from duplex.endpointing import MIN_VOICE_S, VERDICT_TIMEOUT_S, is_noise, may_speculate
+from duplex.events import HearingFailed, VerdictGiven
+
+ROUNDING_S = 0.001  # positions are rounded to samples on their way
+# After a failure hearing is tried again after so much session time, doubled with each in a row.
+FIRST_DELAY_S, MAX_DELAY_S = 0.5, 8.0
+TURN_ENDS_S = 0.5  # silence, user audio, after which voice is another turn
 
 
 class Turns:
@@ -54,11 +61,13 @@ class Turns:
         """Begin the answer to a committed turn."""
         self._answering.start(now, options=self._state.settings.answer, segment=segment)
 
-    def answer_waiting(self, now: float) -> None:
-        """Answer the turn that waited, once no answer plays."""
-        if self._waiting is not None and self._state.responses.current is None:
-            segment, self._waiting = self._waiting, None
-            self.start(segment, now)
+    def answer_waiting(self, now: float) -> bool:
+        """Answer the turn that waited, once no answer plays; True if that begins now."""
+        if self._waiting is None or self._state.responses.current is not None:
+            return False
+        segment, self._waiting = self._waiting, None
+        self.start(segment, now)
+        return True
 
     def give_up(self) -> None:
         """Nobody is there to be answered."""
@@ -86,3 +95,108 @@ class Turns:
         if segment.speculation is not None and current is not None and current.is_held_back:
             self._answering.forget(current)
         segment.speculation = None
+
+
+@dataclass(slots=True)
+class PendingTranscript:
+    """A turn of which the monitor has judged too little. `until` is the end of its sound (user
+    audio), `due` the session time at which the words known by then must do."""
+
+    item_id: str
+    until: float
+    seconds: float
+    due: float
+    words: str
+
+
+class Transcripts:
+    """Tells the client what was said in a turn, once all of its sound has been judged."""
+
+    def __init__(self, state: SessionState) -> None:
+        self._state = state
+        self._pending: dict[int, PendingTranscript] = {}  # by the number of the segment
+
+    def add(self, segment: Segment, until: float, now: float) -> None:
+        """A segment has become a turn whose sound ends at `until`."""
+        words = segment.verdict.words if segment.verdict else ""
+        pending = PendingTranscript(
+            segment.item_id, until, until - segment.start, now + VERDICT_TIMEOUT_S, words
+        )
+        if segment.flushed_at is None or segment.verdict_until >= segment.flushed_at - ROUNDING_S:
+            self._tell(pending)
+        else:
+            pending.until = segment.flushed_at
+            self._pending[segment.number] = pending
+
+    def take_verdict(self, event: VerdictGiven, now: float) -> None:
+        """A verdict on a segment that has become a turn already."""
+        pending = self._pending.get(event.segment)
+        if pending is None:
+            return
+        pending.words = event.verdict.words
+        pending.due = now + VERDICT_TIMEOUT_S  # as long as the monitor makes progress
+        if event.until >= pending.until - ROUNDING_S:
+            self._tell(self._pending.pop(event.segment))
+
+    def take_failure(self, event: HearingFailed) -> None:
+        """The monitor will judge no more of it."""
+        if event.segment in self._pending:
+            self._tell(self._pending.pop(event.segment))
+
+    def evaluate(self, now: float) -> None:
+        """What has waited long enough is told with the words that there are."""
+        late = [number for number, pending in self._pending.items() if now >= pending.due]
+        for number in late:
+            self._tell(self._pending.pop(number))
+
+    def deadline(self) -> float | None:
+        return min((pending.due for pending in self._pending.values()), default=None)
+
+    def give_up(self) -> None:
+        """Nobody is left to be told."""
+        self._pending.clear()
+
+    def _tell(self, pending: PendingTranscript) -> None:
+        self._state.conversation.transcribe(pending.item_id, pending.words)
+        self._state.emit(
+            actions.TranscriptAdded(pending.item_id, pending.words, True, pending.seconds)
+        )
+
+
+class HearingFailures:
+    """Counts failures in a row and says when hearing may be tried again: without a pause every
+    window of the same voice would be a new turn that fails, many a second.
+
+    `in_failed_turn` holds while the voice goes on of a turn whose failure was told.
+    """
+
+    def __init__(self, state: SessionState, answering: Answering) -> None:
+        self._state = state
+        self._answering = answering
+        self._in_a_row = 0
+        self._retry_at = 0.0  # session time
+        self.in_failed_turn = False
+
+    def note(self, now: float) -> None:
+        """Hearing failed at session time `now`."""
+        delay = min(FIRST_DELAY_S * 2.0**self._in_a_row, MAX_DELAY_S)
+        self._in_a_row += 1
+        self._retry_at = now + delay
+
+    def tell(self, now: float, reason: str) -> None:
+        """Tell of the failed turn by a response; what is left of its voice is nobody's."""
+        self.in_failed_turn = True
+        if self._state.settings.create_response and self._state.responses.current is None:
+            self._answering.tell_failure(now, reason)
+
+    def note_success(self) -> None:
+        """The monitor judged: it hears."""
+        self._in_a_row = 0
+
+    def may_try(self, now: float) -> bool:
+        return not self._in_a_row or now >= self._retry_at
+
+    def follow(self, silence: float) -> None:
+        """So much silence, in seconds of user audio, since the voice of the failed turn."""
+        if silence >= TURN_ENDS_S:
+            self.in_failed_turn = False

@@ -1,10 +1,14 @@
-"""From probabilities of voice to the edges of segments (pure; it never judges)."""
+"""From probabilities of voice to the edges of segments, and how long it has been silent (pure).
+
+Nothing here judges what a voice or a silence means.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
 
+from duplex.core import Segment
 from duplex.events import VoiceMeasured
 
 # Silero falls slowly after speech; leaving needs a lower value than entering, or vowels flicker.
@@ -13,6 +17,8 @@ HYSTERESIS = 0.15
 MIN_PAUSE_S = 0.08
 # An echo that was not heard for so long is over.
 ECHO_ENDS_AFTER_S = 0.3
+# The next window may be so late without any doubt that it comes.
+WINDOW_LATE_S = 0.1
 
 
 class Edge(Enum):
@@ -102,3 +108,55 @@ class VoiceTracker:
         if not self.is_open and self.echo_from is None:
             self.echo_from = window.start
         self.echo_until = window.end
+
+
+@dataclass(slots=True)
+class SilenceClock:
+    """Tells how long the user has been silent: by the user's audio, and once that stops coming by
+    the clock. `now` is session time."""
+
+    heard_until: float = 0.0  # user audio: the end of what has been measured
+    measured_at: float = 0.0  # session time of the newest window
+    more_waits: bool = False  # sound is there that has not been measured
+
+    def advance(self, window: VoiceMeasured, now: float) -> None:
+        """One more window has been measured."""
+        self.heard_until, self.measured_at = window.end, now
+        self.more_waits = window.more_waits
+
+    def silence(self, segment: Segment, now: float, audio_gap: float) -> float:
+        """Seconds since the last voice: those heard, those for which the next window may be late,
+        and those for which sound has been missing for longer than `audio_gap`."""
+        heard = self.heard_until - segment.last_voiced
+        if self.more_waits:
+            return heard
+        soon = min(max(0.0, now - self.measured_at), WINDOW_LATE_S)
+        return heard + soon + max(0.0, now - self._silence_from(segment, now, audio_gap))
+
+    def lasts_at(self, silence: float, segment: Segment, audio_gap: float) -> float | None:
+        """Session time at which there has been so much silence, if no more sound comes: the
+        inverse of `silence`. None while sound waits to be measured."""
+        missing_from = self.missing_from(segment, audio_gap)
+        if missing_from is None:
+            return None
+        wait = max(0.0, segment.last_voiced + silence - self.heard_until)
+        if wait <= WINDOW_LATE_S:
+            return self.measured_at + wait
+        return missing_from + wait - WINDOW_LATE_S
+
+    def missing_from(self, segment: Segment, audio_gap: float) -> float | None:
+        """Session time from which on sound is missing if no more comes; None while some waits."""
+        if self.more_waits:
+            return None
+        return self._silence_from(segment, self.measured_at, audio_gap)
+
+    def is_missing(self, segment: Segment, now: float, audio_gap: float) -> bool:
+        """True if sound has not come for so long that this is silence."""
+        return not self.more_waits and now >= self._silence_from(segment, now, audio_gap)
+
+    def _silence_from(self, segment: Segment, now: float, audio_gap: float) -> float:
+        """Session time from which on missing sound counts as silence: nothing has come for a while,
+        and all that came before has been judged, since sound may wait for that verdict."""
+        due = segment.verdict_due
+        judged_at = due if due is not None and now < due else segment.judged_at
+        return max(self.measured_at, judged_at) + max(audio_gap, WINDOW_LATE_S)

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from duplex.leases import Lease, NoCapacity, PairPool
+from duplex.roles import Lease, NoCapacity, PairPool
 
 RETRY_AFTER = 5  # seconds; a conversation ends some time, nobody knows when
 

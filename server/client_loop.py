@@ -16,7 +16,7 @@ from duplex import actions
 from duplex.events import Event, SettingsChanged
 from duplex.orchestrator import InputOverrun, Outgoing
 from duplex.playout import AnswerSound
-from duplex.snapshot import Snapshot
+from duplex.session import Snapshot
 from models.base import HEAR_RATE, Samples, Tool
 from server.config import Limits
 from server.connections import BROKEN, GOING_AWAY, NORMAL, POLICY, RESTART, Connection, Disconnected

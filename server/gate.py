@@ -16,8 +16,8 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
-from duplex.leases import Lease
 from duplex.orchestrator import Orchestrator
+from duplex.roles import Lease
 from models.base import Conversation, Instructions, Samples, UserSound, capabilities_of
 from server.admission import Denied
 from server.auth import Grant, answered_subprotocol, is_origin_allowed, presented_key
@@ -214,13 +214,12 @@ class RealtimeSession:
         try:
             code = await loop.run(talk)
         finally:
-            talk.forget()
+            talk.release()
             service.queues.discard(queues)
             service.metrics.sessions_closed.labels(str(code)).inc()
             if trace is not None:
                 trace.close()
             self._ledger.clear()
-            talk.release()
             self._talk = None
         logger.info("session %s closed with %d", self._token, code)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from duplex.leases import Pair, PairPool
+from duplex.roles import Pair, PairPool
 from duplex.trace import Observer
 from models.base import (
     HEAR_CHUNK,

@@ -19,7 +19,7 @@ from PIL import Image
 from audio.pcm import decode_pcm16, encode_pcm16
 from duplex.conversation import ContextContent, Turn
 from duplex.events import ConversationResumed
-from duplex.snapshot import Snapshot
+from duplex.session import Snapshot
 from duplex.trace import Record, from_json, to_json
 from models.base import UserImage, UserSound
 

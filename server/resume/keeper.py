@@ -12,7 +12,7 @@ from typing import Any
 
 from duplex import actions
 from duplex.orchestrator import Outgoing
-from duplex.snapshot import Snapshot
+from duplex.session import Snapshot
 from server.realtime.session_config import SessionConfig
 from server.resume.codec import TALK, Kept, Media, encode_talk, media
 from server.resume.tokens import ResumeToken, new_token

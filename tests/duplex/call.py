@@ -12,9 +12,9 @@ import numpy as np
 
 from audio.frame import Samples
 from duplex import actions
-from duplex.leases import Pair, PairPool
 from duplex.orchestrator import Orchestrator, Outgoing
 from duplex.playout import AnswerSound
+from duplex.roles import Pair, PairPool
 from duplex.settings import Settings
 from duplex.trace import Observer, Record
 from models.base import HEAR_RATE

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from duplex.audio_store import AudioStore
 from duplex.context_sync import (
     FRAMES_READ,
     StreamContext,
@@ -16,6 +15,7 @@ from duplex.context_sync import (
     readable,
 )
 from duplex.conversation import ContextEntry, OutdatedPicture, SpokenTurn
+from duplex.playout import AudioStore
 from models.base import AssistantText, Conversation, Mark, UserImage, UserText
 from tests.engine_script import EngineScript
 from tests.scripted_engine import ScriptedInstance

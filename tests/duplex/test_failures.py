@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from duplex import actions, events
-from duplex.failures import MAX_DELAY_S, HearingFailures
+from duplex.answering import Answering
+from duplex.core import SessionState
 from duplex.settings import Settings, TurnDetection
+from duplex.turns import MAX_DELAY_S, HearingFailures
 from tests.duplex.scene import WINDOW, Scene
 
 REASON = "both instances are down"
@@ -100,7 +102,8 @@ def test_a_clients_own_buffer_is_not_tried_at_every_window() -> None:
 
 
 def test_the_delay_is_doubled_up_to_a_bound() -> None:
-    failures = HearingFailures()
+    state = SessionState("t", Settings())
+    failures = HearingFailures(state, Answering(state))
     assert failures.may_try(0.0)
     delays = []
     for _ in range(8):

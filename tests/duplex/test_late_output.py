@@ -12,8 +12,7 @@ import pytest
 from audio.frame import Samples
 from audio.recent import RecentAudio
 from duplex import actions, events
-from duplex.audio_store import AudioStore
-from duplex.playout import ResponseTasks
+from duplex.playout import AudioStore, ResponseTasks
 from duplex.stream_worker import SessionServices, StreamWorker, WorkerReport
 from models.base import (
     AnswerChunk,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from duplex.leases import NoCapacity, Pair, PairPool
+from duplex.roles import NoCapacity, Pair, PairPool
 from tests.engine_script import EngineScript
 from tests.scripted_engine import ScriptedInstance
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from duplex import actions, events
-from duplex.pacing import letters_within
+from duplex.conversation import letters_within
 from duplex.settings import Settings, TurnDetection
 from models.base import SPEAK_RATE, AnswerOptions, SpokenWord, Verdict
 from tests.duplex.scene import NOISE, WINDOW, Scene

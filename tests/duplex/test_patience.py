@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from duplex import actions
-from duplex.patience import (
+from duplex.endpointing import (
     CUT_OFF_LATER_S,
     FLUENT_EARLIER_S,
     FLUENT_TURNS,

@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 
 from duplex import actions, events
-from duplex.audio_store import AudioStore
 from duplex.context_sync import SyncedStream
 from duplex.conversation import ContextEntry
+from duplex.playout import AudioStore
 from duplex.roles import STOP_TIMEOUT_S, UNHEALTHY_AFTER_S
 from duplex.settings import Settings, TurnDetection
 from duplex.trace import VERSION, Measured, Record, TraceFormat

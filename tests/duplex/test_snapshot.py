@@ -6,8 +6,7 @@ import io
 
 from duplex import actions, events
 from duplex.conversation import SpokenTurn, Turn
-from duplex.session import Session
-from duplex.snapshot import playing, turns_heard, unanswered
+from duplex.session import Session, Snapshot
 from duplex.trace import Record, TraceWriter, from_json, to_json
 from models.base import AnswerOptions, AssistantText, SpokenWord, UserText
 
@@ -30,6 +29,10 @@ def talking() -> Session:
     return session
 
 
+def left_behind(session: Session) -> Snapshot:
+    return session.snapshot(2.0, lambda _: None)
+
+
 def advance(session: Session, until: float) -> None:
     now = 1.0
     while now < until:
@@ -40,9 +43,10 @@ def advance(session: Session, until: float) -> None:
 def test_an_answer_that_plays_is_cut_where_it_was_heard() -> None:
     session = talking()
     advance(session, 2.0)
-    asked, answer = turns_heard(session.state, 2.0)
+    snapshot = left_behind(session)
+    asked, answer = snapshot.resumed.turns
     assert asked.item_id == "asked"
-    assert answer.item_id == playing(session.state)
+    assert answer.item_id == snapshot.cut
     assert answer.wire["status"] == "incomplete"
     assert answer.heard_text() in ("a b c d", "a b c")
     before = session.conversation.turns[1]
@@ -52,7 +56,7 @@ def test_an_answer_that_plays_is_cut_where_it_was_heard() -> None:
 def test_what_was_left_behind_is_what_the_models_are_told() -> None:
     session = talking()
     advance(session, 2.0)
-    turns = turns_heard(session.state, 2.0)
+    turns = left_behind(session).resumed.turns
     other = Session("u")
     found = other.handle(events.ConversationResumed(turns, 1), 0.0)
     (told,) = (action for action in found if isinstance(action, actions.SyncMonitor))
@@ -70,7 +74,7 @@ def test_what_was_left_behind_is_what_the_models_are_told() -> None:
 def test_an_item_of_the_past_can_be_cut_further() -> None:
     session = talking()
     advance(session, 2.0)
-    turns = turns_heard(session.state, 2.0)
+    turns = left_behind(session).resumed.turns
     other = Session("u")
     other.handle(events.ConversationResumed(turns, 1), 0.0)
     other.handle(events.ItemTruncateRequested(turns[1].item_id, 0, 400), 0.1)
@@ -81,9 +85,9 @@ def test_an_item_of_the_past_can_be_cut_further() -> None:
 def test_a_turn_without_an_answer_is_named() -> None:
     session = Session("t")
     session.conversation.add_sound("spoken", "well")
-    assert unanswered(session.state) == "spoken"
+    assert left_behind(session).unanswered == "spoken"
     session.conversation.add(Turn("said", "assistant", response_id=1))
-    assert unanswered(session.state) is None
+    assert left_behind(session).unanswered is None
 
 
 def test_a_trace_holds_what_a_session_began_with() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from duplex.conversation import SpokenTurn, Turn
 from duplex.events import ConversationResumed
-from duplex.snapshot import Snapshot
+from duplex.session import Snapshot
 from models.base import (
     FunctionCall,
     FunctionOutput,
