@@ -36,11 +36,12 @@ def resident(process: int) -> float | None:
     while waiting:
         one = waiting.pop()
         waiting += children.get(one, [])
-        total += _own(one)
+        total += own_memory(one)
     return total
 
 
-def _own(process: int) -> float:
+def own_memory(process: int) -> float:
+    """Resident memory in MiB of one process alone; 0.0 when it has ended."""
     try:
         pages = int((_PROCESSES / str(process) / "statm").read_text().split()[1])
     except (FileNotFoundError, ProcessLookupError):

@@ -1,7 +1,7 @@
 """`python -m benchmarks.neighbour`: a well-behaved conversation beside each attack.
 
-It asks typed questions without a pause and a spoken one every twenty seconds. Its latencies in
-quiet and under each attack come from the same run on the same server.
+It asks typed questions without a pause and a spoken one every few seconds. Its latencies in quiet
+and under each attack come from the same run on the same server.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.driver import CallerLine
 from benchmarks.duplex import RESULTS
@@ -30,8 +29,9 @@ from benchmarks.fuzz import faults_in
 from benchmarks.hostile.attacks import ATTACKS
 from benchmarks.hostile.neighbour import Neighbour, end
 from benchmarks.machine import header
-from benchmarks.memory import resident
-from benchmarks.plots import plot_latencies
+from benchmarks.markdown import setting
+from benchmarks.memory import own_memory
+from benchmarks.plots import plot_attacks
 from benchmarks.service import service
 from server.call.caller import call
 from server.call.conversation import CallFailed
@@ -40,9 +40,10 @@ from server.call.script import CallScript, Cue
 from server.call.timeline import load_clip
 
 _CLIP = Path("tests/data/audio/question_en_capital.flac")
-_SPOKEN_EVERY = 20.0
+_SPOKEN_EVERY = 8.0  # seconds from one spoken question to the next
 _LAG_EVERY = 0.1
-_REST = 2.0  # seconds between two attacks
+_MEMORY_EVERY = 0.25
+_REST = 2.0  # seconds between two attacks, at least
 _MOST_LATENCY = 1.5  # p95 under attack over that in quiet
 _MOST_MEMORY = 300.0  # MiB over quiet
 _BACK = 60.0  # seconds until the memory must be back
@@ -51,7 +52,8 @@ _SLACK = 50.0  # MiB that an allocator may keep
 
 @dataclass(slots=True)
 class Period:
-    """What was measured while something went on; latencies and lags in seconds, memory in MiB."""
+    """What was measured while something went on; latencies and lags in seconds, memory in MiB.
+    `after`: the memory when it was back, or when `back` seconds were over."""
 
     name: str
     typed: list[float] = field(default_factory=list)
@@ -59,6 +61,12 @@ class Period:
     lags: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    after: float = math.nan
+    back: float = 0.0
+
+    @property
+    def peak(self) -> float:
+        return max(self.memory, default=math.nan)
 
 
 class Observer:
@@ -78,52 +86,73 @@ class Observer:
         period.faults += self._neighbour.faults[faults:]
         return period
 
+    async def rest(self, period: Period, quiet: float, patience: float) -> None:
+        """Wait until what a period took is given back, so many seconds at most."""
+        began = time.monotonic()
+        self.period = resting = Period("rest")
+        while period.back < patience:
+            await asyncio.sleep(_MEMORY_EVERY)
+            period.back = time.monotonic() - began
+            period.after = resting.memory[-1] if resting.memory else math.nan
+            if period.back > _REST and not period.after > quiet + _SLACK:
+                break
+        period.faults += resting.faults
+
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for work in (self._neighbour.run, self._speak, self._watch):
+            for work in (self._neighbour.run, self._speak, self._watch_loop, self._watch_memory):
                 group.create_task(work())
 
     async def _speak(self) -> None:
+        """A spoken question and its answer, again and again; it belongs to when it was asked."""
         script = CallScript((Cue(load_clip(_CLIP)),))
         while True:
-            began = time.monotonic()
+            began, period = time.monotonic(), self.period
             try:
                 record = await call(self.line.url, script, key=self.line.key)
                 (turn,) = turns(record)
                 if turn.response is None:
-                    self.period.faults.append("a spoken question was not answered")
+                    period.faults.append("a spoken question was not answered")
                 else:
-                    self.period.spoken.append(turn.response)
+                    period.spoken.append(turn.response)
             except CallFailed as failure:
-                self.period.faults.append(f"a call failed: {failure}")
+                period.faults.append(f"a call failed: {failure}")
             await asyncio.sleep(max(0.0, _SPOKEN_EVERY - (time.monotonic() - began)))
 
-    async def _watch(self) -> None:
+    async def _watch_loop(self) -> None:
         async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
             while True:
                 began = time.monotonic()
-                await client.get(self._health)
+                try:
+                    await client.get(self._health)
+                except httpx.HTTPError as error:
+                    self.period.faults.append(f"/healthz: {type(error).__name__}")
                 self.period.lags.append(time.monotonic() - began)
-                if self.line.process and (found := resident(self.line.process)):
-                    self.period.memory.append(found)
                 await asyncio.sleep(_LAG_EVERY)
+
+    async def _watch_memory(self) -> None:
+        while self.line.process is not None:
+            self.period.memory.append(own_memory(self.line.process))
+            await asyncio.sleep(_MEMORY_EVERY)
 
 
 async def measure(
     line: CallerLine, attacks: Sequence[str], quiet: float, each: float, back: float
 ) -> list[Period]:
-    """Quiet for so many seconds, then each attack, then quiet again until the memory is back."""
+    """Quiet for so many seconds, then each attack and a rest until its memory is back."""
     observer = Observer(line)
     running = asyncio.create_task(observer.run())
     try:
-        periods = [await observer.during("quiet", asyncio.sleep(quiet))]
+        await asyncio.sleep(_REST)  # what is done once is done
+        first = await observer.during("quiet", asyncio.sleep(quiet))
+        before, periods = median(first.memory or [math.nan]), [first]
         for name in attacks:
             if running.done():
                 break
-            periods.append(await observer.during(name, attack_from_outside(name, line, each)))
-            await observer.during("rest", asyncio.sleep(_REST))
-        periods.append(await observer.during("afterwards", asyncio.sleep(back)))
+            period = await observer.during(name, attack_from_outside(name, line, each))
+            await observer.rest(period, before, back)
+            periods.append(period)
     finally:
         await end(running)
     return periods
@@ -145,36 +174,47 @@ def percentile(values: list[float], share: float) -> float:
 
 def judged(periods: list[Period]) -> list[str]:
     """The goals that were missed."""
-    quiet, last = periods[0], periods[-1]
-    missed: list[str] = [f"{one.name}: {fault}" for one in periods for fault in one.faults]
+    quiet = periods[0]
+    missed = [f"{one.name}: {fault}" for one in periods for fault in one.faults]
     before = median(quiet.memory) if quiet.memory else math.nan
-    for period in periods[1:-1]:
-        share = percentile(period.typed, 0.95) / percentile(quiet.typed, 0.95)
-        if share > _MOST_LATENCY:
-            missed.append(f"{period.name}: the latency's p95 is {share:.1f} times that in quiet")
-        if period.memory and max(period.memory) - before > _MOST_MEMORY:
-            missed.append(f"{period.name}: {max(period.memory) - before:.0f} MiB over quiet")
-    if last.memory and last.memory[-1] - before > _SLACK:
-        missed.append(f"{last.memory[-1] - before:.0f} MiB were not given back")
+    for period in periods[1:]:
+        for kind in ("typed", "spoken"):
+            share = _share(period, quiet, kind)
+            if share > _MOST_LATENCY:
+                missed.append(f"{period.name}: p95 of {kind} answers is {share:.1f} times quiet")
+        if period.peak - before > _MOST_MEMORY:
+            missed.append(f"{period.name}: {period.peak - before:.0f} MiB over quiet")
+        if period.after - before > _SLACK:
+            missed.append(f"{period.name}: {period.after - before:.0f} MiB were not given back")
     return missed
+
+
+def _share(period: Period, quiet: Period, kind: str) -> float:
+    """The p95 of a period over that in quiet; nan where one is missing."""
+    return percentile(getattr(period, kind), 0.95) / percentile(getattr(quiet, kind), 0.95)
 
 
 def command(
     short: Annotated[bool, typer.Option("--short", help="A few seconds of each attack.")] = False,
-    only: Annotated[list[str] | None, typer.Option(help="Attacks by name.")] = None,
+    attacks: Annotated[str, typer.Option(help="Names, with commas between; all by default.")] = "",
+    quiet: Annotated[float, typer.Option(help="Seconds of quiet before.")] = 60.0,
+    seconds: Annotated[float, typer.Option(help="Of each attack.")] = 15.0,
     url: Annotated[str | None, typer.Option(help="A server that runs already.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the report goes.")] = None,
 ) -> None:
     """Exit 1 where an answer failed or the log has a traceback; missed goals are shown."""
-    attacks = list(only or ATTACKS)
-    quiet, each, back = (15.0, 6.0, 10.0) if short else (60.0, 20.0, _BACK)
+    names = [name.strip() for name in attacks.split(",") if name.strip()] or list(ATTACKS)
+    if unknown := [name for name in names if name not in ATTACKS]:
+        raise typer.BadParameter(f"no such attack: {unknown[0]}; there are {', '.join(ATTACKS)}")
+    if short:
+        quiet, seconds = min(quiet, 15.0), min(seconds, 6.0)
     console = Console(width=150)
     with TemporaryDirectory() as folder:
         log = Path(folder) / "serve.log"
         with service(url, log=log) as line:
-            periods = asyncio.run(measure(line, attacks, quiet, each, back))
+            periods = asyncio.run(measure(line, names, quiet, seconds, _BACK))
         faults = list(faults_in(log.read_text(errors="replace"))) if url is None else []
-    show(console, periods)
+    console.print(*table(periods), sep="\n", markup=False)
     missed = judged(periods)
     for fault in (*faults, *missed):
         console.print(fault, style="red", markup=False)
@@ -184,30 +224,62 @@ def command(
     raise typer.Exit(1 if is_broken else 0)
 
 
-def show(console: Console, periods: list[Period]) -> None:
-    """Print one line for each period."""
-    table = Table("beside", "answers", "p50 ms", "p95 ms", "spoken ms", "lag ms", "MiB", "faults")
-    for period in periods:
-        table.add_row(
-            period.name,
-            str(len(period.typed)),
-            f"{1000 * percentile(period.typed, 0.5):.0f}",
-            f"{1000 * percentile(period.typed, 0.95):.0f}",
-            ", ".join(f"{1000 * each:.0f}" for each in period.spoken),
-            f"{1000 * max(period.lags, default=math.nan):.0f}",
-            f"{max(period.memory, default=math.nan):.0f}",
-            str(len(period.faults)),
-        )
-    console.print(table)
+def table(periods: list[Period]) -> list[str]:
+    """A line for each period, in Markdown."""
+    quiet = periods[0]
+    before = median(quiet.memory) if quiet.memory else math.nan
+    rows = [
+        "| beside | typed p50 / p95 ms | n | of quiet | spoken p50 / p95 ms | n | of quiet "
+        "| loop lag p95 / worst ms | MiB over quiet: peak, after | faults |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for one in periods:
+        cells = [one.name]
+        for kind in ("typed", "spoken"):
+            values = getattr(one, kind)
+            cells += [_both(values), str(len(values)), f"{_share(one, quiet, kind):.1f}"]
+        cells.append(f"{_ms(percentile(one.lags, 0.95))} / {_ms(max(one.lags, default=math.nan))}")
+        cells += [f"{one.peak - before:.0f}, {one.after - before:.0f}", str(len(one.faults))]
+        rows.append(f"| {' | '.join(cells)} |")
+    return rows
+
+
+def _both(values: list[float]) -> str:
+    return f"{_ms(percentile(values, 0.5))} / {_ms(percentile(values, 0.95))}"
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.0f}"
 
 
 def write(path: Path, periods: list[Period], missed: list[str]) -> None:
-    """The report and its picture."""
-    report = header() | {"missed": missed, "periods": [asdict(period) for period in periods]}
+    """The report, its page and its picture."""
+    top = header()
+    report = top | {"missed": missed, "periods": [asdict(period) for period in periods]}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    columns = {period.name: period.typed for period in periods if period.typed}
-    plot_latencies(columns, path.with_suffix(".png"), "typed answers of a neighbour")
+    path.with_suffix(".md").write_text(page(top, periods, missed, path), encoding="utf-8")
+    before = median(periods[0].memory) if periods[0].memory else math.nan
+    rows = {
+        one.name: (1000 * percentile(one.typed, 0.95), one.peak - before) for one in periods[1:]
+    }
+    quiet = 1000 * percentile(periods[0].typed, 0.95)
+    plot_attacks(rows, (_MOST_LATENCY * quiet, _MOST_MEMORY), path.with_suffix(".png"))
+
+
+def page(top: Mapping[str, Any], periods: list[Period], missed: list[str], path: Path) -> str:
+    """All figures in Markdown."""
+    about = (
+        "A well-behaved conversation beside each attack: typed questions without a pause, and a "
+        f"spoken one every {_SPOKEN_EVERY:.0f} s at least. Quiet and attack are of the same run "
+        "on the same server; attacks run in a process of their own on the same machine. Goals: "
+        f"p95 at most {_MOST_LATENCY} times quiet, at most {_MOST_MEMORY:.0f} MiB over quiet, "
+        f"back within {_BACK:.0f} s."
+    )
+    goals = [f"- {each}" for each in missed] or ["None."]
+    lines = ["# A neighbour under attack", "", about, "", setting(top), ""]
+    lines += [*table(periods), "", "## Goals missed", "", *goals, ""]
+    return "\n".join([*lines, f"![p95 and memory beside each attack]({path.stem}.png)", ""])
 
 
 if __name__ == "__main__":

@@ -70,6 +70,21 @@ def plot_curve(
     _save(figure, path)
 
 
+def plot_attacks(
+    rows: Mapping[str, tuple[float, float]], goals: tuple[float, float], path: Path
+) -> None:
+    """What a neighbour of each attack sees: p95 in milliseconds, and memory in MiB over quiet."""
+    figure, sides = pyplot.subplots(1, 2, figsize=(11, 0.3 * len(rows) + 1.2), sharey=True)
+    labels = ("p95 of typed answers, milliseconds", "memory at its peak, MiB over quiet")
+    for side, (axes, label) in enumerate(zip(sides, labels, strict=True)):
+        axes.barh(range(len(rows)), [row[side] for row in rows.values()], alpha=0.6)
+        axes.axvline(goals[side], color="grey", linestyle=":", linewidth=1)
+        axes.set(xlabel=label)
+    sides[0].set_yticks(range(len(rows)), list(rows), fontsize="small")
+    sides[0].invert_yaxis()
+    _save(figure, path)
+
+
 def _save(figure: Any, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.tight_layout()

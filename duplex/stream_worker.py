@@ -41,7 +41,7 @@ CLOSE_TIMEOUT_S = 0.2
 Job: TypeAlias = Callable[[], Awaitable[None]]
 WorkerReport: TypeAlias = events.AnswerEvent | events.VerdictGiven | events.HearingFailed
 
-# Jobs that outlived their worker; kept alive until they end by themselves.
+# What waits for jobs that outlived their worker, to close their streams.
 _outliving: set[asyncio.Task[None]] = set()
 
 
@@ -203,8 +203,10 @@ class StreamWorker:
             job.cancel()
             await asyncio.wait({job}, timeout=CLOSE_TIMEOUT_S)
         if job is not None and not job.done():
-            _outliving.add(job)  # an engine that ignores cancellation must not hold up the session
-            job.add_done_callback(_outliving.discard)
+            # An engine that ignores cancellation must not hold up the session.
+            closing = asyncio.create_task(_close_after(job, self._stream), name="stream-closing")
+            _outliving.add(closing)
+            closing.add_done_callback(_outliving.discard)
         else:
             await self._stream.close()
         # A cancelled task keeps the frames that it left, and they all that was heard and read.
@@ -295,3 +297,9 @@ class StreamWorker:
     def _tokens(self, stream: Stream, room_before: int) -> tuple[int, int]:
         """Tokens in the stream before the answer, and those that the answer has taken so far."""
         return self.instance.capacity() - room_before, max(0, room_before - stream.room())
+
+
+async def _close_after(job: asyncio.Task[None], stream: SyncedStream) -> None:
+    """Give a stream back once the work on it has ended: its instance keeps it until then."""
+    await asyncio.wait({job})
+    await stream.close()

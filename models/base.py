@@ -289,13 +289,15 @@ def is_up(instance: Instance) -> bool:
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a model can do, so that the wire refuses before what it would fail on. `context`: tokens
-    of one conversation, 0 if unknown; `languages`: those it was made for, none if unknown.
+    of one conversation, 0 if unknown; `longest_sound`: seconds of one stretch of sound that it can
+    read, 0.0 if unknown; `languages`: those it was made for (ISO 639), none if unknown.
     `is_streamed`: sound is encoded once, as it comes; else every verdict encodes the whole segment
     anew, and must not be asked for as often."""
 
     pictures: bool = True
     tools: bool = True
     context: int = 0
+    longest_sound: float = 0.0
     languages: tuple[str, ...] = ()
     is_streamed: bool = True
 

@@ -42,8 +42,7 @@ class ClientSecret:
 
     value: str
     expires_at: int
-    session: SessionConfig
-    size: int = 0  # bytes of the session
+    session: bytes  # as JSON: what its objects would take in memory is many times as much
 
 
 class Keyring:
@@ -64,7 +63,8 @@ class Keyring:
         digest = _digest(key or "")
         secret = self._secrets.get(digest)
         if secret is not None and secret.expires_at > self._clock():
-            return Grant(secret.session, is_ephemeral=True, key=digest.hex())
+            session = SessionConfig.model_validate_json(secret.session)
+            return Grant(session, is_ephemeral=True, key=digest.hex())
         if self.is_open or self._is_known(digest):
             return Grant(key="" if self.is_open else digest.hex())
         return None
@@ -78,21 +78,21 @@ class Keyring:
         """A short-lived key that works for many connections until it expires."""
         now = self._clock()
         self._secrets = {k: s for k, s in self._secrets.items() if s.expires_at > now}
-        size = len(session.model_dump_json())
-        self._make_room(size)
+        kept = session.model_dump_json().encode()
+        self._make_room(len(kept))
         value = f"ek_{secrets.token_urlsafe(24)}"
-        secret = ClientSecret(value, int(now) + seconds, session, size)
+        secret = ClientSecret(value, int(now) + seconds, kept)
         self._secrets[_digest(secret.value)] = secret
-        self._bytes += size
+        self._bytes += len(kept)
         return secret
 
     def _make_room(self, size: int) -> None:
-        self._bytes = sum(secret.size for secret in self._secrets.values())
+        self._bytes = sum(len(secret.session) for secret in self._secrets.values())
         while self._secrets and (
             len(self._secrets) >= _MOST_SECRETS or self._bytes + size > _MOST_BYTES
         ):
             oldest = self._secrets.pop(next(iter(self._secrets)))
-            self._bytes -= oldest.size
+            self._bytes -= len(oldest.session)
 
 
 def presented_key(headers: Headers, subprotocols: Iterable[str] = ()) -> str | None:

@@ -20,7 +20,8 @@ def cascade_options(settings: ServerSettings) -> dict[str, Any]:
     from models.engines.cascade.chat_endpoint import ChatEndpoint
 
     chats = [ChatEndpoint(each) for each in chat_settings(settings)]
-    return {"chats": chats, "transcriber": chosen_transcriber(settings)}
+    languages = (settings.cascade.language,)
+    return {"chats": chats, "transcriber": chosen_transcriber(settings), "languages": languages}
 
 
 def chat_settings(settings: ServerSettings) -> list[ChatSettings]:

@@ -19,13 +19,23 @@ from duplex.playout import AnswerSound
 from duplex.session import Snapshot
 from models.base import HEAR_RATE, Samples, Tool
 from server.config import Limits
-from server.connections import BROKEN, GOING_AWAY, NORMAL, POLICY, RESTART, Connection, Disconnected
+from server.connections import (
+    BROKEN,
+    GOING_AWAY,
+    LOST,
+    NO_TEXT,
+    NORMAL,
+    POLICY,
+    RESTART,
+    Connection,
+    Disconnected,
+)
 from server.draining.drain import Leaving
-from server.message_decoder import MessageDecoder
+from server.message_decoder import MessageDecoder, NoText
 from server.metrics import Metrics
 from server.outbox import Outbox, OutboxFull
 from server.realtime.budget import TokenBucket
-from server.realtime.decode import AudioReceived, Configured, Step
+from server.realtime.decode import AudioReceived, Configured, LongAudioReceived, Step
 from server.realtime.encode import Encoder
 from server.realtime.refusal import Refusal
 from server.resume.keeper import SnapshotKeeper
@@ -137,13 +147,25 @@ class ClientLoop:
 
     async def _read(self, talk: ConversationBackend) -> None:
         while True:
-            text = await self._connection.receive()
-            self._last_message = self._clock()
-            await self._wait_for_allowance()
+            # No message is kept while what it asks for is done: a large one takes its time.
+            for step in await self._next_steps():
+                await self._apply(step, talk)
+            await self._wait(self._decoder.wait_for_pixels())
+
+    async def _next_steps(self) -> list[Step]:
+        """What the next message asks for; nothing where it is refused."""
+        text = await self._connection.receive()
+        self._last_message = self._clock()
+        await self._wait_for_allowance()
+        try:
             if text is None:
-                self._tell(Refusal("Messages are JSON text; binary frames are not taken."))
-            else:
-                await self._take(text, talk)
+                raise Refusal("Messages are JSON text; binary frames are not taken.")
+            return await self._decoder.decode(text)
+        except Refusal as refusal:
+            self._tell(refusal)
+            return []
+        except NoText:
+            raise ConnectionClosing(NO_TEXT, "no UTF-8") from None
 
     async def _wait_for_allowance(self) -> None:
         """A client that sends too many messages is read more slowly, at its own expense."""
@@ -154,20 +176,14 @@ class ClientLoop:
             self._metrics.throttled.inc(seconds)
             await asyncio.sleep(seconds)
 
-    async def _take(self, text: str, talk: ConversationBackend) -> None:
-        try:
-            steps = await self._decoder.decode(text)
-        except Refusal as refusal:
-            self._tell(refusal)
-            return
-        for step in steps:
-            await self._apply(step, talk)
-        await self._wait(self._decoder.wait_for_pixels())
-
     async def _apply(self, step: Step, talk: ConversationBackend) -> None:
         match step:
             case AudioReceived(samples=samples):
                 await self._hear(samples, talk)
+            case LongAudioReceived():
+                for samples in step.pieces():
+                    await self._hear(samples, talk)
+                    await asyncio.sleep(0)
             case Configured(session=session):
                 self._encoder.session = session
                 self._bounds.keeper.configure(session)
@@ -192,6 +208,8 @@ class ClientLoop:
                 give()
                 return True
             except InputOverrun:
+                if self._connection.has_left():
+                    raise Disconnected(LOST) from None
                 if self._clock() > until:
                     self._tell(_OVERRUN)
                     return False

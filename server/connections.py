@@ -7,13 +7,21 @@ and a route in `server.app`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from server.transport import SCOPE_KEY, ForceClose
+from server.transport import GONE_KEY, LARGE_TEXT_KEY, SCOPE_KEY, ForceClose
 
-NORMAL, GOING_AWAY, POLICY, BROKEN, RESTART = 1000, 1001, 1008, 1011, 1012  # RFC 6455, 7.4
+NORMAL, GOING_AWAY, NO_TEXT, POLICY, BROKEN, RESTART = (
+    1000,
+    1001,
+    1007,
+    1008,
+    1011,
+    1012,
+)  # RFC 6455, 7.4
 LOST = 1006  # nobody said goodbye
 
 
@@ -28,8 +36,9 @@ class Disconnected(Exception):
 class Connection(Protocol):
     """One client's connection: events of the protocol as JSON text, in order, both ways."""
 
-    async def receive(self) -> str | None:
-        """The next event; None for a message that is no text. Raises Disconnected."""
+    async def receive(self) -> str | bytes | None:
+        """The next event, a large one as bytes that may be no UTF-8; None for a message that is no
+        text. Raises Disconnected."""
         ...
 
     async def send(self, event: bytes) -> None:
@@ -39,6 +48,11 @@ class Connection(Protocol):
 
     async def close(self, code: int, reason: str) -> None:
         """Say goodbye. Raises Disconnected where the client has left."""
+        ...
+
+    def has_left(self) -> bool:
+        """Whether the client is known to have ended the connection, though there may be events of
+        it that are not received yet."""
         ...
 
     def force_close(self, code: int, reason: str) -> None:
@@ -53,12 +67,16 @@ class WebSocketConnection:
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
 
-    async def receive(self) -> str | None:
+    async def receive(self) -> str | bytes | None:
         message = await self._websocket.receive()
         if message["type"] == "websocket.disconnect":
             raise Disconnected(message.get("code") or NORMAL)
-        text: str | None = message.get("text")
+        text: str | bytes | None = message.get("text", message.get(LARGE_TEXT_KEY))
         return text
+
+    def has_left(self) -> bool:
+        gone: Callable[[], bool] | None = self._websocket.scope.get(GONE_KEY)
+        return gone is not None and gone()
 
     async def send(self, event: bytes) -> None:
         try:

@@ -279,7 +279,9 @@ def make_secret(service: Service, body: Any) -> dict[str, Any]:
     except ValidationError as error:
         raise from_validation(error) from None
     session = service.session.changed(wanted.session, names=service.model_names)
-    check_session(session, service.settings.budget)
+    budget = SessionBudget(service.settings.budget, can=service.capabilities)
+    budget.check_transcription(session.audio.input.transcription)
+    check_session(session, budget.settings)
     secret = service.keyring.new_secret(session, wanted.expires_after.seconds)
     name = f"sess_{secrets.token_hex(6)}"
     shown = session.echo(name, secret.expires_at)

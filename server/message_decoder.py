@@ -11,14 +11,21 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
+from server.realtime.client_events import ClientEvent
 from server.realtime.decode import Decoder, Step, is_slow
+from server.realtime.refusal import Refusal
 
 Result = TypeVar("Result")
 # Larger messages (long appends, images) are decoded beside the loop, where they delay no one.
 LARGE_MESSAGE = 64 * 1024
 _NICE = 10  # pictures give way to the threads of the models
+
+
+class NoText(Exception):
+    """A text message that is no UTF-8, after which a connection cannot go on (RFC 6455, 8.1)."""
 
 
 class DecodingThreads:
@@ -44,14 +51,14 @@ class MessageDecoder:
     def __init__(self, decoder: Decoder, threads: DecodingThreads) -> None:
         self._decoder, self._threads = decoder, threads
 
-    async def decode(self, text: str) -> list[Step]:
-        """Raises Refusal."""
+    async def decode(self, text: str | bytes) -> list[Step]:
+        """Raises Refusal; NoText for bytes that are no UTF-8."""
         decoder = self._decoder
         is_large = len(text) >= LARGE_MESSAGE
         if is_large:
-            event = await self._threads.run(lambda: decoder.parse(text), is_picture=False)
+            event = await self._threads.run(partial(_parse, decoder, text), is_picture=False)
         else:
-            event = decoder.parse(text)
+            event = _parse(decoder, text)
         is_picture = is_slow(event)
         if is_picture or is_large:
             return await self._threads.run(lambda: decoder.steps(event), is_picture=is_picture)
@@ -60,6 +67,23 @@ class MessageDecoder:
     def wait_for_pixels(self) -> float:
         """Seconds for which this client is to wait, for the pictures of its latest message."""
         return self._decoder.pixel_wait()
+
+
+def _parse(decoder: Decoder, text: str | bytes) -> ClientEvent:
+    try:
+        return decoder.parse(text)
+    except Refusal:
+        if isinstance(text, bytes) and not _is_utf8(text):
+            raise NoText from None
+        raise
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _be_nice() -> None:

@@ -155,6 +155,8 @@ class Metrics:
         )
         self.capacity = self._gauge("antiphon_capacity_sessions", "Sessions that can be open.")
 
+        self.tasks = self._gauge("antiphon_event_loop_tasks", "Tasks of the event loop.")
+
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry)
 

@@ -17,11 +17,13 @@ from duplex.trace import Observer
 from models.base import (
     HEAR_CHUNK,
     AnswerOptions,
+    Capabilities,
     Conversation,
     Dependent,
     Instance,
     InstanceFailed,
     VoiceActivityDetector,
+    capabilities_of,
     trouble_of,
 )
 from models.engines.choice import engine_for
@@ -107,11 +109,20 @@ class Service:
         metrics.pairs.set_function(lambda: len(self.engine.pairs) if self.engine else 0)
         metrics.trouble.set_function(lambda: 0 if self.trouble is None else 1)
         metrics.capacity.set_function(lambda: admission.pool.capacity if admission.pool else 0)
+        metrics.tasks.set_function(self._count_tasks)
         metrics.outgoing.set_function(lambda: sum(len(each.outbox) for each in self.queues))
         metrics.backlog.set_function(lambda: sum(each.backlog() for each in self.queues))
 
+    def _count_tasks(self) -> int:
+        return 0 if self.loaded is None else len(asyncio.all_tasks(self.loaded.get_loop()))
+
     def _new_control(self, path: Path) -> ControlSocket:
         return ControlSocket(path, self.drain, lambda: self.readiness)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the models can do; everything while they are not loaded."""
+        return Capabilities() if self.engine is None else capabilities_of(self.engine.pairs[0][0])
 
     @property
     def session(self) -> SessionConfig:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
@@ -20,11 +21,16 @@ from server.edge.frames import FrameCounter
 from server.realtime.budget import TokenBucket
 
 SCOPE_KEY = "antiphon.expel"
+GONE_KEY = "antiphon.gone"
+LARGE_TEXT_KEY = "antiphon.text"  # of a message: its text as UTF-8 that nobody has checked
+LARGE_TEXT = 64 * 1024  # bytes of a text that is not decoded on the event loop
 GRACE = 2.0  # seconds in which an expelled client may still read why
 FRAMES_A_SECOND = 2_000  # and as many at once; a message of an honest client is one or two
 FRAMES_AT_ONCE = 64  # parsed before others have their turn: one to two milliseconds
 MOST_FRAGMENTS = 4_096  # of one message
 _NO_UTF8, _TOO_MANY = 1007, 1008
+_TCP_INFO: int | None = getattr(socket, "TCP_INFO", None)
+_CLOSE_WAIT = 8  # linux/tcp_states.h
 ForceClose: TypeAlias = Callable[[int, str], None]
 
 # What the libraries would log: frames, headers and query strings, which hold words and keys.
@@ -46,7 +52,8 @@ class Transport(WebSocketsSansIOProtocol):
         self._received_at = 0.0
 
     async def run_asgi(self) -> None:
-        cast(dict[str, object], self.scope)[SCOPE_KEY] = self.force_close
+        scope = cast(dict[str, object], self.scope)
+        scope[SCOPE_KEY], scope[GONE_KEY] = self.force_close, self.has_left
         await super().run_asgi()
 
     # --------------------------------------------------------------------------- what comes in
@@ -106,17 +113,30 @@ class Transport(WebSocketsSansIOProtocol):
         super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
-        """As uvicorn's, without a traceback for text that is none."""
+        """As uvicorn's, without a traceback for text that is none; a large text is handed on as it
+        came."""
         if self.curr_msg_data_type == "text" and not self.close_sent:
-            self.frames = [b"".join(self.frames)]
+            data = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+            self.frames = [data]
+            if len(data) >= LARGE_TEXT:
+                self._hand_on(data)
+                return
             try:
-                self.frames[0].decode()
+                data.decode()
             except UnicodeDecodeError:
                 self.frames = []
                 self.conn.fail(_NO_UTF8, "no UTF-8")
                 self.handle_parser_exception()
                 return
         super().send_receive_event_to_app()
+
+    def _hand_on(self, data: bytes) -> None:
+        self.frames = []
+        message = {"type": "websocket.receive", LARGE_TEXT_KEY: data}
+        self.queue.put_nowait(cast(Any, message))
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
 
     def handle_ping(self) -> None:
         """A client that reads no pongs gets none, so that they do not pile up."""
@@ -137,6 +157,10 @@ class Transport(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True
+
+    def has_left(self) -> bool:
+        """Whether the client has ended the connection, even while nothing is read of it."""
+        return self.disconnected or _is_ended(self.transport.get_extra_info("socket"))
 
     def force_close(self, code: int, reason: str) -> None:
         """Close with a code, behind what is buffered; after the grace, cut the connection."""
@@ -171,3 +195,14 @@ class Transport(WebSocketsSansIOProtocol):
             return
         super().keepalive_timeout()
         self.transport.abort()
+
+
+def _is_ended(connection: Any) -> bool:
+    """Whether the other side has sent its last byte: TCP's state is the first byte of what Linux
+    tells of a connection. Elsewhere nobody knows before it is read."""
+    if connection is None or _TCP_INFO is None:
+        return False
+    try:
+        return bool(connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 1)[0] == _CLOSE_WAIT)
+    except OSError:
+        return True

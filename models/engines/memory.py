@@ -135,13 +135,15 @@ class PromptMemory:
     # ------------------------------------------------------------------------------ reading
 
     def begin(self, conversation: Conversation) -> Iterator[None]:
-        """Read a conversation from its beginning, a piece at each step."""
+        """Read a conversation from its beginning, a piece at each step. Raises OutOfRoom, BadInput
+        as `reading` does."""
         self.tools = conversation.tools
         said = " ".join(i.text for i in conversation.items if isinstance(i, Instructions))
         talk = self._grammar.begun(said, conversation.tools)
         for item in conversation.items:
             if not isinstance(item, Instructions):
                 talk = yield from self._with(talk, item)
+                self.cache.check(talk.line)  # before more is looked at or heard than has room
         yield from self._take(talk)
 
     def reading(self, item: Item) -> Iterator[None]:
@@ -182,6 +184,7 @@ class PromptMemory:
         state, piece = HearingState(talk), self._parts.listening.reading_piece
         for start in range(0, sound.samples.size, piece):
             state = self._parts.listening.hear(state, sound.samples[start : start + piece])
+            self.cache.check(state.talk.line)
             yield
         return self._parts.listening.flush(state).talk
 

@@ -31,6 +31,7 @@ from models.engines.exclusive_access import ExclusiveAccess, StreamClosed
 from models.engines.jobs import Priority, Steps
 from models.engines.worker import Worker
 from models.synthesizers.recitation import spoken
+from models.vita.config import LANGUAGES, SECONDS_A_TOKEN
 
 Result = TypeVar("Result")
 DeviceStream: TypeAlias = Callable[[Priority], AbstractContextManager[None]]
@@ -115,6 +116,8 @@ class ResidentInstance(Generic[Memory]):
         return Capabilities(
             pictures=self.model.sees,
             context=self.model.capacity,
+            longest_sound=self.model.capacity * SECONDS_A_TOKEN,
+            languages=LANGUAGES,
             is_streamed=self.model.is_streamed,
         )
 

@@ -10,6 +10,8 @@ from pydantic import ConfigDict, TypeAdapter
 FEATURES = 80  # log-mel bins
 SUBSAMPLING = 4  # feature frames for one encoder frame
 LOOKAHEAD = 3  # feature frames that a chunk needs beyond its own
+SECONDS_A_TOKEN = 0.08  # of sound: two encoder frames of 40 ms are one vector
+LANGUAGES = ("en", "zh")  # that the released checkpoints and nano were trained on
 
 
 @dataclass(frozen=True, slots=True)

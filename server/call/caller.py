@@ -148,6 +148,11 @@ class Caller:
             return
         raise CallFailed(str(lost)) from lost
 
+    def drop(self) -> None:
+        """Cut the line without a goodbye, as a client that loses its network."""
+        if self._connection is not None:
+            self._connection.transport.abort()
+
     async def ask(self, message: Message, answer: str) -> dict[str, Any]:
         """Send a request and wait for the event type that answers it."""
         await self._send([message])

@@ -6,6 +6,7 @@ letting the oldest sound go (duplex.sounds).
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -16,10 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.base import HEAR_RATE, Capabilities
 from server.realtime.formats import AudioFormat
 from server.realtime.refusal import Refusal
+from server.realtime.session_fields import Transcription
 
 MEBIBYTE = 2**20
 EXCEEDED = "session_budget_exceeded"
 _SAMPLE_BYTES = 4  # decoded sound is float32
+_LETTERS_A_TOKEN = 64  # no tokenizer has more for what people write
 
 
 class BudgetSettings(BaseModel):
@@ -105,7 +108,16 @@ class SessionBudget:
 
     def new_bill(self) -> Bill:
         """For one message that puts something in."""
-        return Bill(self.settings, self._text, self._media, takes_pictures=self._can.pictures)
+        return Bill(self.settings, self._text, self._media, self._can)
+
+    def check_transcription(self, asked: Transcription | None) -> None:
+        """Raises Refusal for a language to transcribe that the model was not made for."""
+        name, known = asked.language if asked else None, self._can.languages
+        if name and known and re.split("[-_]", name.lower())[0] not in known:
+            raise Refusal(
+                f"This model understands {' and '.join(known)}, not {name:.40}.",
+                param="session.audio.input.transcription.language",
+            )
 
     def check_item(self, param: str) -> None:
         """Raises Refusal where there are as many items as may be."""
@@ -157,21 +169,24 @@ class Bill:
     """Adds up what one message puts in, before anything of it is decoded; raises Refusal naming the
     field with which the session's budget is exceeded."""
 
-    def __init__(
-        self, settings: BudgetSettings, text: int, media: int, *, takes_pictures: bool = True
-    ) -> None:
+    def __init__(self, settings: BudgetSettings, text: int, media: int, can: Capabilities) -> None:
         self._settings, self._text, self._media = settings, text, media
-        self._takes_pictures = takes_pictures
+        self._can = can
         self.cost = Cost()
 
     def add_text(self, text: str | None, param: str) -> None:
-        self.cost.text += len(text or "")
+        letters, context = len(text or ""), self._can.context
+        if context and letters > context * _LETTERS_A_TOKEN:
+            raise _too_long(
+                f"This model holds {context} tokens, which no such text fits into", param
+            )
+        self.cost.text += letters
         if self._text + self.cost.text > self._settings.text:
             raise _exceeded(f"The items hold more than {self._settings.text} letters.", param)
 
     def check_picture(self, param: str) -> None:
         """Whether the model takes pictures at all."""
-        if not self._takes_pictures:
+        if not self._can.pictures:
             message = "This model takes no pictures."
             raise Refusal(message, code="unsupported_content_type", param=param)
 
@@ -187,6 +202,9 @@ class Bill:
         """So many letters of base64 in a format."""
         samples = letters * 3 // 4 // (2 if form.type == "audio/pcm" else 1)
         heard = samples * HEAR_RATE // form.samples_a_second
+        most = self._can.longest_sound
+        if most and heard > most * HEAR_RATE:
+            raise _too_long(f"This model reads at most {most:.0f} s of sound at a time", param)
         self._add_media(heard * _SAMPLE_BYTES, param)
 
     def _add_media(self, size: int, param: str) -> None:
@@ -195,6 +213,10 @@ class Bill:
             most = self._settings.media
             message = f"Pictures and sound of the items take more than {most} bytes."
             raise _exceeded(message, param)
+
+
+def _too_long(message: str, param: str) -> Refusal:
+    return Refusal(f"{message}.", code="context_length_exceeded", param=param)
 
 
 def _exceeded(message: str, param: str) -> Refusal:

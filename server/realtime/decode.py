@@ -12,7 +12,7 @@ from duplex import events
 from duplex.settings import Settings
 from models.base import SPEAK_RATE, Item, Samples
 from server.realtime import client_events as wire
-from server.realtime.formats import SoundReader, decode_base64
+from server.realtime.formats import SoundReader, decode_base64, decode_pieces
 from server.realtime.functions import check_functions, check_session
 from server.realtime.items import Reference, read_input, read_item
 from server.realtime.json_input import parse_object
@@ -23,6 +23,8 @@ from server.realtime.session_config import SessionConfig
 from server.realtime.wire_ids import WireIds
 
 MAX_APPEND = 15 * 2**20  # bytes of one append, as the protocol has it
+_LONG = 2**18  # letters of an append that is decoded little by little
+_STEP = 4_800  # bytes of sound that are decoded in one go then
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,25 @@ class AudioReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class LongAudioReceived:
+    """The user's sound from one large append, as bytes in the session's format: `pieces` makes
+    samples of it little by little, so that minutes of sound never take more memory than they did
+    on the wire."""
+
+    encoded: list[bytes]
+    reader: SoundReader
+
+    def pieces(self) -> Iterator[Samples]:
+        """Samples [n] at 16 kHz, a tenth of a second or so each. The bytes are let go meanwhile; it
+        can be asked for once."""
+        self.encoded.reverse()
+        while self.encoded:
+            data = self.encoded.pop()
+            for at in range(0, len(data), _STEP):
+                yield self.reader.push(data[at : at + _STEP])
+
+
+@dataclass(frozen=True, slots=True)
 class Configured:
     """The session has a new configuration."""
 
@@ -40,7 +61,7 @@ class Configured:
     settings: Settings
 
 
-Step: TypeAlias = AudioReceived | Configured | events.Event
+Step: TypeAlias = AudioReceived | LongAudioReceived | Configured | events.Event
 
 
 class Decoder:
@@ -91,7 +112,7 @@ class Decoder:
     def _steps(self, event: wire.ClientEvent) -> Iterator[Step]:
         match event:
             case wire.Append(audio=audio):
-                yield AudioReceived(self._sound(audio))
+                yield self._sound(audio)
             case wire.SessionUpdate(session=patch):
                 yield self._configured(patch)
             case wire.Commit(event_id=name):
@@ -118,16 +139,19 @@ class Decoder:
 
     # ------------------------------------------------------------------------ sound, session
 
-    def _sound(self, audio: str) -> Samples:
+    def _sound(self, audio: str) -> AudioReceived | LongAudioReceived:
         if len(audio) > MAX_APPEND * 4 // 3 + 4:
             raise Refusal(f"An append holds at most {MAX_APPEND} bytes.", param="audio")
-        return self._reader.push(decode_base64(audio, "audio"))
+        if len(audio) > _LONG:
+            return LongAudioReceived(decode_pieces(audio, "audio"), self._reader)
+        return AudioReceived(self._reader.push(decode_base64(audio, "audio")))
 
     def _configured(self, patch: dict[str, Any]) -> Configured:
         old = self.session
         budget = self._ledger.budget
         budget.count_update()
         new = old.changed(patch, voice_spoken=self._ledger.voice_spoken, names=self._names)
+        budget.check_transcription(new.audio.input.transcription)
         check_session(new, budget.settings)
         if new.audio.input.format != old.audio.input.format:
             self._reader = SoundReader(new.audio.input.format)
@@ -162,12 +186,18 @@ class Decoder:
         return request
 
     def _input(self, values: list[Any]) -> Iterator[Item]:
-        bill = self._ledger.budget.new_bill()
+        bill, referred = self._ledger.budget.new_bill(), set[str]()
         for index, value in enumerate(values):
             where = path("response", "input", index)
             item = read_input(value, self.session.audio.input.format, where, bill)
             self.decoded_pixels = bill.cost.pixels
-            yield from self._referred(item, where) if isinstance(item, Reference) else item.parts
+            if isinstance(item, Reference):
+                if item.id in referred:  # a reference costs no byte, what it stands for does
+                    raise Refusal(f"Item {item.id} is referred to twice.", param=path(where, "id"))
+                referred.add(item.id)
+                yield from self._referred(item, where)
+            else:
+                yield from item.parts
 
     def _referred(self, reference: Reference, where: str) -> tuple[Item, ...]:
         parts = self._ledger.parts_of(reference.id)

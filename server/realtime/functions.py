@@ -9,7 +9,7 @@ import jsonschema_rs
 import orjson
 
 from server.realtime.budget import EXCEEDED, BudgetSettings
-from server.realtime.json_input import is_deeper
+from server.realtime.json_input import count_values, is_deeper
 from server.realtime.refusal import Refusal, path
 from server.realtime.session_config import SessionConfig
 from server.realtime.session_fields import FunctionTool
@@ -17,6 +17,8 @@ from server.realtime.session_fields import FunctionTool
 # The drafts that clients write, often without saying which. Their own schemas are built into the
 # library: nothing is looked up, least of all what a client's `$ref` or `$schema` names.
 _LONGEST_PATH = 200  # letters that are shown of it
+# Of one field: every update walks through all of a session, and echoes it.
+_MOST_VALUES = 512
 _META = (
     jsonschema_rs.Draft202012Validator({"$ref": "https://json-schema.org/draft/2020-12/schema"}),
     jsonschema_rs.Draft7Validator({"$ref": "http://json-schema.org/draft-07/schema#"}),
@@ -26,12 +28,19 @@ _META = (
 def check_session(session: SessionConfig, settings: BudgetSettings) -> None:
     """Raises Refusal naming the field where a configuration is larger than a session may have."""
     check_functions(session.tools, settings, "session.tools")
-    if len(orjson.dumps(session.model_dump(mode="json"))) > settings.session_bytes:
+    whole = session.model_dump(mode="json")
+    if len(orjson.dumps(whole)) > settings.session_bytes:
         raise _exceeded(f"A session takes at most {settings.session_bytes} bytes.", "session")
+    for name, value in whole.items():
+        if name != "tools" and count_values(value) > _MOST_VALUES:
+            message = f"session.{name} holds more than {_MOST_VALUES} values."
+            raise _exceeded(message, path("session", name))
 
 
 def check_functions(tools: Sequence[FunctionTool], settings: BudgetSettings, param: str) -> None:
     """Raises Refusal naming the function and the place in its parameters."""
+    if tools and not settings.functions:
+        raise _exceeded("No functions can be declared here.", param)
     if len(tools) > settings.functions:
         raise _exceeded(f"At most {settings.functions} functions can be declared.", param)
     size = 0

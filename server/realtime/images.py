@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from models.base import ImageDetail, UserImage
 from server.realtime.formats import decode_base64
+from server.realtime.image_pieces import is_fragmented
 from server.realtime.refusal import Refusal
 
 MAX_BYTES = 10 * 2**20
@@ -67,6 +68,8 @@ def read_image(url: str, param: str, detail: ImageDetail = "auto") -> EncodedIma
     if len(url) > MAX_BYTES * 4 // 3 + 256:
         raise Refusal(f"The image is larger than {MAX_BYTES} bytes.", param=param)
     data = decode_base64(url[head.end() :], param)
+    if is_fragmented(data):
+        raise Refusal("The image is put together from too many pieces.", param=param)
     size = _size(data, param)
     if not 0 < size[0] * size[1] <= MAX_PIXELS:
         raise Refusal(f"The image has more than {MAX_PIXELS} pixels.", param=param)

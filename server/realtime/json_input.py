@@ -12,14 +12,16 @@ import orjson
 from server.realtime.refusal import Refusal
 
 MAX_DEPTH = 64
-# Values in one message: each takes memory of its own, many times what it takes on the wire.
-MAX_VALUES = 200_000
+# Values in one message: each takes memory of its own, many times what it takes on the wire, and an
+# error of its own where it is wrong.
+MAX_VALUES = 20_000
+MAX_MARKS = 200_000  # commas, colons and brackets, those in texts too
 _INVALID = "invalid_json"
 
 
 def parse_object(text: str | bytes, what: str = "message") -> dict[str, Any]:
     """One JSON object. Raises Refusal."""
-    _check_values(text, what)
+    _check_marks(text, what)
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -28,17 +30,32 @@ def parse_object(text: str | bytes, what: str = "message") -> dict[str, Any]:
         raise Refusal(f"The {what} is no JSON object.", code=_INVALID)
     if is_deeper(value, MAX_DEPTH):
         raise Refusal(f"The {what} is nested deeper than {MAX_DEPTH} levels.", code=_INVALID)
+    if count_values(value) > MAX_VALUES:
+        raise _too_many(what)
     return value
 
 
-def _check_values(text: str | bytes, what: str) -> None:
-    """An upper bound, found without a walk: a value needs a comma, a colon or a bracket."""
+def count_values(value: Any) -> int:
+    """The values inside of lists and objects, however deep; of what is neither, none."""
+    count, nested = 0, [value] if isinstance(value, (dict, list)) else []
+    while nested:
+        count += sum(map(len, nested))
+        nested = [inner for outer in nested for inner in _inside(outer)]
+    return count
+
+
+def _too_many(what: str) -> Refusal:
+    return Refusal(f"The {what} holds more than {MAX_VALUES} values.", code=_INVALID)
+
+
+def _check_marks(text: str | bytes, what: str) -> None:
+    """A bound before anything is made: a value needs a comma, a colon or a bracket."""
     if isinstance(text, str):
         found = text.count(",") + text.count(":") + text.count("[")
     else:
         found = text.count(b",") + text.count(b":") + text.count(b"[")
-    if found > MAX_VALUES:
-        raise Refusal(f"The {what} holds more than {MAX_VALUES} values.", code=_INVALID)
+    if found > MAX_MARKS:
+        raise _too_many(what)
 
 
 def is_deeper(value: Any, levels: int) -> bool:

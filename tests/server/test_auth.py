@@ -49,7 +49,7 @@ def test_short_lived_keys() -> None:
     assert secret.expires_at == 1060
     granted = ring.admit(secret.value)
     assert granted is not None
-    assert granted.session is session
+    assert granted.session == session
     now[0] = 1061.0
     assert ring.admit(secret.value) is None
 

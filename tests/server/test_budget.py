@@ -13,11 +13,12 @@ from PIL import Image
 
 from models.base import HEAR_RATE, Capabilities, UserImage
 from server.realtime.budget import EXCEEDED, BudgetSettings, SessionBudget, TokenBucket
-from server.realtime.decode import Decoder, Step
+from server.realtime.client_events import Append
+from server.realtime.decode import Decoder, LongAudioReceived, Step
 from server.realtime.formats import PCM, SoundReader, decode_base64
 from server.realtime.functions import check_functions
 from server.realtime.images import MAX_PIXELS
-from server.realtime.json_input import MAX_DEPTH, MAX_VALUES, parse_object
+from server.realtime.json_input import MAX_DEPTH, MAX_MARKS, MAX_VALUES, parse_object
 from server.realtime.refusal import Refusal
 from server.realtime.session_config import SessionConfig
 from server.realtime.session_fields import FunctionTool
@@ -142,6 +143,16 @@ def test_a_response_of_its_own_input_keeps_nothing_but_is_bounded() -> None:
         send(decoder, "conversation.item.create", item=message(text("x" * 300)))
 
 
+def test_an_item_is_referred_to_once_since_a_reference_costs_nothing() -> None:
+    decoder = new_decoder()
+    send(decoder, "conversation.item.create", item=message(text("x" * 900), id="a"))
+    once = {"type": "item_reference", "id": "a"}
+    send(decoder, "response.create", response={"conversation": "none", "input": [once]})
+    fields = {"conversation": "none", "input": [once] * 300}
+    said = refused(decoder, "response.create", response=fields)
+    assert said.param == "response.input[1].id"
+
+
 def test_an_item_that_the_core_refuses_costs_nothing() -> None:
     decoder = new_decoder(items=1)
     ids = decoder._ledger
@@ -191,6 +202,22 @@ def test_a_whole_session_is_bounded() -> None:
     said = refused(decoder, "session.update", session={"prompt": {"id": "x" * 20_000}})
     assert (said.code, said.param) == (EXCEEDED, "session")
     assert decoder.session.prompt is None
+
+
+@pytest.mark.parametrize(
+    ("patch", "param"),
+    [
+        ({"prompt": {"variables": dict.fromkeys(map(str, range(600)), "x")}}, "session.prompt"),
+        ({"reasoning": {"a": [[]] * 600}}, "session.reasoning"),
+        ({"tracing": {"a": {"b": [{"c": 1}] * 300}}}, "session.tracing"),
+        ({"audio": {"input": {"transcription": {"x": [1] * 600}}}}, "session.audio"),
+    ],
+)
+def test_a_session_of_many_small_values_is_refused_since_each_update_walks_through_it(
+    patch: dict[str, Any], param: str
+) -> None:
+    said = refused(new_decoder(), "session.update", session=patch)
+    assert (said.code, said.param) == (EXCEEDED, param)
 
 
 def test_a_bucket_that_nobody_used_is_full() -> None:
@@ -287,9 +314,18 @@ def test_depth_is_refused_on_the_way_in(opening: str) -> None:
         assert caught.value.code == "invalid_json"
 
 
-def test_values_are_counted_before_they_are_made() -> None:
+def test_values_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orjson, "loads", lambda _: pytest.fail("it was parsed"))
     with pytest.raises(Refusal, match="values"):
-        parse_object('{"x":[' + "[]," * MAX_VALUES + "1]}")
+        parse_object('{"x":[' + "[]," * MAX_MARKS + "1]}")
+
+
+@pytest.mark.parametrize("shape", ['{"x":[%s1]}', '{"y":{"z":[[%s1]]}}'])
+def test_values_are_counted_exactly_and_not_those_in_texts(shape: str) -> None:
+    parse_object(shape % ("1," * (MAX_VALUES - 10)))
+    with pytest.raises(Refusal, match="values"):
+        parse_object(shape % ("1," * MAX_VALUES))
+    parse_object(orjson.dumps({"x": "a,b:[" * MAX_VALUES}))
 
 
 # ---------------------------------------------------------------------------------------- sound
@@ -332,3 +368,68 @@ def test_what_the_model_cannot_do_is_refused_before() -> None:
     assert said.param == "session.tools"
     send(decoder, "session.update", session={"tools": []})
     send(decoder, "conversation.item.create", item=message(text("hi")))
+
+
+@pytest.mark.parametrize("name", ["de", "de-DE", "xx"])
+def test_a_language_that_the_model_does_not_know_is_refused(name: str) -> None:
+    can = Capabilities(languages=("en", "zh"))
+    budget = SessionBudget(can=can)
+    decoder = Decoder(WireIds("t", lambda _: None, budget), SessionConfig(), 0.08)
+    audio = {"input": {"transcription": {"language": name}}}
+    said = refused(decoder, "session.update", session={"audio": audio})
+    assert said.param == "session.audio.input.transcription.language"
+    assert "en and zh" in said.message
+    for known in ("en", "en-US", "ZH_cn", None):
+        audio = {"input": {"transcription": {"language": known}}}
+        send(decoder, "session.update", session={"audio": audio})
+    send(new_decoder(), "session.update", session={"audio": {"input": {"transcription": {}}}})
+
+
+def test_what_can_never_fit_into_the_context_is_refused_before_it_is_decoded() -> None:
+    budget = SessionBudget(can=Capabilities(context=10, longest_sound=1.0))
+    decoder = Decoder(WireIds("t", lambda _: None, budget), SessionConfig(), 0.08)
+    second = base64.b64encode(bytes(48_000)).decode()
+    sound = {"type": "input_audio", "audio": second}
+    send(decoder, "conversation.item.create", item=message(text("x" * 640), sound))
+    longer = {"type": "input_audio", "audio": base64.b64encode(bytes(60_000)).decode()}
+    output = {"type": "function_call_output", "call_id": "c", "output": "x" * 700}
+    for item, param in [
+        (message(text("x" * 641)), "item.content[0].text"),
+        (message(sound, longer), "item.content[1].audio"),
+        (output, "item.output"),
+    ]:
+        said = refused(decoder, "conversation.item.create", item=item)
+        assert (said.code, said.param) == ("context_length_exceeded", param)
+    said = refused(decoder, "response.create", response={"input": [message(longer)]})
+    assert said.param == "response.input[0].content[0].audio"
+
+
+# ------------------------------------------------------------------------------- large messages
+
+
+def test_a_long_append_becomes_samples_little_by_little() -> None:
+    data = np.random.default_rng(2).integers(-9000, 9000, 400_000).astype("<i2").tobytes()
+    audio = base64.b64encode(data).decode()
+    (step,) = send(new_decoder(), "input_audio_buffer.append", audio=audio)
+    assert isinstance(step, LongAudioReceived)
+    pieces = list(step.pieces())
+    assert max(map(len, pieces)) <= HEAR_RATE // 2
+    np.testing.assert_array_equal(np.concatenate(pieces), SoundReader(PCM).push(data))
+    assert not step.encoded
+
+
+def test_the_largest_append_takes_little_more_memory_than_on_the_wire() -> None:
+    import tracemalloc
+
+    decoder = new_decoder()
+    form = {"type": "audio/pcmu"}
+    send(decoder, "session.update", session={"audio": {"input": {"format": form}}})
+    audio = base64.b64encode(bytes(15 * 2**20)).decode()
+    event = Append(type="input_audio_buffer.append", audio=audio)
+    tracemalloc.start()
+    (step,) = decoder.steps(event)
+    assert isinstance(step, LongAudioReceived)
+    assert sum(len(piece) for piece in step.pieces()) / HEAR_RATE == pytest.approx(1966, abs=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.1 * len(audio)  # as sound it is six times as much

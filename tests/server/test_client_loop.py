@@ -50,6 +50,9 @@ class MemoryConnection:
     async def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
 
+    def has_left(self) -> bool:
+        return self.left.is_set()
+
     def force_close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
         self.left.set()

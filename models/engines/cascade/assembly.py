@@ -19,6 +19,7 @@ from models.engines.cascade.speech import (
 )
 from models.engines.cascade.transcription import TranscriptionQueue
 from models.engines.embedded import EmbeddedInstance
+from models.vita.config import LANGUAGES
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class CascadeParts:
     transcription: TranscriptionQueue | None = None
     synthesizer: Synthesizer | None = None
     judge: WordJudge | None = None
+    languages: tuple[str, ...] = ()
 
 
 def load(
@@ -40,12 +42,14 @@ def load(
     chats: Sequence[ChatModel],
     transcriber: Transcriber | None = None,
     synthesizer: Synthesizer | None = None,
+    languages: tuple[str, ...] = (),
 ) -> CascadeParts:
     """Read nano's folder, whose network judges and, without a synthesizer, speaks. Without a
-    transcriber the words are the letters that it spells; else they are judged by rules. Raises
-    BadBundle."""
+    transcriber the words are the letters that it spells; else they are judged by rules, and are
+    words of `languages`. Raises BadBundle."""
     queue = None if transcriber is None else TranscriptionQueue(transcriber)
-    return CascadeParts(Bundle.read(folder), chats, queue, synthesizer, RuleJudge())
+    written = LANGUAGES if transcriber is None else languages
+    return CascadeParts(Bundle.read(folder), chats, queue, synthesizer, RuleJudge(), written)
 
 
 def assemble(parts: CascadeParts, name: str) -> CascadeInstance:
@@ -57,4 +61,6 @@ def assemble(parts: CascadeParts, name: str) -> CascadeInstance:
     else:
         speech = SynthesizedSpeechSource(parts.synthesizer)
     chat = parts.chats[-1 if name.endswith("b") else 0]
-    return CascadeInstance(name, state_model, chat, speech, parts.transcription, parts.judge)
+    return CascadeInstance(
+        name, state_model, chat, speech, parts.transcription, parts.judge, parts.languages
+    )

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from models.base import AnswerOptions, Conversation, UserImage, UserText
+from models.base import AnswerOptions, Capabilities, Conversation, UserImage, UserText
 from models.engines.cascade.chat_delta import DeltaReader, rubbish
 from models.engines.cascade.chat_failures import failed_response, failed_transport
 from models.engines.cascade.event_stream import EventStream
@@ -95,6 +95,11 @@ class ChatEndpoint:
     @property
     def capacity(self) -> int:
         return self.settings.capacity
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Pictures until the address has refused one. Languages are those of hearing and voice."""
+        return Capabilities(pictures=self.sees, context=self.capacity)
 
     @property
     def trouble(self) -> str | None:

@@ -67,7 +67,8 @@ class WordJudge(Protocol):
 class CascadeInstance:
     """A models.base.Instance of parts that others may share, but for `state_model`, which is its
     own. Without `transcription` the words are those that the state model spells. `judge` changes
-    the verdict at a pause by the words of the segment."""
+    the verdict at a pause by the words of the segment; `languages` are those that the transcription
+    writes."""
 
     def __init__(
         self,
@@ -77,8 +78,9 @@ class CascadeInstance:
         speech: SpeechSource,
         transcription: TranscriptionQueue | None = None,
         judge: WordJudge | None = None,
+        languages: tuple[str, ...] = (),
     ) -> None:
-        self.name = name
+        self.name, self._languages = name, languages
         self.state_model, self.chat, self.speech = state_model, chat, speech
         self.transcription, self.judge = transcription, judge
         self._streams: set[CascadeStream] = set()
@@ -93,10 +95,11 @@ class CascadeInstance:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Those of the language model, which is what replies."""
+        """Those of the language model, which is what replies; sound of any length becomes words."""
+        can = Capabilities(context=self.chat.capacity)
         if isinstance(self.chat, Describing):
-            return self.chat.capabilities
-        return Capabilities(context=self.chat.capacity)
+            can = self.chat.capabilities
+        return replace(can, languages=can.languages or self._languages)
 
     def watch(self, observe: Callable[[str], None]) -> None:
         if isinstance(self.chat, Dependent):

@@ -32,6 +32,7 @@ from models.engines.vllm.frontend import ModelFrontend, open_frontend
 from models.engines.vllm.input_validator import InputValidator
 from models.engines.vllm.stream import VllmStream
 from models.engines.worker import Worker
+from models.vita.config import LANGUAGES, SECONDS_A_TOKEN
 from models.vita.system_prompts import SystemPrompts
 
 Result = TypeVar("Result")
@@ -100,6 +101,8 @@ class VllmInstance:
         return Capabilities(
             pictures=self.frontend.sees,
             context=self.capacity(),
+            longest_sound=self.capacity() * SECONDS_A_TOKEN,
+            languages=LANGUAGES,
             is_streamed=self.frontend.is_streamed,
         )
 
