@@ -56,6 +56,7 @@ class Held:
     descriptors: int
     threads: int
     tasks: float
+    streams: float
     memory: float  # MiB
 
 
@@ -172,7 +173,7 @@ async def _settled(line: CallerLine) -> Held:
 
 
 def _open(line: CallerLine) -> float:
-    return _metric(line, "antiphon_sessions ")
+    return _metric(line, "antiphon_sessions")
 
 
 async def _held(line: CallerLine) -> Held:
@@ -182,15 +183,16 @@ async def _held(line: CallerLine) -> Held:
     return Held(
         descriptors=len(list((process / "fd").iterdir())),
         threads=int(status["Threads"]),
-        tasks=_metric(line, "antiphon_event_loop_tasks "),
+        tasks=_metric(line, "antiphon_event_loop_tasks"),
+        streams=_metric(line, "antiphon_open_streams"),
         memory=own_memory(line.process),
     )
 
 
 def _metric(line: CallerLine, name: str) -> float:
     text = httpx.get(beside(line, "metrics"), timeout=10.0, trust_env=False).text
-    (value,) = (each for each in text.splitlines() if each.startswith(name))
-    return float(value.rsplit(" ", 1)[1])
+    values = [each for each in text.splitlines() if each.startswith((f"{name} ", f"{name}{{"))]
+    return sum(float(value.rsplit(" ", 1)[1]) for value in values)
 
 
 def judged(found: Talk, held: list[Held], stalled: float) -> list[str]:
@@ -200,7 +202,7 @@ def judged(found: Talk, held: list[Held], stalled: float) -> list[str]:
     faults += [f"broken: {each}" for each in found.broken]
     if stalled:
         faults.append(f"{stalled:.0f} stalled turns")
-    for name in ("descriptors", "threads", "tasks"):
+    for name in ("descriptors", "threads", "tasks", "streams"):
         grown = getattr(after, name) - getattr(before, name)
         if grown > 0:
             faults.append(f"{grown:.0f} {name} more at the end")

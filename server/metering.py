@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from models.base import (
     HEAR_CHUNK,
@@ -84,6 +84,8 @@ class MeteredStream:
         self._answering = metrics.model_rtf.labels(name, "answering")
         self._failures = metrics.failed_work.labels(name)
         self._stages = metrics.answer_stages
+        self._open: Gauge | None = metrics.open_streams.labels(name)
+        self._open.inc()
         self._taken, self._heard = 0.0, 0  # since the last observation
 
     async def hear(self, chunk: Samples, *, last: bool = False) -> Verdict:
@@ -152,6 +154,9 @@ class MeteredStream:
         return self._stream.room()
 
     async def close(self) -> None:
+        if self._open is not None:
+            self._open.dec()
+            self._open = None
         await self._stream.close()
 
 

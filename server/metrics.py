@@ -143,6 +143,9 @@ class Metrics:
         self.instances_up = self._gauge(
             "antiphon_instances_up", "Whether streams can be opened on an instance.", "model"
         )
+        self.open_streams = self._gauge(
+            "antiphon_open_streams", "Streams that are open on an instance.", "model"
+        )
         self.trouble = self._gauge(
             "antiphon_llm_trouble", "1 while a language model's address cannot be used."
         )

@@ -1,7 +1,7 @@
 """What one session may make the server keep and do; one place, one clear refusal.
 
 Counted is what a client puts in. What the conversation grows by itself is bounded elsewhere by
-letting the oldest sound go (duplex.sounds).
+letting the oldest sound go (duplex.playout.AudioStore).
 """
 
 from __future__ import annotations

@@ -380,8 +380,8 @@ def test_a_language_that_the_model_does_not_know_is_refused(name: str) -> None:
     assert said.param == "session.audio.input.transcription.language"
     assert "en and zh" in said.message
     for known in ("en", "en-US", "ZH_cn", None):
-        audio = {"input": {"transcription": {"language": known}}}
-        send(decoder, "session.update", session={"audio": audio})
+        wanted = {"audio": {"input": {"transcription": {"language": known}}}}
+        send(decoder, "session.update", session=wanted)
     send(new_decoder(), "session.update", session={"audio": {"input": {"transcription": {}}}})
 
 
