@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, TypeAlias
 
-from duplex.conversation import ContextEntry
+from duplex.conversation import ContextContent, ContextEntry
 from duplex.tagged import BY_KEY, TAGGED
-from models.base import AnswerOptions, AnswerTimes, Item, Verdict
+from models.base import AnswerOptions, AnswerTimes, Verdict
 
 # What a model has to know, as a trace keeps it.
 Context: TypeAlias = tuple[Annotated[ContextEntry, BY_KEY], ...]
-RecordedItem: TypeAlias = Annotated[Item, TAGGED]
+RecordedContent: TypeAlias = Annotated[ContextContent, TAGGED]
 
 # ------------------------------------------------------------------------------- to the models
 
@@ -65,7 +65,7 @@ class StartAnswer:
     options: AnswerOptions
     speculative: bool = False
     segment: int | None = None
-    items: tuple[RecordedItem, ...] | None = None
+    items: tuple[RecordedContent, ...] | None = None
     out_of_band: bool = False
     context: Context = ()
 
@@ -154,7 +154,10 @@ class ItemAdded:
 
 @dataclass(frozen=True, slots=True)
 class ItemDeleted:
+    """`previous_item_id` is the item before it, which now stands before what followed it."""
+
     item_id: str
+    previous_item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +296,14 @@ class ShowAnswerTimes:
     times: AnswerTimes
 
 
+class Refused(Enum):
+    """What was refused, where its cost was counted when it came in."""
+
+    OTHER = "other"
+    ITEM = "item"
+    APART = "apart"  # a response outside the conversation
+
+
 @dataclass(frozen=True, slots=True)
 class Refuse:
     """A request cannot be done; the session goes on."""
@@ -301,6 +312,7 @@ class Refuse:
     message: str
     param: str | None = None
     event_id: str | None = None
+    what: Refused = Refused.OTHER
 
 
 ModelAction: TypeAlias = (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from audio.playout import PlayoutClock
 from duplex import actions
-from duplex.conversation import Turn, letters_within
+from duplex.conversation import ContextContent, Turn, letters_within
 from duplex.core import Response, Segment, SessionState
 from duplex.states import DeliveryState, DeliveryStep, MakingState
-from models.base import SPEAK_RATE, AnswerOptions, FunctionCall, Item, SpokenWord
+from models.base import SPEAK_RATE, AnswerOptions, FunctionCall, SpokenWord
 
 SEND_STEP = SPEAK_RATE // 50  # 20 ms leave at a time
 # A model that gives nothing for so long has failed: the turn ends visibly, it never stalls.
@@ -34,7 +34,7 @@ class Answering:
         options: AnswerOptions,
         segment: Segment | None = None,
         is_speculative: bool = False,
-        items: tuple[Item, ...] | None = None,
+        items: tuple[ContextContent, ...] | None = None,
         out_of_band: bool = False,
         metadata: dict[str, str] | None = None,
     ) -> Response:
@@ -177,8 +177,7 @@ class Answering:
     def _send_calls(self, response: Response) -> None:
         for index in range(response.num_calls_sent, len(response.calls)):
             name, arguments = response.calls[index]
-            item_id = f"{response.item_id}_call{index}"
-            call_id = f"call_{item_id.removeprefix('item_')}"
+            item_id, call_id = self._new_call_names(f"{response.item_id}_call{index}")
             previous = None
             if not response.out_of_band:
                 call = FunctionCall(name, arguments, call_id)
@@ -189,6 +188,14 @@ class Answering:
                 )
             )
         response.num_calls_sent = len(response.calls)
+
+    def _new_call_names(self, item_id: str) -> tuple[str, str]:
+        """The ids of a call's item and of the call: these, where no client has taken them."""
+        while True:
+            call_id = f"call_{item_id.removeprefix('item_')}"
+            if not self._state.is_named(item_id) and not self._conversation.has_call(call_id):
+                return item_id, call_id
+            item_id += "_"
 
     def _send_sound(self, response: Response, now: float) -> float | None:
         """Send what the lead has room for; give when there is room for more that is made."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 
 from duplex.conversation import ContextEntry, OutdatedPicture, SpokenTurn
@@ -19,6 +19,7 @@ from models.base import (
     AssistantText,
     Conversation,
     Instance,
+    Instructions,
     Mark,
     OutOfRoom,
     Stream,
@@ -30,6 +31,8 @@ FRAMES_READ = 4  # of frames of a video in a row, as VITA samples them
 # A stream with less of its capacity left is opened afresh from the last entries.
 MIN_ROOM = 0.2
 ENTRIES_KEPT = 8
+# What is left for a question and its answer when a stream has read several entries.
+LEAST_ROOM = 0.1
 # Whatever an engine does, opening a stream or reading one item never takes longer.
 WORK_TIMEOUT_S = 30.0
 
@@ -169,6 +172,15 @@ def last_entries(context: Sequence[ContextEntry], count: int) -> tuple[ContextEn
     return entries[start:]
 
 
+def _shorter(opening: Conversation) -> Conversation:
+    """Without the older half of what was said. Raises OutOfRoom where that leaves nothing."""
+    said = [item for item in opening.items if not isinstance(item, Instructions)]
+    if len(said) < 2:
+        raise OutOfRoom("the conversation does not fit")
+    dropped = {id(item) for item in said[: len(said) // 2]}
+    return replace(opening, items=tuple(i for i in opening.items if id(i) not in dropped))
+
+
 class SyncedStream:
     """Opens a stream of `instance` when it is first needed, and again when it was lost.
 
@@ -183,35 +195,60 @@ class SyncedStream:
         self._opening = opening
         self._audio_store = audio_store
         self._stream: Stream | None = None
+        self._sizes: dict[str, int] = {}  # tokens of the entries that were read, by key
 
     async def ready(self) -> Stream:
-        """The open stream."""
+        """The open stream. Of an opening that is too long the oldest that was said is left out.
+        Raises OutOfRoom when not even the last of it fits."""
         if self._stream is None:
-            async with asyncio.timeout(WORK_TIMEOUT_S):
-                self._stream = await self._instance.open(self._opening())
+            opening = self._opening()
+            while self._stream is None:
+                try:
+                    async with asyncio.timeout(WORK_TIMEOUT_S):
+                        self._stream = await self._instance.open(opening)
+                except OutOfRoom:
+                    opening = _shorter(opening)
         return self._stream
 
     async def sync(self, context: tuple[ContextEntry, ...]) -> bool:
         """Come to know this context, or as much of its end as there is room for; True if anything
         had to be read. Raises OutOfRoom when not even the last entry fits."""
-        entries, kept = await self._rewind(context), 2 * ENTRIES_KEPT
+        entries, kept = await self._rewind(context), len(readable(context))
         while True:
             try:
                 await self._read(entries)
                 return bool(entries)
             except OutOfRoom:
-                kept //= 2
-                if not kept:
+                kept = min(self._num_fitting(context), kept - 1 - kept // 8)
+                if kept < 1:
                     raise
                 entries = await self._begin_afresh(context, kept)
 
     async def _read(self, entries: tuple[ContextEntry, ...]) -> None:
+        """Raises OutOfRoom where too little room is left behind several entries, too."""
         stream = await self.ready()
         for entry in entries:
-            before = await stream.mark()
+            before, room = await stream.mark(), stream.room()
             async with asyncio.timeout(WORK_TIMEOUT_S):
                 await stream.read(self._audio_store.resolve(entry.content))
             self.context.add(entry.key, before)
+            self._sizes[entry.key] = room - stream.room()
+        if entries and len(self.context.read) > 1:
+            if stream.room() < LEAST_ROOM * self._instance.capacity():
+                raise OutOfRoom(f"{stream.room()} tokens are left")
+
+    def _num_fitting(self, context: Sequence[ContextEntry]) -> int:
+        """How many entries from the end of a context fit, as far as their sizes are known; those
+        that are not known are taken to be as long as the others are on the average."""
+        keys = [entry.key for entry in readable(context)]
+        self._sizes = {key: self._sizes[key] for key in keys if key in self._sizes}
+        usual = sum(self._sizes.values()) / len(self._sizes) if self._sizes else 0.0
+        left = (1 - MIN_ROOM) * self._instance.capacity()
+        for count, key in enumerate(reversed(keys)):
+            left -= self._sizes.get(key, usual)
+            if left < 0:
+                return count
+        return len(keys)
 
     async def drop_unconfirmed(self) -> None:
         """Forget what is in the stream but not part of the conversation."""

@@ -36,6 +36,15 @@ class OutdatedPicture:
     seen it need not forget it."""
 
 
+@dataclass(frozen=True, slots=True)
+class ItemReference:
+    """An item of the conversation, read as it stands when its request is carried out. `param` is
+    the field in which the client names it."""
+
+    item_id: str
+    param: str = ""
+
+
 ContextContent: TypeAlias = Item | SpokenTurn | OutdatedPicture
 
 
@@ -75,12 +84,13 @@ class Turn:
             return self.text
         return join_words(heard_words(self.words, self.heard))
 
-    def to_context(self) -> tuple[ContextEntry, ...]:
+    def to_context(self, key: str = "") -> tuple[ContextEntry, ...]:
+        """What models know of it. `key` begins the keys of its parts, where that is not its id."""
         if self.dropped:
             return ()
         if self.response_id is None or self.parts:
-            numbered = enumerate(self.parts)
-            return tuple(ContextEntry(f"{self.item_id}/{n}", part) for n, part in numbered)
+            begins = key or self.item_id
+            return tuple(ContextEntry(f"{begins}/{n}", part) for n, part in enumerate(self.parts))
         return self.answer_context(None if self.heard is None else self.heard_text())
 
     def answer_context(self, cut_to: str | None) -> tuple[ContextEntry, ...]:
@@ -94,6 +104,10 @@ class Turn:
         is_cut = cut_to is not None
         key = f"{self.item_id}/{'cut' if is_cut else 'whole'}/{len(text)}"
         return (ContextEntry(key, AssistantText(text, cut=is_cut)),)
+
+    def heard_context(self, samples: int) -> tuple[ContextEntry, ...]:
+        """An answer as it has to be known when so many samples of it were heard."""
+        return self.answer_context(join_words(heard_words(self.words, samples)))
 
     def to_wire(self) -> dict[str, Any]:
         """The item in the protocol's form, without audio bytes."""
@@ -158,6 +172,8 @@ class History:
         self.turns: list[Turn] = []
         self._by_id: dict[str, Turn] = {}
         self._answers: dict[int, Turn] = {}  # by the number of the response
+        self._keys: dict[str, str] = {}  # by item id, where the keys of an item begin otherwise
+        self._num_deleted = 0
 
     def find(self, item_id: str) -> Turn:
         """Raises UnknownItem."""
@@ -189,6 +205,7 @@ class History:
         place = self._place(turn)
         del self.turns[place]
         del self._by_id[turn.item_id]
+        self._keys.pop(turn.item_id, None)
         if turn.response_id is not None:
             self._answers.pop(turn.response_id, None)
         return place
@@ -198,6 +215,7 @@ class History:
         self.turns.clear()
         self._by_id.clear()
         self._answers.clear()
+        self._keys.clear()
 
     def add(self, turn: Turn, after: str | None = None) -> str | None:
         """Put a turn at the end, at the "root", or after an item; give the id before it, of what
@@ -212,6 +230,26 @@ class History:
         if turn.response_id is not None:
             self._answers[turn.response_id] = turn
         return self._id_before(place)
+
+    def add_given(self, turn: Turn, after: str | None = None) -> str | None:
+        """`add` for an item whose id the client has chosen. It may be that of an item which was
+        deleted, so the keys of the two have to differ."""
+        item_id = turn.item_id
+        if self._num_deleted or "/" in item_id or "~" in item_id:
+            self._keys[item_id] = f"{item_id}~{self._num_deleted}"
+        return self.add(turn, after)
+
+    def has_call(self, call_id: str) -> bool:
+        """Whether a function was called under this id, and the call was not deleted."""
+        return any(
+            isinstance(part, FunctionCall) and part.call_id == call_id
+            for turn in reversed(self.turns)
+            for part in turn.parts
+        )
+
+    def context_of(self, turn: Turn) -> tuple[ContextEntry, ...]:
+        """What a model has to know of one turn."""
+        return turn.to_context(self._keys.get(turn.item_id, ""))
 
     def add_sound(self, item_id: str, words: str) -> str | None:
         wire = {
@@ -250,16 +288,17 @@ class History:
             turn.parts = (SpokenTurn(item_id, words),)
             turn.wire["content"] = [{"type": "input_audio", "transcript": words or None}]
 
-    def delete(self, item_id: str, *, outdated: bool = False) -> None:
-        """Take a turn out. An `outdated` one leaves its keys in the context for a while, before the
-        turn that follows it."""
+    def delete(self, item_id: str, *, outdated: bool = False) -> str | None:
+        """Take a turn out; give the id of the one before it, of those that the client knows. An
+        `outdated` one leaves its keys in the context for a while, before the turn that follows."""
         turn = self.find(item_id)
+        keys = tuple(entry.key for entry in self.context_of(turn)) if outdated else ()
         place = self.remove(turn)
-        if place == len(self.turns):
-            return
-        keys = tuple(entry.key for entry in turn.to_context()) if outdated else ()
-        after = self.turns[place]
-        after.outdated = (*turn.outdated, *keys, *after.outdated)[-OUTDATED_KEPT:]
+        self._num_deleted += 1
+        if place < len(self.turns):
+            after = self.turns[place]
+            after.outdated = (*turn.outdated, *keys, *after.outdated)[-OUTDATED_KEPT:]
+        return self._id_before(place)
 
     def cut(self, item_id: str, samples: int) -> Turn:
         """Keep of an answer exactly the words heard within `samples` (24 kHz)."""
@@ -281,7 +320,7 @@ class History:
         for turn in self.turns:
             entries.extend(ContextEntry(key, OutdatedPicture()) for key in turn.outdated)
             if current is None or turn.response_id != current:
-                entries.extend(turn.to_context())
+                entries.extend(self.context_of(turn))
             elif not without:
-                entries.extend(turn.answer_context(join_words(heard_words(turn.words, heard))))
+                entries.extend(turn.heard_context(heard))
         return tuple(entries)

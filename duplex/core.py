@@ -270,8 +270,21 @@ class SessionState:
         return taken
 
     def new_item_id(self) -> str:
-        self._num_items += 1
-        return f"item_{self._token}_{self._num_items}"
+        """A name that no item of the conversation has, whoever has named it."""
+        while True:
+            self._num_items += 1
+            item_id = f"item_{self._token}_{self._num_items}"
+            if item_id not in self.conversation:
+                return item_id
+
+    def is_named(self, item_id: str) -> bool:
+        """Whether an item has this id, or an open segment or answer that may become one."""
+        segment = self.segment
+        return (
+            item_id in self.conversation
+            or (segment is not None and segment.item_id == item_id)
+            or any(response.item_id == item_id for response in self.responses)
+        )
 
     def open_segment(
         self, start: float, onset: float, now: float, origin: Origin, *, after_side_talk: bool

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias
 
-from duplex.conversation import Turn
+from duplex.conversation import ItemReference, Turn
 from duplex.settings import Settings
 from duplex.tagged import TAGGED
 from models.base import AnswerOptions, AnswerTimes, Item, SpokenWord, Verdict
 
 # An item of the conversation, as a trace keeps it.
 RecordedItem: TypeAlias = Annotated[Item, TAGGED]
+RequestedItem: TypeAlias = Annotated[Item | ItemReference, TAGGED]
 
 # ------------------------------------------------------------------------ from the microphone
 
@@ -185,7 +186,7 @@ class ResponseRequested:
     `in_conversation` False is an answer out of band."""
 
     options: AnswerOptions
-    items: tuple[RecordedItem, ...] | None = None
+    items: tuple[RequestedItem, ...] | None = None
     in_conversation: bool = True
     metadata: dict[str, str] | None = None
     event_id: str | None = None

@@ -5,19 +5,31 @@ Each request is done whole or refused with a reason; a refusal changes nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from duplex import actions, events
+from duplex.actions import Refuse, Refused
 from duplex.answering import Answering
-from duplex.conversation import Turn, UnknownItem
+from duplex.conversation import ContextContent, ItemReference, Turn, UnknownItem
 from duplex.core import Origin, SessionState
 from duplex.listening import Listening
 from duplex.turns import Turns
-from models.base import SPEAK_RATE
+from models.base import SPEAK_RATE, FunctionCall, FunctionOutput
 
 # The wire refuses to commit less than this.
 MIN_COMMIT_S = 0.1
 ROUNDING_S = 0.001
 # A client that cancels an answer may not have been told yet that it has ended.
 CANCEL_GRACE_S = 2.0
+FRONT = "root"  # the protocol's name for the place before the first item
+
+
+class _CannotBeDone(Exception):
+    """A request is refused."""
+
+    def __init__(self, refuse: Refuse) -> None:
+        super().__init__(refuse.message)
+        self.refuse = refuse
 
 
 class Requests:
@@ -57,26 +69,38 @@ class Requests:
     # ---------------------------------------------------------------------------- items
 
     def offer(self, event: events.ItemOffered) -> None:
-        if event.item_id in self._conversation:
-            self._refuse(
-                "invalid_value", f"Item {event.item_id} exists.", event.event_id, "item.id"
-            )
-            return
-        turn = Turn(event.item_id, event.role, event.parts, dict(event.wire))
+        """Put an item in: whole, or refused so that nothing of it stays."""
         try:
-            before = self._conversation.add(turn, event.previous_item_id)
+            self._check_offer(event)
+            turn = Turn(event.item_id, event.role, event.parts, dict(event.wire))
+            before = self._conversation.add_given(turn, event.previous_item_id)
+        except _CannotBeDone as error:
+            self._state.emit(replace(error.refuse, event_id=event.event_id, what=Refused.ITEM))
         except UnknownItem as unknown:
-            self._unknown(unknown, event.event_id, "previous_item_id")
-            return
-        self._state.emit(actions.ItemAdded(turn.to_wire(), before))
+            refuse = _unknown_item(unknown, "previous_item_id")
+            self._state.emit(replace(refuse, event_id=event.event_id, what=Refused.ITEM))
+        else:
+            self._state.emit(actions.ItemAdded(turn.to_wire(), before))
+
+    def _check_offer(self, event: events.ItemOffered) -> None:
+        """Raises _CannotBeDone."""
+        item_id = event.item_id
+        if self._state.is_named(item_id):
+            raise _CannotBeDone(Refuse("invalid_value", f"Item {item_id} exists.", "item.id"))
+        if item_id == FRONT:
+            message = f"An item cannot be called '{FRONT}', which is the place before the first."
+            raise _CannotBeDone(Refuse("invalid_value", message, "item.id"))
+        for part in event.parts:
+            if isinstance(part, FunctionOutput) and not self._conversation.has_call(part.call_id):
+                raise _CannotBeDone(_unknown_call(part, "item.call_id"))
 
     def delete(self, event: events.ItemDeleteRequested) -> None:
         try:
-            self._conversation.delete(event.item_id, outdated=event.outdated)
+            before = self._conversation.delete(event.item_id, outdated=event.outdated)
         except UnknownItem as unknown:
             self._unknown(unknown, event.event_id, "item_id")
             return
-        self._state.emit(actions.ItemDeleted(event.item_id))
+        self._state.emit(actions.ItemDeleted(event.item_id, before))
 
     def retrieve(self, event: events.ItemRetrieveRequested) -> None:
         try:
@@ -136,6 +160,12 @@ class Requests:
 
     def respond(self, event: events.ResponseRequested, now: float) -> None:
         """An explicit request is always answered."""
+        try:
+            items = None if event.items is None else self._read(event.items, now)
+        except _CannotBeDone as error:
+            what = Refused.OTHER if event.in_conversation else Refused.APART
+            self._state.emit(replace(error.refuse, event_id=event.event_id, what=what))
+            return
         current = self._state.responses.current
         if event.in_conversation and current is not None and not current.is_held_back:
             self._refuse(
@@ -151,10 +181,39 @@ class Requests:
         self._answering.start(
             now,
             options=event.options,
-            items=event.items,
+            items=items,
             out_of_band=not event.in_conversation,
             metadata=event.metadata,
         )
+
+    def _read(
+        self, items: tuple[events.RequestedItem, ...], now: float
+    ) -> tuple[ContextContent, ...]:
+        """What models read of a response's own input. Raises _CannotBeDone."""
+        contents: list[ContextContent] = []
+        for item in items:
+            if isinstance(item, ItemReference):
+                contents += self._referred(item, now)
+            else:
+                contents.append(item)
+        called = {part.call_id for part in contents if isinstance(part, FunctionCall)}
+        for part in contents:
+            if isinstance(part, FunctionOutput) and part.call_id not in called:
+                if not self._conversation.has_call(part.call_id):
+                    raise _CannotBeDone(_unknown_call(part, "response.input"))
+        return tuple(contents)
+
+    def _referred(self, reference: ItemReference, now: float) -> list[ContextContent]:
+        """An item as far as it is known: of an answer that plays, what was heard."""
+        try:
+            turn = self._conversation.find(reference.item_id)
+        except UnknownItem as unknown:
+            raise _CannotBeDone(_unknown_item(unknown, reference.param)) from None
+        current = self._state.responses.current
+        entries = self._conversation.context_of(turn)
+        if current is not None and current.item_id == turn.item_id:
+            entries = turn.heard_context(current.clock.heard(now))
+        return [entry.content for entry in entries]
 
     def cancel(self, event: events.CancelRequested, now: float) -> None:
         response = self._state.responses.current
@@ -186,10 +245,19 @@ class Requests:
     # --------------------------------------------------------------------------- refusals
 
     def _unknown(self, unknown: UnknownItem, event_id: str | None, param: str) -> None:
-        message = f"There is no item {unknown.item_id}."
-        self._refuse("invalid_value", message, event_id, param)
+        self._state.emit(replace(_unknown_item(unknown, param), event_id=event_id))
 
     def _refuse(
         self, code: str, message: str, event_id: str | None, param: str | None = None
     ) -> None:
-        self._state.emit(actions.Refuse(code, message, param, event_id))
+        self._state.emit(Refuse(code, message, param, event_id))
+
+
+def _unknown_item(unknown: UnknownItem, param: str) -> Refuse:
+    return Refuse("invalid_value", f"There is no item {unknown.item_id}.", param)
+
+
+def _unknown_call(output: FunctionOutput, param: str) -> Refuse:
+    """OpenAI's own code and words."""
+    message = f"Tool call ID '{output.call_id}' not found in conversation."
+    return Refuse("invalid_tool_call_id", message, param)

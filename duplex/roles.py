@@ -25,7 +25,7 @@ UNHEALTHY_AFTER_S = 1.0
 TICK_S = 0.05
 # An answer to nothing is the one to a greeting; no item of the conversation says so.
 GREETING = "hello"
-GREETED = ContextEntry("greeting/0", UserText(GREETING))
+GREETED = ContextEntry("greeting", UserText(GREETING))
 
 
 class NoCapacity(Exception):
@@ -249,10 +249,10 @@ class Roles:
         worker.answer(action.response_id, action.options)
 
     def _conversation_of(self, action: StartAnswer) -> Conversation:
-        items, opening = action.items, self._opening()
-        if items is None:
-            resolve = self._services.audio_store.resolve
-            items = tuple(resolve(entry.content) for entry in readable(action.context))
+        contents, opening = action.items, self._opening()
+        if contents is None:
+            contents = tuple(entry.content for entry in readable(action.context))
+        items = tuple(map(self._services.audio_store.resolve, contents))
         if not any(map(_is_said, items)):
             items = (*items, UserText(GREETING))
         return Conversation(opening.items + items, opening.tools)

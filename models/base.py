@@ -318,6 +318,21 @@ def capabilities_of(instance: Instance) -> Capabilities:
 
 
 @runtime_checkable
+class Measuring(Protocol):
+    """An instance that says how much of a text, and how many functions, it reads, so that nothing
+    is left out without a word. It is asked from any thread, and answers at once."""
+
+    def fitted(self, item: Item) -> Item:
+        """What is read of an item: the same object where that is all of it, else one with the
+        beginning of its text. Sound and pictures are not measured."""
+        ...
+
+    def num_fitting(self, tools: Sequence[Tool]) -> int:
+        """How many of these functions, from the first on, a conversation has room for."""
+        ...
+
+
+@runtime_checkable
 class Dependent(Protocol):
     """An instance, or a part of one, that cannot work without something outside of this server."""
 

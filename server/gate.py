@@ -18,14 +18,21 @@ from starlette.websockets import WebSocket
 
 from duplex.orchestrator import Orchestrator
 from duplex.roles import Lease
-from models.base import Conversation, Instructions, Samples, UserSound, capabilities_of
+from models.base import (
+    Conversation,
+    Instance,
+    Instructions,
+    Measuring,
+    Samples,
+    capabilities_of,
+)
 from server.admission import Denied
 from server.auth import Grant, answered_subprotocol, is_origin_allowed, presented_key
 from server.client_loop import Bounds, ClientLoop
 from server.connections import Connection, WebSocketConnection
 from server.draining.drain import Leaving
 from server.message_decoder import MessageDecoder
-from server.realtime.budget import SessionBudget
+from server.realtime.budget import BudgetSettings, SessionBudget
 from server.realtime.decode import Decoder
 from server.realtime.encode import Encoder
 from server.realtime.functions import check_session
@@ -156,6 +163,12 @@ async def _take_conversation(service: Service, caller: KnownClient) -> None:
         await service.vault.take(caller.claim)
 
 
+def budget_of(settings: BudgetSettings, instance: Instance) -> SessionBudget:
+    """What a session on this instance may put in."""
+    measuring = instance if isinstance(instance, Measuring) else None
+    return SessionBudget(settings, can=capabilities_of(instance), measuring=measuring)
+
+
 class RealtimeSession:
     """Puts one session's parts together, whatever transport carries it."""
 
@@ -177,8 +190,8 @@ class RealtimeSession:
         self._token = secrets.token_hex(6)
         self._talk: Orchestrator | None = None
         settings = service.settings
-        budget = SessionBudget(settings.budget, can=capabilities_of(lease.pair.first))
-        self._ledger = ledger = WireIds(self._token, self._user_sound, budget)
+        budget = budget_of(settings.budget, lease.pair.first)
+        self._ledger = ledger = WireIds(self._token, budget)
         if self._claim is not None:
             ledger.restore(self._claim.kept.snapshot.resumed.turns)
         keeper = SnapshotKeeper(
@@ -250,10 +263,6 @@ class RealtimeSession:
     def _recording(self, item_id: str) -> Samples | None:
         return None if self._talk is None else self._talk.sound_of(item_id)
 
-    def _user_sound(self, item_id: str) -> UserSound | None:
-        samples = self._recording(item_id)
-        return None if samples is None else UserSound(samples=samples)
-
 
 # ------------------------------------------------------------------------------ short-lived keys
 
@@ -280,8 +289,11 @@ def make_secret(service: Service, body: Any) -> dict[str, Any]:
         raise from_validation(error) from None
     session = service.session.changed(wanted.session, names=service.model_names)
     budget = SessionBudget(service.settings.budget, can=service.capabilities)
+    if service.engine is not None:
+        budget = budget_of(service.settings.budget, service.engine.pairs[0][0])
     budget.check_transcription(session.audio.input.transcription)
     check_session(session, budget.settings)
+    budget.check_tools(session.model_tools(), "session.tools")
     secret = service.keyring.new_secret(session, wanted.expires_after.seconds)
     name = f"sess_{secrets.token_hex(6)}"
     shown = session.echo(name, secret.expires_at)

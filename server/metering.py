@@ -27,8 +27,10 @@ from models.base import (
     InstanceFailed,
     Item,
     Mark,
+    Measuring,
     Samples,
     Stream,
+    Tool,
     Verdict,
     VoiceActivityDetector,
     capabilities_of,
@@ -70,6 +72,16 @@ class MeteredInstance:
     @property
     def capabilities(self) -> Capabilities:
         return capabilities_of(self._instance)
+
+    def fitted(self, item: Item) -> Item:
+        """See models.base.Measuring."""
+        return self._instance.fitted(item) if isinstance(self._instance, Measuring) else item
+
+    def num_fitting(self, tools: Sequence[Tool]) -> int:
+        """See models.base.Measuring."""
+        if isinstance(self._instance, Measuring):
+            return self._instance.num_fitting(tools)
+        return len(tools)
 
     async def close(self) -> None:
         await self._instance.close()

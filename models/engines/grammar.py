@@ -20,7 +20,7 @@ from models.base import (
     UserText,
 )
 from models.engines.prompt import EMPTY, Feature, Piece, Prompt
-from models.vita.nano_prompt import CUT, END, NanoPrompt
+from models.vita.nano_prompt import CUT, END, INSTRUCTION_TOKENS, RESULT_TOKENS, NanoPrompt
 from models.vita.prompt import VitaPrompt
 from models.vita.system_prompts import Sight
 
@@ -77,6 +77,14 @@ class Grammar(ABC):
         """With a picture, or with a frame of a video."""
 
     @abstractmethod
+    def num_fitting(self, tools: Sequence[Tool]) -> int:
+        """How many of these functions, from the first on, a conversation has room for."""
+
+    @abstractmethod
+    def _cut(self, item: Item, text: str) -> str:
+        """The beginning of an item's text that is read."""
+
+    @abstractmethod
     def _instructed(self, talk: PromptState, text: str) -> PromptState: ...
 
     @abstractmethod
@@ -100,6 +108,20 @@ class Grammar(ABC):
     def typed(self, talk: PromptState, text: str) -> PromptState:
         """With words that the user typed."""
         return self._written(self.opened(talk), self._encoded(text))
+
+    def fitted(self, item: Item) -> Item:
+        """What is read of an item: itself, or one with the beginning of its text."""
+        match item:
+            case UserText(text) | AssistantText(text) | Instructions(text):
+                kept = self._cut(item, text)
+                return item if kept == text else replace(item, text=kept)
+            case FunctionOutput(output=output):
+                kept = self._cut(item, output)
+                return item if kept == output else replace(item, output=kept)
+            case FunctionCall(arguments=arguments):
+                kept = self._cut(item, arguments)
+                return item if kept == arguments else replace(item, arguments=kept)
+        return item
 
     def recognised(self, talk: PromptState, words: str) -> PromptState:
         """With a recogniser's words for the sound before, where the model reads such."""
@@ -169,6 +191,17 @@ class NanoGrammar(Grammar):
         self, talk: PromptState, features: Sequence[Feature], *, is_frame: bool = False
     ) -> PromptState:
         return self._written(self.opened(talk), self._prompt.image(), *features)
+
+    def num_fitting(self, tools: Sequence[Tool]) -> int:
+        return self._prompt.num_fitting(tools)
+
+    def _cut(self, item: Item, text: str) -> str:
+        match item:
+            case Instructions():
+                return self._prompt.cut(text, INSTRUCTION_TOKENS)
+            case FunctionOutput():
+                return self._prompt.cut(text, RESULT_TOKENS)
+        return self._prompt.cut(text)
 
     def _instructed(self, talk: PromptState, text: str) -> PromptState:
         return talk.plus(self._prompt.opening(text))
@@ -285,6 +318,12 @@ class VitaGrammar(Grammar):
         """The line of an open turn from its parts."""
         behind = self._break if state.pictures else []
         return replace(state, line=state.start.plus(*state.pictures, behind, *state.content))
+
+    def num_fitting(self, tools: Sequence[Tool]) -> int:
+        return self._prompt.num_fitting(tools)
+
+    def _cut(self, item: Item, text: str) -> str:
+        return self._prompt.cut(text)
 
     def _instructed(self, talk: PromptState, text: str) -> PromptState:
         return talk.plus(self._prompt.system(text))

@@ -100,10 +100,10 @@ class NanoModel:
         """`synthesizer` speaks for a model whose folder has no voice."""
         self._networks, self.device_stream = networks, device_stream
         reads = networks.config.reads_words
-        self._grammar = NanoGrammar(networks.prompt, reads_words=reads)
+        self.grammar = NanoGrammar(networks.prompt, reads_words=reads)
         listener = NanoListener(networks.audio_frontend(), networks.config.model)
         self._listening = StreamedFrontend(
-            listener, self._grammar, networks.recogniser, dictates=reads
+            listener, self.grammar, networks.recogniser, dictates=reads
         )
         self.synthesizer = None if networks.speaks else synthesizer
         if networks.speaks:
@@ -116,7 +116,7 @@ class NanoModel:
     def remember(self) -> PromptMemory:
         return PromptMemory(
             StreamParts(
-                grammar=self._grammar,
+                grammar=self.grammar,
                 listening=self._listening,
                 decoder=NanoDecoder(self._networks),
                 states=self._networks.config.model.states.ids,

@@ -6,7 +6,7 @@ call at a time. What is computed is the model's: its memories hear and read, its
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, aclosing
 from functools import partial
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -25,9 +25,11 @@ from models.base import (
     Mark,
     Samples,
     Synthesizer,
+    Tool,
     Verdict,
 )
 from models.engines.exclusive_access import ExclusiveAccess, StreamClosed
+from models.engines.grammar import Grammar
 from models.engines.jobs import Priority, Steps
 from models.engines.worker import Worker
 from models.synthesizers.recitation import spoken
@@ -67,6 +69,11 @@ class Model(Protocol[Memory]):
     @property
     def sees(self) -> bool:
         """Whether it takes pictures."""
+        ...
+
+    @property
+    def grammar(self) -> Grammar:
+        """How it wants conversations to be written."""
         ...
 
     @property
@@ -116,10 +123,18 @@ class ResidentInstance(Generic[Memory]):
         return Capabilities(
             pictures=self.model.sees,
             context=self.model.capacity,
-            longest_sound=self.model.capacity * SECONDS_A_TOKEN,
+            longest_sound=self.model.capacity // 2 * SECONDS_A_TOKEN,
             languages=LANGUAGES,
             is_streamed=self.model.is_streamed,
         )
+
+    def fitted(self, item: Item) -> Item:
+        """See models.base.Measuring."""
+        return self.model.grammar.fitted(item)
+
+    def num_fitting(self, tools: Sequence[Tool]) -> int:
+        """See models.base.Measuring."""
+        return self.model.grammar.num_fitting(tools)
 
     async def open(self, conversation: Conversation) -> ResidentStream[Memory]:
         """Raises InstanceFailed, OutOfRoom."""

@@ -157,8 +157,12 @@ class VitaWeights:
     def device_stream(self) -> DeviceStream:
         return CudaStreams(self.device).device_stream
 
+    @property
+    def grammar(self) -> VitaGrammar:
+        return VitaGrammar(self.prompt)
+
     def remember(self) -> PromptMemory:
-        grammar = VitaGrammar(self.prompt)
+        grammar = self.grammar
         return PromptMemory(
             StreamParts(
                 grammar=grammar,

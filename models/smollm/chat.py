@@ -64,6 +64,7 @@ class Chat:
         self._special = tuple(
             token.content for token in tokenizer.get_added_tokens_decoder().values()
         )
+        self._longest = max(map(len, tokenizer.get_vocab()))  # letters of one token
         self.start, self._line = self._id(START), self.encode("\n")
 
     @property
@@ -79,11 +80,24 @@ class Chat:
 
     def encode(self, text: str) -> list[int]:
         """Plain text; special tokens written in it are left out."""
+        plain = self._plain(text)
+        return [int(i) for i in self.tokenizer.encode(plain, add_special_tokens=False).ids]
+
+    def cut(self, text: str, room: int) -> str:
+        """The beginning of a text that takes `room` tokens; the text itself where it takes less."""
+        plain = self._plain(text[: room * self._longest])
+        encoded = self.tokenizer.encode(plain, add_special_tokens=False)
+        if len(encoded.ids) > room:
+            return plain[: encoded.offsets[room][0]]
+        return text if len(text) <= room * self._longest else plain
+
+    def _plain(self, text: str) -> str:
+        """Without special tokens."""
         if "<" in text:
             while any(name in text for name in self._special):  # taking one out may join another
                 for name in self._special:
                     text = text.replace(name, "")
-        return [int(i) for i in self.tokenizer.encode(text, add_special_tokens=False).ids]
+        return text
 
     def decode(self, ids: Iterable[int]) -> str:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))

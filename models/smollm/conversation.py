@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from dataclasses import replace
+from itertools import accumulate, groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from models.base import (
     FunctionOutput,
     Instructions,
     Item,
+    Tool,
     UserImage,
     UserSound,
     UserText,
@@ -40,6 +42,29 @@ def prompt(chat: Chat, conversation: Conversation, options: AnswerOptions, room:
         kept.append(turn[-max(left, 0) :] if len(turn) > left else turn)
         left -= len(turn)
     return [*opening, *(token for turn in reversed(kept) for token in turn), *answer]
+
+
+def fitted(chat: Chat, item: Item, room: int) -> Item:
+    """What is read of an item, with a text of at most `room` tokens: itself, or one with the
+    beginning of its text."""
+    match item:
+        case UserText(text) | AssistantText(text) | Instructions(text):
+            most = INSTRUCTION_TOKENS if isinstance(item, Instructions) else room
+            kept = chat.cut(text, most)
+            return item if kept == text else replace(item, text=kept)
+        case FunctionOutput(output=output):
+            kept = chat.cut(output, OUTPUT_TOKENS)
+            return item if kept == output else replace(item, output=kept)
+        case FunctionCall(arguments=arguments):
+            kept = chat.cut(arguments, room)
+            return item if kept == arguments else replace(item, arguments=kept)
+    return item
+
+
+def num_fitting(chat: Chat, tools: Sequence[Tool], room: int) -> int:
+    """How many of these functions take at most `room` tokens."""
+    sizes = accumulate(len(chat.encode(signature(tool) + "\n")) for tool in tools)
+    return sum(size <= room for size in sizes)
 
 
 def before_words(chat: Chat, conversation: Conversation, room: int) -> list[int]:

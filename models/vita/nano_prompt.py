@@ -50,6 +50,7 @@ SPECIAL: Final = (
 )  # fmt: skip
 INSTRUCTION_TOKENS: Final = 48  # longer instructions are cut: nano cannot follow them anyway
 RESULT_TOKENS: Final = 64
+SHARE_OF_A_TEXT: Final = 4  # one text takes a fourth of a stream at most
 RECOGNISED_TOKENS: Final = 96
 
 
@@ -66,7 +67,8 @@ class NanoPrompt:
         """`capacity`: tokens of one stream; long texts and lists of tools are cut to a part of it.
         Raises ValueError for a tokenizer that lacks a special token."""
         self._tokenizer = tokenizer
-        self._plain = PlainText(tokenizer, SPECIAL, capacity)
+        room = None if capacity is None else capacity // SHARE_OF_A_TEXT
+        self._plain = PlainText(tokenizer, SPECIAL, room)
         self._tools_room = None if capacity is None else capacity // 4
         found = {name: tokenizer.token_to_id(name) for name in SPECIAL}
         self.ids = {name: number for name, number in found.items() if number is not None}
@@ -84,6 +86,14 @@ class NanoPrompt:
         """Plain text, at most `room` tokens; special tokens written in it are not special."""
         return self._plain.encode(text, room)
 
+    def cut(self, text: str, room: int | None = None) -> str:
+        """The beginning of a text that `encode` reads."""
+        return self._plain.cut(text, room)
+
+    def num_fitting(self, tools: Iterable[Tool]) -> int:
+        """How many of these functions `opening` has room for."""
+        return len(self._fitting(map(signature, tools)))
+
     def decode(self, ids: Iterable[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
@@ -95,14 +105,20 @@ class NanoPrompt:
         ids: list[int] = []
         if instructions:
             ids += [self.ids[SYSTEM], *self.encode(instructions, INSTRUCTION_TOKENS)]
-        room = self._tools_room
+        for tool in self._fitting(signatures):
+            ids += tool
+        return ids
+
+    def _fitting(self, signatures: Iterable[str]) -> list[list[int]]:
+        """The ids of each function, as many as there is room for."""
+        room, found = self._tools_room, list[list[int]]()
         for text in signatures:
             tool = [self.ids[TOOL], *self.encode(text)]
             room = None if room is None else room - len(tool)
             if room is not None and room < 0:
                 break
-            ids += tool
-        return ids
+            found.append(tool)
+        return found
 
     def user(self) -> list[int]:
         """Opens a user's turn; sound vectors may follow."""

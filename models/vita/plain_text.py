@@ -6,6 +6,7 @@ The work is linear in the length of the text.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -13,26 +14,41 @@ from tokenizers import Tokenizer
 class PlainText:
     """Encodes words in which no special token is special.
 
-    `special`: how the special tokens are written. `capacity`: tokens of one stream, of which one
-    text takes half at most; what is longer is cut before it is tokenised. None: nothing is cut.
+    `special`: how the special tokens are written. `room`: tokens that one text takes at most; what
+    is longer is cut before it is tokenised. None: nothing is cut.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, special: Iterable[str], capacity: int | None = None
+        self, tokenizer: Tokenizer, special: Iterable[str], room: int | None = None
     ) -> None:
         self._tokenizer = tokenizer
         self._special = tuple(special)
         self._longest = max(map(len, tokenizer.get_vocab()))  # letters of one token
-        self.room = None if capacity is None else capacity // 2
+        self.room = room
 
     def encode(self, text: str, room: int | None = None) -> list[int]:
         """At most `room` ids (None: as many as one text may have)."""
         most = self.room if room is None else room
+        ids: list[int] = self._encoded(text, most).ids
+        return ids[:most]
+
+    def cut(self, text: str, room: int | None = None) -> str:
+        """The beginning of a text that `encode` reads; the text itself where that is all of it."""
+        most = self.room if room is None else room
+        if most is None:
+            return text
+        encoded = self._encoded(text, most)
+        plain = without_markup(text[: most * self._longest], self._special)
+        if len(encoded.ids) > most:
+            # The first id that is left out begins there, or inside of the last letter before it.
+            return plain[: encoded.offsets[most][0]]
+        return text if len(text) <= most * self._longest else plain
+
+    def _encoded(self, text: str, most: int | None) -> Any:
         if most is not None:
             text = text[: most * self._longest]
         plain = without_markup(text, self._special)
-        ids: list[int] = self._tokenizer.encode(plain, add_special_tokens=False).ids
-        return ids[:most]
+        return self._tokenizer.encode(plain, add_special_tokens=False)
 
 
 def without_markup(text: str, special: Collection[str]) -> str:

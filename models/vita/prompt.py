@@ -91,7 +91,7 @@ class VitaPrompt:
         self._tokenizer, self.template = tokenizer, template
         self._prompts = prompts or trained_prompts()
         special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
-        self._plain = PlainText(tokenizer, special, capacity)
+        self._plain = PlainText(tokenizer, special, None if capacity is None else capacity // 2)
         self._tools_letters = None if capacity is None else capacity * LETTERS_A_TOKEN // 4
         known = [tokenizer.token_to_id(name) for name in template.ends]
         if known[0] is None:
@@ -122,6 +122,14 @@ class VitaPrompt:
     def encode(self, text: str) -> list[int]:
         """Somebody's words; markup written in them is taken out, so that it stays words."""
         return self._plain.encode(text)
+
+    def cut(self, text: str) -> str:
+        """The beginning of a text that `encode` reads."""
+        return self._plain.cut(text)
+
+    def num_fitting(self, tools: Sequence[Tool]) -> int:
+        """How many of these functions `opening` has room for."""
+        return len(_described(tools, self._tools_letters))
 
     def decode(self, ids: Iterable[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
@@ -187,6 +195,13 @@ def describe(tools: Sequence[Tool], letters: int | None = None) -> str:
     within so many letters."""
     if not tools:
         return ""
+    lines = _described(tools, letters)
+    how = f'{CALL_OPEN}{{"name": ..., "arguments": ...}}{CALL_CLOSE}'
+    return "\n\nFunctions:\n" + "\n".join(lines) + f"\nTo call one, answer only: {how}"
+
+
+def _described(tools: Sequence[Tool], letters: int | None) -> list[str]:
+    """One line for each function, as many as fit into so many letters."""
     lines: list[str] = []
     for t in tools:
         about = {"name": t.name, "description": t.description, "parameters": t.parameters}
@@ -195,8 +210,7 @@ def describe(tools: Sequence[Tool], letters: int | None = None) -> str:
         if letters is not None and letters < 0:
             del lines[-1]
             break
-    how = f'{CALL_OPEN}{{"name": ..., "arguments": ...}}{CALL_CLOSE}'
-    return "\n\nFunctions:\n" + "\n".join(lines) + f"\nTo call one, answer only: {how}"
+    return lines
 
 
 def told_for_one_answer(options: AnswerOptions, tools: Sequence[Tool]) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.base import HEAR_RATE, Capabilities
+from models.base import HEAR_RATE, Capabilities, Item, Measuring, Tool
 from server.realtime.formats import AudioFormat
 from server.realtime.refusal import Refusal
 from server.realtime.session_fields import Transcription
@@ -89,14 +89,17 @@ class SessionBudget:
         settings: BudgetSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
         can: Capabilities | None = None,
+        measuring: Measuring | None = None,
     ) -> None:
-        """`can`: what the model can do; what it cannot is refused like what is too much."""
-        self._can = can or Capabilities()
+        """`can`: what the model can do; what it cannot is refused like what is too much.
+        `measuring` says what it has room for; None: for everything."""
+        self._can, self._measuring = can or Capabilities(), measuring
         self.settings = settings or BudgetSettings()
         if not self._can.tools:
             self.settings = self.settings.model_copy(update={"functions": 0})
         self._lock = threading.Lock()  # items are decoded on threads, and deleted on the loop
         self._items: dict[str, Cost] = {}
+        self._num_offered = 0  # items that the core has not decided on yet
         self._text = self._media = 0
         self._out_of_band = 0
         rate = self.settings.updates_a_second
@@ -121,23 +124,50 @@ class SessionBudget:
 
     def check_item(self, param: str) -> None:
         """Raises Refusal where there are as many items as may be."""
-        if len(self._items) >= self.settings.items:
+        if len(self._items) + self._num_offered >= self.settings.items:
             raise _exceeded(f"A session holds at most {self.settings.items} items.", param)
 
-    def charge(self, item_id: str, cost: Cost) -> None:
-        """An item that was not there has been put in."""
+    def charge(self, cost: Cost) -> None:
+        """Something is put in; whether it stays is decided later."""
         with self._lock:
+            self._num_offered += 1
+            self._add(cost, 1)
+
+    def assign(self, item_id: str, cost: Cost) -> None:
+        """What was charged has become an item."""
+        with self._lock:
+            self._num_offered -= 1
             self._items[item_id] = cost
-            self._text += cost.text
-            self._media += cost.media
+
+    def release(self, cost: Cost) -> None:
+        """What was charged does not stay."""
+        with self._lock:
+            self._num_offered -= 1
+            self._add(cost, -1)
 
     def refund(self, item_id: str) -> None:
         """The item is gone; an item that was never charged is none of ours."""
         with self._lock:
             cost = self._items.pop(item_id, None)
             if cost is not None:
-                self._text -= cost.text
-                self._media -= cost.media
+                self._add(cost, -1)
+
+    def _add(self, cost: Cost, sign: int) -> None:
+        self._text += sign * cost.text
+        self._media += sign * cost.media
+
+    def fitted(self, part: Item) -> Item:
+        """What the model reads of one part of an item: itself, or a shorter one."""
+        return part if self._measuring is None else self._measuring.fitted(part)
+
+    def check_tools(self, tools: Sequence[Tool], param: str) -> None:
+        """Raises Refusal with the number of functions for which the model has room."""
+        if self._measuring is None:
+            return
+        fit = self._measuring.num_fitting(tools)
+        if fit < len(tools):
+            message = f"The model has room for the first {fit} of these {len(tools)} functions."
+            raise _exceeded(message, param)
 
     def pixel_wait(self, pixels: int) -> float:
         """Count decoded pixels; gives the seconds for which this client is to wait."""

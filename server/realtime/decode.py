@@ -9,12 +9,13 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from duplex import events
+from duplex.conversation import ItemReference
 from duplex.settings import Settings
-from models.base import SPEAK_RATE, Item, Samples
+from models.base import SPEAK_RATE, Samples
 from server.realtime import client_events as wire
 from server.realtime.formats import SoundReader, decode_base64, decode_pieces
 from server.realtime.functions import check_functions, check_session
-from server.realtime.items import Reference, read_input, read_item
+from server.realtime.items import Reference, check_fits, read_input, read_item, shortened
 from server.realtime.json_input import parse_object
 from server.realtime.model_names import ModelNames
 from server.realtime.refusal import MISSING, Refusal, from_validation, path
@@ -153,6 +154,8 @@ class Decoder:
         new = old.changed(patch, voice_spoken=self._ledger.voice_spoken, names=self._names)
         budget.check_transcription(new.audio.input.transcription)
         check_session(new, budget.settings)
+        if new.tools != old.tools:
+            budget.check_tools(new.model_tools(), "session.tools")
         if new.audio.input.format != old.audio.input.format:
             self._reader = SoundReader(new.audio.input.format)
         self.session = new
@@ -163,15 +166,16 @@ class Decoder:
     def _offered(self, event: wire.ItemCreate) -> Iterator[Step]:
         budget = self._ledger.budget
         budget.check_item("item")
-        item = read_item(event.item, self.session.audio.input.format, bill=budget.new_bill())
+        read = read_item(event.item, self.session.audio.input.format, bill=budget.new_bill())
+        item = shortened(read, budget.fitted)
         self.decoded_pixels += item.cost.pixels
         item_id = item.item_id or self._ledger.new_item_id()
-        self._ledger.offer(item_id, item.parts, item.cost)
+        surplus = self._ledger.offer(item_id, item.cost, item.parts)
         yield events.ItemOffered(
             item_id, item.role, item.parts, item.wire, event.previous_item_id, event.event_id
         )
-        for surplus in self._ledger.note_pictures(item_id, item.parts):
-            yield events.ItemDeleteRequested(surplus, outdated=True)
+        for outdated in surplus:
+            yield events.ItemDeleteRequested(outdated, outdated=True)
 
     # ----------------------------------------------------------------------------- responses
 
@@ -179,14 +183,16 @@ class Decoder:
         fields, budget = event.response or wire.ResponseFields(), self._ledger.budget
         if fields.tools is not None:
             check_functions(fields.tools, budget.settings, "response.tools")
+            budget.check_tools([tool.tool() for tool in fields.tools], "response.tools")
         items = None if fields.input is None else tuple(self._input(fields.input))
         request = response_request(fields, self.session, items, event.event_id)
         if not request.in_conversation:
             budget.begin_out_of_band()
         return request
 
-    def _input(self, values: list[Any]) -> Iterator[Item]:
-        bill, referred = self._ledger.budget.new_bill(), set[str]()
+    def _input(self, values: list[Any]) -> Iterator[events.RequestedItem]:
+        budget, referred = self._ledger.budget, set[str]()
+        bill = budget.new_bill()
         for index, value in enumerate(values):
             where = path("response", "input", index)
             item = read_input(value, self.session.audio.input.format, where, bill)
@@ -195,15 +201,10 @@ class Decoder:
                 if item.id in referred:  # a reference costs no byte, what it stands for does
                     raise Refusal(f"Item {item.id} is referred to twice.", param=path(where, "id"))
                 referred.add(item.id)
-                yield from self._referred(item, where)
+                yield ItemReference(item.id, path(where, "id"))
             else:
+                check_fits(item, budget.fitted, where)
                 yield from item.parts
-
-    def _referred(self, reference: Reference, where: str) -> tuple[Item, ...]:
-        parts = self._ledger.parts_of(reference.id)
-        if parts is None:
-            raise Refusal(f"There is no item {reference.id}.", param=path(where, "id"))
-        return parts
 
     def _cancelled(self, name: str | None) -> int | None:
         if name is None:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, assert_never
 from duplex import actions
 from duplex.orchestrator import Outgoing
 from duplex.playout import AnswerSound
-from models.base import HEAR_RATE, SPEAK_RATE, AssistantText, FunctionCall, Samples, Verdict
+from models.base import HEAR_RATE, SPEAK_RATE, Samples, Verdict
 from server.realtime.formats import encode_whole
 from server.realtime.refusal import Refusal
 from server.realtime.responses import ResponseWire, WireEvent
@@ -17,8 +17,6 @@ from server.realtime.session_config import SessionConfig
 from server.realtime.wire_ids import WireIds
 
 DUCKED = "ducked"  # the value of duplex.states.AssistantState that a duck event tells of
-# Fields by which the core refuses an item that is put in, and nothing else.
-_OFFER_FIELDS = ("item.id", "previous_item_id")
 RecordingOf = Callable[[str], Samples | None]
 
 
@@ -142,11 +140,13 @@ class Encoder:
             case actions.BufferCleared():
                 return [_buffer("cleared")]
             case actions.ItemAdded(item=item, previous_item_id=previous):
-                self._ledger.settle_offer(item["id"])
+                self._ledger.accept_offer(item["id"])
                 place = {"item": _clean(item), "previous_item_id": previous}
                 return [_item("added", **place), _item("done", **place)]
-            case actions.ItemDeleted(item_id=item_id):
+            case actions.ItemDeleted(item_id=item_id, previous_item_id=previous):
                 self._ledger.forget(item_id)
+                for wire in self._responses.values():
+                    wire.forget_previous(item_id, previous)
                 return [_item("deleted", item_id=item_id)]
             case actions.ItemTruncated(item_id=item_id, content_index=index, audio_end_ms=end):
                 return [_item("truncated", item_id=item_id, content_index=index, audio_end_ms=end)]
@@ -169,17 +169,12 @@ class Encoder:
         return self._of_response(number, lambda wire: wire.add_sound(samples))
 
     def _call(self, call: actions.ResponseCallAdded) -> Iterable[WireEvent]:
-        parts = (FunctionCall(call.name, call.arguments, call.call_id),)
-        self._ledger.note_parts(call.item_id, parts)
         return self._of_response(call.response_id, lambda wire: wire.add_call(call))
 
     def _end(self, ended: actions.ResponseEnded) -> Iterable[WireEvent]:
         wire = self._responses.pop(ended.response_id)
         if not wire.in_conversation:
             self._ledger.budget.end_out_of_band()
-        cut = ended.status is not actions.ResponseStatus.COMPLETED
-        said = AssistantText(ended.heard if cut else ended.text, cut=cut)
-        self._ledger.note_parts(wire.item_id, (said,))
         return wire.end(ended)
 
     def _of_response(
@@ -268,8 +263,10 @@ class Encoder:
         self._is_ducked = is_ducked
 
     def _refused(self, refuse: actions.Refuse) -> WireEvent:
-        if refuse.param in _OFFER_FIELDS:
-            self._ledger.settle_offer()
+        if refuse.what is actions.Refused.ITEM:
+            self._ledger.refuse_offer()
+        elif refuse.what is actions.Refused.APART:
+            self._ledger.budget.end_out_of_band()
         error = {
             "type": "invalid_request_error",
             "code": refuse.code,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -17,7 +17,7 @@ from models.base import (
     UserSound,
     UserText,
 )
-from server.realtime.budget import Bill, Cost, SessionBudget
+from server.realtime.budget import EXCEEDED, Bill, Cost, SessionBudget
 from server.realtime.formats import AudioFormat, decode_whole
 from server.realtime.images import KEPT_IMAGES, EncodedImage, read_image
 from server.realtime.refusal import MISSING, Refusal, from_validation, path
@@ -119,6 +119,64 @@ def read_input(
     if isinstance(item, Reference):
         return item
     return _taken_apart(item, form, param, bill or SessionBudget().new_bill())
+
+
+# What a model reads of a part: the same part where that is all of it.
+Fit: TypeAlias = Callable[[Item], Item]
+
+
+def shortened(item: ReadItem, fit: Fit) -> ReadItem:
+    """The item as the model will know it. Where that is less than the client has written, the wire
+    shows it: the shorter text, and the status "incomplete". Raises Refusal for what cannot be
+    shortened: sound and the arguments of a call."""
+    parts = _fitted(item.parts, fit)
+    if all(after is before for before, after in zip(item.parts, parts, strict=True)):
+        return item
+    wire = dict(item.wire) | {"status": "incomplete"}
+    if "content" in wire:
+        wire["content"] = [dict(content) for content in wire["content"]]
+    for index, (before, after) in enumerate(zip(item.parts, parts, strict=True)):
+        if after is not before:
+            _show_shorter(wire, index, after)
+    return replace(item, parts=parts, wire=wire)
+
+
+def _fitted(parts: tuple[Item, ...], fit: Fit) -> tuple[Item, ...]:
+    """The parts as far as they are read: the texts of one message have the room of one text."""
+    said, found = "", list[Item]()
+    for part in parts:
+        if isinstance(part, UserText | AssistantText | Instructions):
+            read = fit(replace(part, text=said + part.text))
+            assert isinstance(read, UserText | AssistantText | Instructions)
+            kept = read.text[len(said) :]
+            said += kept
+            found.append(part if kept == part.text else replace(part, text=kept))
+        else:
+            found.append(fit(part))
+    return tuple(found)
+
+
+def _show_shorter(wire: dict[str, Any], index: int, part: Item) -> None:
+    match part:
+        case UserText(text) | AssistantText(text) | Instructions(text):
+            shown = wire["content"][index]
+            shown["transcript" if "transcript" in shown else "text"] = text
+        case FunctionOutput(output=output):
+            wire["output"] = output
+        case _:
+            raise _too_long(index, "item")
+
+
+def check_fits(item: ReadItem, fit: Fit, param: str) -> None:
+    """Raises Refusal for a part that is longer than the model reads."""
+    for index, part in enumerate(_fitted(item.parts, fit)):
+        if part is not item.parts[index]:
+            raise _too_long(index, param)
+
+
+def _too_long(index: int, param: str) -> Refusal:
+    message = "This is longer than the model can read in one item."
+    return Refusal(message, code=EXCEEDED, param=path(param, "content", index))
 
 
 def _as_message(value: Any) -> Any:

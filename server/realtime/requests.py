@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from duplex.events import ResponseRequested
-from models.base import AnswerOptions, Item
+from duplex.events import RequestedItem, ResponseRequested
+from models.base import AnswerOptions
 from server.realtime.client_events import ResponseFields
 from server.realtime.refusal import Refusal
 from server.realtime.session_config import SessionConfig, check_choice, token_limit
@@ -16,7 +16,7 @@ from server.realtime.session_fields import choice_option
 def response_request(
     fields: ResponseFields,
     session: SessionConfig,
-    items: tuple[Item, ...] | None,
+    items: tuple[RequestedItem, ...] | None,
     event_id: str | None,
 ) -> ResponseRequested:
     """The core's event; `items` is the response's own input. Raises Refusal naming the field."""
@@ -49,6 +49,9 @@ def _choice(fields: ResponseFields, session: SessionConfig) -> str:
     assert fields.tool_choice is not None
     tools = session.tools if fields.tools is None else fields.tools
     check_choice(fields.tool_choice, tools, "response.tool_choice")
+    if fields.tool_choice == "required" and not tools:
+        message = "tool_choice is 'required', and no function is declared."
+        raise Refusal(message, param="response.tool_choice")
     return choice_option(fields.tool_choice)
 
 

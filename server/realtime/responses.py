@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from duplex.actions import ResponseCallAdded, ResponseEnded, ResponseStarted, ResponseStatus
 from models.base import Samples
 from server.realtime.formats import SoundWriter
-from server.realtime.session_config import SessionConfig
+from server.realtime.session_config import SessionConfig, token_limit
 
 WireEvent: TypeAlias = dict[str, Any]
 
@@ -26,6 +26,7 @@ class ResponseWire:
         self.item_id = started.item_id
         self.in_conversation = started.in_conversation
         self._started = started
+        self._previous_item_id = started.previous_item_id
         self._name = name
         self._conversation_id = conversation_id if started.in_conversation else None
         self._session = session
@@ -35,6 +36,11 @@ class ResponseWire:
         self._texts: list[str] = []
         self._message_index: int | None = None
         self._output: list[dict[str, Any]] = []
+
+    def forget_previous(self, item_id: str, before: str | None) -> None:
+        """An item is deleted: what stood behind it stands behind the one `before` it."""
+        if self._previous_item_id == item_id:
+            self._previous_item_id = before
 
     # ------------------------------------------------------------------------------ events
 
@@ -96,7 +102,7 @@ class ResponseWire:
             return
         item = self._message("in_progress", [])
         self._message_index = self._add_output(item)
-        yield from self._announce(item, self._message_index, self._started.previous_item_id)
+        yield from self._announce(item, self._message_index, self._previous_item_id)
         yield {"type": "response.content_part.added", **self._place(), "part": self._part("")}
 
     def _close_message(self, status: str, completed: bool) -> Iterator[WireEvent]:
@@ -112,7 +118,7 @@ class ResponseWire:
             yield {"type": "response.output_text.done", **place, "text": text}
         yield {"type": "response.content_part.done", **place, "part": self._part(text)}
         item = self._message(status, [self._content(text)])
-        yield from self._finish(item, self._message_index, self._started.previous_item_id)
+        yield from self._finish(item, self._message_index, self._previous_item_id)
 
     def _sound_delta(self, encoded: str) -> Iterator[WireEvent]:
         if encoded:
@@ -188,10 +194,15 @@ class ResponseWire:
             "status_details": None,
             "output": list(self._output),
             "output_modalities": ["audio" if self._speaks else "text"],
-            "max_output_tokens": self._session.max_output_tokens,
+            "max_output_tokens": self._most_tokens(),
             "audio": {"output": {"format": output.format.echo(), "voice": output.voice}},
             "usage": None,
         }
+
+    def _most_tokens(self) -> int | str:
+        """As the session has it, or as this response was asked for."""
+        most, usual = self._started.options.max_tokens, self._session.max_output_tokens
+        return usual if most == token_limit(usual) else most
 
 
 def _status_details(ended: ResponseEnded) -> dict[str, Any] | None:

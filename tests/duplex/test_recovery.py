@@ -20,6 +20,7 @@ from models.base import (
     AnswerOptions,
     Conversation,
     Instructions,
+    OutOfRoom,
     UserText,
 )
 from server.replay.rerun import rerun
@@ -203,8 +204,11 @@ async def test_a_context_that_does_not_fit_is_read_from_its_last_entries() -> No
     stream = SyncedStream(instance, Conversation, AudioStore())
     await stream.sync(entries(40))
     items = instance.streams[-1].memory.items
-    assert 1 <= len(items) <= 8
+    one = instance.streams[-1].record.values("read")
     assert items[-1] == UserText("item 39")
+    # Nothing is forgotten that fits: with one entry more there would be too little room left.
+    assert 0.1 * 80 <= instance.streams[-1].room() <= 0.2 * 80 + 80 // len(one)
+    assert len(instance.streams) <= 3
 
 
 def test_new_instructions_forget_nothing() -> None:
@@ -285,3 +289,22 @@ def test_usage_of_a_cancelled_answer_counts_what_was_made() -> None:
             assert 0 < end.output_tokens < 4 + len(LONG.text) // 4
 
     run_virtual(main())
+
+
+async def test_an_opening_that_is_too_long_begins_later() -> None:
+    """An answer apart from the session's stream is told all at once what was said."""
+    said = tuple(UserText(f"item {number}") for number in range(40))
+    opening = Conversation((Instructions("Be brief."), *said))
+    instance = ScriptedInstance(EngineScript(capacity=80))
+    opened = await SyncedStream(instance, lambda: opening, AudioStore()).ready()
+    assert opened.room() > 0
+    [stream] = instance.streams
+    assert stream.memory.items[0] == Instructions("Be brief.")
+    assert stream.memory.items[-1] == said[-1] and len(stream.memory.items) > 2
+
+
+async def test_what_never_fits_is_said() -> None:
+    long = Conversation((UserText("word " * 500),))
+    instance = ScriptedInstance(EngineScript(capacity=80))
+    with pytest.raises(OutOfRoom):
+        await SyncedStream(instance, lambda: long, AudioStore()).ready()

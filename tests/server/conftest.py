@@ -16,7 +16,7 @@ from tests.server.house import House
 @pytest.fixture
 def new_encoder() -> Callable[..., Encoder]:
     def new(session: SessionConfig | None = None, recordings: dict[str, Any] | None = None) -> Any:
-        ledger = WireIds("t", lambda _: None)
+        ledger = WireIds("t")
         found = recordings or {}
         return Encoder(ledger, session or SessionConfig(), found.get, expires_at=2_000_000_000)
 

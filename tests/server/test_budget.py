@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,19 @@ import orjson
 import pytest
 from PIL import Image
 
-from models.base import HEAR_RATE, Capabilities, UserImage
+from duplex import events
+from models.base import (
+    HEAR_RATE,
+    AssistantText,
+    Capabilities,
+    FunctionCall,
+    FunctionOutput,
+    Instructions,
+    Item,
+    Tool,
+    UserImage,
+    UserText,
+)
 from server.realtime.budget import EXCEEDED, BudgetSettings, SessionBudget, TokenBucket
 from server.realtime.client_events import Append
 from server.realtime.decode import Decoder, LongAudioReceived, Step
@@ -34,7 +48,7 @@ class Clock:
 
 def new_decoder(clock: Clock | None = None, **limits: Any) -> Decoder:
     budget = SessionBudget(BudgetSettings(**limits), clock or Clock())
-    return Decoder(WireIds("t", lambda _: None, budget), SessionConfig(), 0.08)
+    return Decoder(WireIds("t", budget), SessionConfig(), 0.08)
 
 
 def send(decoder: Decoder, kind: str, **fields: Any) -> list[Step]:
@@ -69,6 +83,10 @@ def test_items_are_counted_and_deleted_ones_given_back() -> None:
     decoder = new_decoder(items=2)
     for name in "ab":
         send(decoder, "conversation.item.create", item=message(text("hi"), id=name))
+    said = refused(decoder, "conversation.item.create", item=message(text("hi")))
+    assert (said.code, said.param) == (EXCEEDED, "item")
+    for name in "ab":
+        decoder._ledger.accept_offer(name)
     said = refused(decoder, "conversation.item.create", item=message(text("hi")))
     assert (said.code, said.param) == (EXCEEDED, "item")
     decoder._ledger.forget("a")
@@ -157,18 +175,114 @@ def test_an_item_that_the_core_refuses_costs_nothing() -> None:
     decoder = new_decoder(items=1)
     ids = decoder._ledger
     send(decoder, "conversation.item.create", item=message(text("hi"), id="a"))
-    ids.settle_offer()
-    assert ids.parts_of("a") is None
+    ids.refuse_offer()
     send(decoder, "conversation.item.create", item=message(text("hi"), id="b"))
-    ids.settle_offer("b")
-    decoder = new_decoder(items=3)
+    ids.accept_offer("b")
+    assert refused(decoder, "conversation.item.create", item=message(text("hi"))).param == "item"
+
+
+def test_an_item_that_is_deleted_and_put_in_again_is_counted_again() -> None:
+    decoder = new_decoder(text=1000)
     ids = decoder._ledger
-    send(decoder, "conversation.item.create", item=message(text("first"), id="b"))
-    ids.settle_offer("b")
-    kept = ids.parts_of("b")
-    send(decoder, "conversation.item.create", item=message(text("again"), id="b"))
-    ids.settle_offer()
-    assert ids.parts_of("b") == kept
+    long = message(text("x" * 900), id="a")
+    send(decoder, "conversation.item.create", item=long)
+    ids.accept_offer("a")
+    ids.forget("a")
+    send(decoder, "conversation.item.create", item=long)
+    ids.accept_offer("a")
+    said = refused(decoder, "conversation.item.create", item=message(text("x" * 200)))
+    assert said.code == EXCEEDED
+    ids.forget("a")
+    send(decoder, "conversation.item.create", item=message(text("x" * 200)))
+
+
+def test_a_refused_picture_pushes_none_out() -> None:
+    decoder = new_decoder()
+    ids = decoder._ledger
+    for number in range(8):
+        send(decoder, "conversation.item.create", item=message(picture(8), id=f"p{number}"))
+        ids.accept_offer(f"p{number}")
+    send(decoder, "conversation.item.create", item=message(picture(8), id="p7"))
+    ids.refuse_offer()
+    steps = send(decoder, "conversation.item.create", item=message(picture(8), id="p8"))
+    assert [step.item_id for step in steps[1:]] == ["p0"]  # type: ignore[union-attr]
+
+
+# ------------------------------------------------------------------------- what the model reads
+
+
+class Narrow:
+    """A model that reads ten letters of a text and has room for two functions."""
+
+    def fitted(self, item: Item) -> Item:
+        match item:
+            case UserText(said) | AssistantText(said) | Instructions(said) if len(said) > 10:
+                return replace(item, text=said[:10])
+            case FunctionOutput(output=output) if len(output) > 10:
+                return replace(item, output=output[:10])
+            case FunctionCall(arguments=arguments) if len(arguments) > 10:
+                return replace(item, arguments=arguments[:10])
+        return item
+
+    def num_fitting(self, tools: Sequence[Tool]) -> int:
+        return min(2, len(tools))
+
+
+def narrow_decoder() -> Decoder:
+    return Decoder(WireIds("t", SessionBudget(measuring=Narrow())), SessionConfig(), 0.08)
+
+
+LONG = "abcdefghijklmnop"
+
+
+@pytest.mark.parametrize(
+    ("item", "shown"),
+    [
+        (message(text(LONG)), [text(LONG[:10])]),
+        (message(text("short"), text(LONG), text("x")), [text("short"), text(LONG[:5]), text("")]),
+        (message(text(LONG), role="system"), [text(LONG[:10])]),
+        (
+            message({"type": "output_audio", "transcript": LONG}, role="assistant"),
+            [{"type": "output_audio", "transcript": LONG[:10]}],
+        ),
+    ],
+)
+def test_a_text_beyond_the_room_is_cut_and_shown_cut(item: Any, shown: Any) -> None:
+    (offered,) = send(narrow_decoder(), "conversation.item.create", item=item)
+    assert isinstance(offered, events.ItemOffered)
+    assert (offered.wire["status"], offered.wire["content"]) == ("incomplete", shown)
+    read = [getattr(part, "text", None) for part in offered.parts]
+    assert read == [next(iter(list(part.values())[1:])) for part in shown]
+
+
+def test_what_fits_is_whole() -> None:
+    (offered,) = send(narrow_decoder(), "conversation.item.create", item=message(text("short")))
+    assert isinstance(offered, events.ItemOffered)
+    assert offered.wire["status"] == "completed"
+
+
+def test_an_output_beyond_the_room_is_cut_and_arguments_are_refused() -> None:
+    output = {"type": "function_call_output", "call_id": "c", "output": LONG}
+    (offered,) = send(narrow_decoder(), "conversation.item.create", item=output)
+    assert isinstance(offered, events.ItemOffered)
+    assert (offered.wire["status"], offered.wire["output"]) == ("incomplete", LONG[:10])
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": LONG}
+    assert refused(narrow_decoder(), "conversation.item.create", item=call).code == EXCEEDED
+
+
+def test_a_responses_own_input_beyond_the_room_is_refused() -> None:
+    said = refused(narrow_decoder(), "response.create", response={"input": [message(text(LONG))]})
+    assert (said.code, said.param) == (EXCEEDED, "response.input[0].content[0]")
+
+
+def test_functions_beyond_the_room_are_refused_with_the_number_that_fits() -> None:
+    tools = [{"type": "function", "name": name} for name in ("a", "b", "c")]
+    decoder = narrow_decoder()
+    said = refused(decoder, "session.update", session={"tools": tools})
+    assert (said.code, said.param) == (EXCEEDED, "session.tools") and "first 2 of" in said.message
+    send(decoder, "session.update", session={"tools": tools[:2]})
+    said = refused(decoder, "response.create", response={"tools": tools})
+    assert said.param == "response.tools"
 
 
 # ------------------------------------------------------------------------- responses and updates
@@ -360,7 +474,7 @@ def test_a_long_append_is_resampled_in_little_memory() -> None:
 
 def test_what_the_model_cannot_do_is_refused_before() -> None:
     blind = SessionBudget(can=Capabilities(pictures=False, tools=False))
-    decoder = Decoder(WireIds("t", lambda _: None, blind), SessionConfig(), 0.08)
+    decoder = Decoder(WireIds("t", blind), SessionConfig(), 0.08)
     said = refused(decoder, "conversation.item.create", item=message(picture(8)))
     assert (said.code, said.param) == ("unsupported_content_type", "item.content[0].type")
     tool = {"type": "function", "name": "f"}
@@ -374,7 +488,7 @@ def test_what_the_model_cannot_do_is_refused_before() -> None:
 def test_a_language_that_the_model_does_not_know_is_refused(name: str) -> None:
     can = Capabilities(languages=("en", "zh"))
     budget = SessionBudget(can=can)
-    decoder = Decoder(WireIds("t", lambda _: None, budget), SessionConfig(), 0.08)
+    decoder = Decoder(WireIds("t", budget), SessionConfig(), 0.08)
     audio = {"input": {"transcription": {"language": name}}}
     said = refused(decoder, "session.update", session={"audio": audio})
     assert said.param == "session.audio.input.transcription.language"
@@ -387,7 +501,7 @@ def test_a_language_that_the_model_does_not_know_is_refused(name: str) -> None:
 
 def test_what_can_never_fit_into_the_context_is_refused_before_it_is_decoded() -> None:
     budget = SessionBudget(can=Capabilities(context=10, longest_sound=1.0))
-    decoder = Decoder(WireIds("t", lambda _: None, budget), SessionConfig(), 0.08)
+    decoder = Decoder(WireIds("t", budget), SessionConfig(), 0.08)
     second = base64.b64encode(bytes(48_000)).decode()
     sound = {"type": "input_audio", "audio": second}
     send(decoder, "conversation.item.create", item=message(text("x" * 640), sound))

@@ -87,7 +87,7 @@ class Backend:
 
 
 def new_loop(connection: MemoryConnection, metrics: Metrics) -> ClientLoop:
-    ids = WireIds("t", lambda _: None)
+    ids = WireIds("t")
     session = SessionConfig()
     decoder = MessageDecoder(Decoder(ids, session, 0.08, ModelNames("nano")), DecodingThreads())
     encoder = Encoder(ids, session, lambda _: None, None)

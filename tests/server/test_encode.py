@@ -340,3 +340,20 @@ def test_telephone_answer(new_encoder: NewEncoder, form: str, bytes_: int) -> No
     )
     assert len(sent) == 5 * bytes_  # 20 ms each, none lost in the filter
     assert types(events)[-6:] == SPOKEN_END
+
+
+def test_an_item_is_never_announced_behind_one_that_was_deleted(new_encoder: NewEncoder) -> None:
+    encoder = new_encoder()
+    encoder.encode(actions.ResponseStarted(1, "answer", "b", AnswerOptions()))
+    encoder.encode(actions.ItemDeleted("b", "a"))
+    told = encoder.encode(actions.ResponseTextAdded(1, "yes"))
+    told += encoder.encode(actions.ResponseEnded(1, actions.ResponseStatus.COMPLETED, text="yes"))
+    places = [e["previous_item_id"] for e in told if e["type"].startswith("conversation.item.")]
+    assert places == ["a", "a"]
+
+
+def test_a_response_shows_the_limit_that_it_was_asked_for(new_encoder: NewEncoder) -> None:
+    encoder = new_encoder()
+    for number, options in ((1, AnswerOptions()), (2, AnswerOptions(max_tokens=8))):
+        [created] = encoder.encode(actions.ResponseStarted(number, f"i{number}", None, options))
+        assert created["response"]["max_output_tokens"] == ("inf" if number == 1 else 8)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +33,7 @@ from models.base import (
     InstanceFailed,
     Item,
     Mark,
+    Measuring,
     OutOfRoom,
     Samples,
     Tool,
@@ -41,7 +43,7 @@ from models.base import (
     trouble_of,
 )
 from models.engines.cascade.language import ChatModel
-from models.engines.cascade.past import OpenSegment, Past, is_users, text_tokens
+from models.engines.cascade.past import OpenSegment, Past, fitted, is_users, text_tokens
 from models.engines.cascade.replying import SpokenReply
 from models.engines.cascade.speech import SpeechSource
 from models.engines.cascade.state_tokens import StateTokenStream
@@ -100,6 +102,19 @@ class CascadeInstance:
         if isinstance(self.chat, Describing):
             can = self.chat.capabilities
         return replace(can, languages=can.languages or self._languages)
+
+    def fitted(self, item: Item) -> Item:
+        """See models.base.Measuring; a fourth of the room, where the chat model says nothing."""
+        if isinstance(self.chat, Measuring):
+            return self.chat.fitted(item)
+        return fitted(item, self.chat.capacity // 4)
+
+    def num_fitting(self, tools: Sequence[Tool]) -> int:
+        """See models.base.Measuring; half of the room, where the chat model says nothing."""
+        if isinstance(self.chat, Measuring):
+            return self.chat.num_fitting(tools)
+        sizes = accumulate(map(_tool_tokens, tools))
+        return sum(size <= self.chat.capacity // 2 for size in sizes)
 
     def watch(self, observe: Callable[[str], None]) -> None:
         if isinstance(self.chat, Dependent):

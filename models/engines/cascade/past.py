@@ -24,6 +24,7 @@ from models.engines.cascade.transcription import SegmentTranscript
 IMAGE_TOKENS = 300  # of one image; a guess
 _TURN_TOKENS = 4  # what a chat template puts round a turn
 _LETTERS_A_TOKEN = 4
+_FIRST_CHINESE, _LAST_CHINESE = "\u3007", "\u9fff"
 _CHUNK_TOKENS = 1  # that the words of 160 ms of speech take at most, on the average
 
 
@@ -94,7 +95,30 @@ def tokens_of(item: Item) -> int:
             return _TURN_TOKENS + text_tokens(output)
 
 
+def fitted(item: Item, room: int) -> Item:
+    """The item itself where its text takes at most `room` tokens, estimated; else one with the
+    beginning of its text."""
+    match item:
+        case UserText(text) | AssistantText(text) | Instructions(text) if text_tokens(text) > room:
+            return replace(item, text=beginning(text, room))
+        case FunctionOutput(output=output) if text_tokens(output) > room:
+            return replace(item, output=beginning(output, room))
+        case FunctionCall(arguments=arguments) if text_tokens(arguments) > room:
+            return replace(item, arguments=beginning(arguments, room))
+    return item
+
+
+def beginning(text: str, room: int) -> str:
+    """As much of a text as takes `room` tokens, estimated."""
+    left = _LETTERS_A_TOKEN * room
+    for place, letter in enumerate(text):
+        left -= _LETTERS_A_TOKEN if _FIRST_CHINESE <= letter <= _LAST_CHINESE else 1
+        if left < 0:
+            return text[:place]
+    return text
+
+
 def text_tokens(text: str) -> int:
     """Tokens of a text, estimated: one for four letters, or for one Chinese character."""
-    characters = sum(1 for letter in text if "\u3007" <= letter <= "\u9fff")
+    characters = sum(1 for letter in text if _FIRST_CHINESE <= letter <= _LAST_CHINESE)
     return characters + -(-(len(text) - characters) // _LETTERS_A_TOKEN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -12,7 +12,9 @@ from models.base import (
     Capabilities,
     Conversation,
     InstanceFailed,
+    Item,
     OutOfRoom,
+    Tool,
     Verdict,
 )
 from models.engines.cascade.language import ReplyPart
@@ -20,7 +22,7 @@ from models.engines.jobs import Priority
 from models.engines.smollm.reply import ReadingSteps, ReplySteps
 from models.engines.smollm.slots import CacheSlots, ChatNetwork
 from models.engines.worker import Worker
-from models.smollm.conversation import before_words, prompt, verdict
+from models.smollm.conversation import before_words, fitted, num_fitting, prompt, verdict
 
 logger = logging.getLogger(__name__)
 CAPACITY = 1024  # tokens of a conversation and its reply
@@ -45,6 +47,14 @@ class SmolChatModel:
     def capabilities(self) -> Capabilities:
         """It reads English, and sees no pictures."""
         return Capabilities(pictures=False, context=self.capacity, languages=("en",))
+
+    def fitted(self, item: Item) -> Item:
+        """See models.base.Measuring."""
+        return fitted(self._network.chat, item, self.capacity // 4)
+
+    def num_fitting(self, tools: Sequence[Tool]) -> int:
+        """See models.base.Measuring."""
+        return num_fitting(self._network.chat, tools, self.capacity // 2)
 
     async def reply(
         self, conversation: Conversation, options: AnswerOptions

@@ -6,7 +6,7 @@ first, second = VllmInstance(engines, "0a"), VllmInstance(engines, "0b")
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,9 @@ from models.base import (
     Capabilities,
     Conversation,
     InstanceFailed,
+    Item,
     Synthesizer,
+    Tool,
 )
 from models.engines.cuda_graphs import prepare_process
 from models.engines.cuda_streams import CudaStreams
@@ -101,10 +103,18 @@ class VllmInstance:
         return Capabilities(
             pictures=self.frontend.sees,
             context=self.capacity(),
-            longest_sound=self.capacity() * SECONDS_A_TOKEN,
+            longest_sound=self.capacity() // 2 * SECONDS_A_TOKEN,
             languages=LANGUAGES,
             is_streamed=self.frontend.is_streamed,
         )
+
+    def fitted(self, item: Item) -> Item:
+        """See models.base.Measuring."""
+        return self.frontend.grammar.fitted(item)
+
+    def num_fitting(self, tools: Sequence[Tool]) -> int:
+        """See models.base.Measuring."""
+        return self.frontend.grammar.num_fitting(tools)
 
     async def open(self, conversation: Conversation) -> VllmStream:
         """Raises InstanceFailed, OutOfRoom."""

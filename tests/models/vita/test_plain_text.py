@@ -43,11 +43,28 @@ def test_nested_markup_costs_what_other_text_costs(evil: str) -> None:
 
 
 def test_a_text_is_cut_to_the_room_before_it_is_tokenised(tokenizer: Tokenizer) -> None:
-    plain = PlainText(tokenizer, SPECIAL, capacity=64)
+    plain = PlainText(tokenizer, SPECIAL, room=32)
     text = "how are you " * 10_000
     whole = PlainText(tokenizer, SPECIAL).encode(text[:2_000])
     assert plain.encode(text) == whole[:32]
     assert plain.encode(text, room=5) == whole[:5]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["how are you " * 1_000, "x" * 5_000, "\N{GRINNING FACE}" * 900, "你好吗" * 700, "<end>" * 99],
+)
+def test_what_is_cut_is_what_is_read(tokenizer: Tokenizer, text: str) -> None:
+    plain = PlainText(tokenizer, SPECIAL, room=32)
+    kept = plain.cut(text)
+    assert kept == text or without_markup(text, SPECIAL).startswith(kept)
+    ids, shown = plain.encode(text), plain.encode(kept)
+    assert ids[: len(shown)] == shown and len(ids) - len(shown) < 4  # a letter has so many bytes
+
+
+def test_what_fits_is_not_cut(tokenizer: Tokenizer) -> None:
+    text = "how are you <end>"
+    assert PlainText(tokenizer, SPECIAL, room=32).cut(text) is text
 
 
 def test_tools_without_room_are_left_out(tokenizer: Tokenizer) -> None:
