@@ -14,8 +14,9 @@ serve: .venv/serve
 serve-smollm: .venv/smollm
 	$(BIN)/antiphon serve --model smollm --host $(HOST) --port $(PORT)
 
+# Two workers, since most tests that talk wait for sound to be played; a file stays in one of them.
 test: .venv/dev
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 # Numbers hold on any x86-64: what computes once more with the instructions of older processors.
 test-avx2: .venv/dev
