@@ -5,7 +5,7 @@ PORT ?= 8080
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: serve serve-smollm test test-clients test-vllm run-vllm test-llm run-llm test-deploy test-avx2 check mutants gate bench bench-peer train fuzz abuse lock image-test
+.PHONY: serve serve-smollm test test-clients test-vllm run-vllm test-llm run-llm test-ray run-ray test-deploy test-avx2 check mutants gate bench bench-peer train fuzz abuse lock image-test
 
 serve: .venv/serve
 	$(BIN)/antiphon serve --host $(HOST) --port $(PORT)
@@ -102,6 +102,24 @@ $(LLM)/state: requirements/llm.txt
 	then echo ready > $@; \
 	else echo "skipped: xllamacpp cannot be used here ($$(uname -sm); it wants AVX2)" > $@; fi
 
+# Ray Serve on two raylets of this machine, with Ray in an environment of its own; the tests are run by
+# ours. Where Ray cannot be had the reason is printed.
+RAY := .venv-ray
+test-ray: $(RAY)/state .venv/dev
+	@if grep -qx ready $<; then $(MAKE) --no-print-directory run-ray; else cat $<; fi
+
+run-ray:
+	RAY_PYTHON=$(RAY)/bin/python OMP_NUM_THREADS=1 timeout --kill-after 10 500 \
+		$(BIN)/python -m pytest -p no:cacheprovider tests/deploy/ray
+
+$(RAY)/state: requirements/ray.lock pyproject.toml
+	test -x $(RAY)/bin/python || $(PYTHON) -m venv $(RAY)
+	@if timeout 600 $(RAY)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --require-hashes --requirement $< && \
+		$(RAY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . && \
+		$(RAY)/bin/python -c "import ray.serve"; \
+	then echo ready > $@; else echo "skipped: Ray cannot be installed here ($$(uname -sm))" > $@; fi
+
 # Our cascade beside pipecat's pipeline with the same parts; measures, so nothing else should run.
 PEER := .venv-peer
 bench-peer: $(PEER)/state .venv/dev
@@ -161,5 +179,7 @@ lock: .venv/dev
 		--constraint requirements/serve.lock --output-file requirements/image.lock
 	$(subst --universal,--python-platform x86_64-manylinux_2_34,$(LOCK)) \
 		--extra vllm --extra redis --extra otel --output-file requirements/vllm.lock
+	$(LOCK) --extra ray --extra redis --override requirements/image.overrides \
+		--constraint requirements/serve.lock --output-file requirements/ray.lock
 	$(LOCK) --extra dev --extra training --override requirements/dev.overrides \
 		--no-emit-package torch --output-file requirements/dev.lock

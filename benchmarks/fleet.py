@@ -1,18 +1,16 @@
 """`python -m benchmarks.fleet`: how many servers a day of calls needs, and with which buffer.
 
 `plan` simulates a day (benchmarks.fleet_model) for several buffers, and says which is enough.
-`validate` makes real calls to three real servers behind HAProxy and simulates the very same calls:
-refusals and waiting must agree within a fifth before the simulation is believed.
+`validate` measures three real servers behind HAProxy, predicts what calls will meet with, and makes
+the calls: refusals and waiting must agree within a fifth before the simulation is believed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,10 +18,9 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
 
 from benchmarks.duplex import RESULTS
+from benchmarks.fleet_check import check
 from benchmarks.fleet_model import FleetModel, FleetOutcome, FleetPlan, Times
 from benchmarks.machine import header
 from benchmarks.restarts import NotInstalled, fleet
@@ -31,10 +28,6 @@ from benchmarks.restarts import NotInstalled, fleet
 # Calls of each hour as a share of the busiest: an office day with an evening.
 DAY = (4, 3, 2, 2, 3, 6, 15, 35, 65, 90, 100, 97, 80, 85, 95, 93, 85, 70, 55, 45, 35, 22, 12, 7)
 ENOUGH = 0.001  # share of callers who give up that is taken as none
-AGREEMENT = 0.2
-# Seconds until the balancer knows of a free place on a server that was full: half of the time
-# between two of its checks (deploy/haproxy).
-NOTICE = 0.25
 _HOUR = 3600.0
 app = typer.Typer(add_completion=False)
 
@@ -130,107 +123,38 @@ def plot(outcome: FleetOutcome, path: Path, title: str) -> None:
 # ------------------------------------------------------------------------------------ validate
 
 
-@dataclass(slots=True)
-class RealOutcome:
-    """What real callers met with: tries that were refused, callers who gave up, seconds waited;
-    `holds`: for how long each held a place beyond its call, connecting and hanging up."""
-
-    offered: int = 0
-    refused: int = 0
-    given_up: int = 0
-    waits: list[float] = field(default_factory=list)
-    holds: list[float] = field(default_factory=list)
-
-
-async def call_for(url: str, length: float, plan: FleetPlan, outcome: RealOutcome) -> None:
-    """One caller: connect, stay so long, hang up; refused, try again later."""
-    headers = {"Authorization": f"Bearer {os.environ['ANTIPHON_KEY']}"}
-    arrived = time.monotonic()
-    outcome.offered += 1
-    for attempt in range(1, plan.tries + 1):
-        tried = time.monotonic()
-        try:
-            async with connect(url, additional_headers=headers, proxy=None):
-                if attempt > 1:
-                    outcome.waits.append(time.monotonic() - arrived)
-                await asyncio.sleep(length)
-            outcome.holds.append(time.monotonic() - tried - length)
-            return
-        except InvalidStatus as error:
-            if error.response.status_code != 503:
-                raise
-            outcome.refused += 1
-        if attempt < plan.tries:
-            await asyncio.sleep(plan.retry)
-    outcome.given_up += 1
-
-
-async def make_calls(url: str, arrivals: Times, lengths: Times, plan: FleetPlan) -> RealOutcome:
-    outcome, began = RealOutcome(), time.monotonic()
-    async with asyncio.TaskGroup() as group:
-        for arrival, length in zip(arrivals, lengths, strict=True):
-            await asyncio.sleep(max(0.0, began + float(arrival) - time.monotonic()))
-            group.create_task(call_for(url, float(length), plan, outcome))
-    return outcome
-
-
 @app.command()
 def validate(
-    seconds: Annotated[float, typer.Option(help="Of arrivals.")] = 120.0,
+    seconds: Annotated[float, typer.Option(help="Of arrivals, for each seed.")] = 120.0,
     load: Annotated[float, typer.Option(help="Calls offered, as a share of all places.")] = 1.1,
     mean: Annotated[float, typer.Option(help="Seconds of a call, on average.")] = 4.0,
     places: Annotated[int, typer.Option(help="Of each of the three servers.")] = 4,
     module: Annotated[str, typer.Option(help="What serves: `python -m MODULE`.")] = "server serve",
-    seed: int = 0,
+    seeds: Annotated[str, typer.Option(help="Of calls, with commas between.")] = "1,2,3",
     out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = RESULTS,
 ) -> None:
-    """Compare the simulation with three real servers, call by call."""
+    """Measure three real servers, predict what calls of these seeds meet with, and make them."""
     console = Console()
-    random = np.random.default_rng(seed)
-    count = random.poisson(load * 3 * places / mean * seconds)
-    arrivals = np.sort(random.uniform(0, seconds, count))
-    lengths = random.exponential(mean, count)
-    plan = FleetPlan(places, least=3, most=3, retry=1.0, tries=4, step=0.02)
 
-    async def real() -> RealOutcome:
+    async def run() -> dict[str, Any]:
         async with fleet(module, places, drain=1.0) as running:
-            return await make_calls(running.url, arrivals, lengths, plan)
+            numbers = [int(seed) for seed in seeds.split(",")]
+            return await check(running, numbers, seconds, load, mean)
 
     try:
-        met = asyncio.run(real())
+        found = asyncio.run(run())
     except NotInstalled as lacks:
         console.print(str(lacks), style="red")
         raise typer.Exit(1) from None
-    hold = float(np.mean(met.holds)) if met.holds else 0.0
-    said = FleetModel(plan, seed).run([(arrivals, lengths + hold + NOTICE)])
-    rows = compared(met, said)
-    for name, row in rows.items():
+    console.print(f"measured beforehand: {found['properties']}")
+    for name, row in found["all"].items():
         console.print(f"{name}: real {row['real']}, simulated {row['simulated']}")
-    report = header(seconds=seconds, load=load, mean_s=mean, plan=asdict(plan), compared=rows)
-    report["hold_s"] = round(hold, 4)
+    report = header(seconds=seconds, load=load, mean_s=mean, module=module) | found
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report, indent=1) + "\n"
     (out / "fleet-validation.json").write_text(text, encoding="utf-8")
-    if not all(row["agrees"] for row in rows.values()):
+    if not all(row["agrees"] for row in found["all"].values()):
         raise typer.Exit(1)
-
-
-def compared(met: RealOutcome, said: FleetOutcome) -> dict[str, dict[str, Any]]:
-    """Refused tries, callers who gave up, and the mean wait of all who were let in."""
-    let_in = max(1, met.offered - met.given_up)
-    pairs = {
-        "refused_tries": (float(met.refused), float(said.refused)),
-        "gave_up": (float(met.given_up), float(said.given_up)),
-        "mean_wait_s": (sum(met.waits) / let_in, said.mean_wait),
-    }
-    return {
-        name: {
-            "real": round(real, 3),
-            "simulated": round(simulated, 3),
-            "agrees": abs(simulated - real) <= AGREEMENT * real,
-        }
-        for name, (real, simulated) in pairs.items()
-    }
 
 
 if __name__ == "__main__":

@@ -82,17 +82,6 @@ class RestartedFleet:
     servers: list[FleetServer]
     url: str
 
-    async def refused(self) -> float:
-        """Clients that the servers turned away since they were started, for want of a place."""
-        total = 0.0
-        async with httpx.AsyncClient() as http:
-            for server in self.servers:
-                text = (await http.get(f"http://127.0.0.1:{server.port}/metrics")).text
-                wanted = 'antiphon_refusals_total{reason="capacity"}'
-                lines = (line for line in text.splitlines() if line.startswith(wanted))
-                total += sum(float(line.split()[-1]) for line in lines)
-        return total
-
 
 @asynccontextmanager
 async def fleet(
@@ -100,8 +89,6 @@ async def fleet(
 ) -> AsyncIterator[RestartedFleet]:
     """Start all of it. `module`: what `python -m` serves with; `places`: of each server; `drain`:
     seconds in which calls may end by themselves. Raises NotInstalled."""
-    from cryptography.fernet import Fernet
-
     for program in ("haproxy", "redis-server"):
         if shutil.which(program) is None:
             raise NotInstalled(f"{program} is not installed")
@@ -109,7 +96,7 @@ async def fleet(
     environment = {
         **os.environ,
         "ANTIPHON_RESUME__STORE": f"unix://{where}/redis",
-        "ANTIPHON_RESUME__KEYS": Fernet.generate_key().decode(),
+        "ANTIPHON_RESUME__KEYS": new_keys(),
         "ANTIPHON_API_KEYS": secrets.token_urlsafe(16),
         "ANTIPHON_DRAIN__SECONDS": str(drain),
     }
@@ -127,6 +114,14 @@ async def fleet(
             if process is not None and process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+def new_keys() -> str:
+    """What a store of conversations is encrypted with, as `resume.keys` wants it."""
+    from cryptography.fernet import Fernet
+
+    key: bytes = Fernet.generate_key()
+    return key.decode()
 
 
 def _server(name: str, module: str, places: int, environment: dict[str, str]) -> FleetServer:

@@ -12,10 +12,11 @@ import json
 import os
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 from rich.console import Console
@@ -28,9 +29,11 @@ from benchmarks.restarts import FleetServer, NotInstalled, RestartedFleet, fleet
 from benchmarks.scene import sentences
 from server.call.caller import Caller
 from server.call.conversation import CallFailed
-from server.call.latency import turns
+from server.call.latency import MeasuredTurn, turns
 from server.call.record import CallRecord, Happening
 from server.call.script import CallScript, Cue
+
+Gaps: TypeAlias = list[tuple[float, float]]  # seconds: lost, and back again
 
 _BEFORE, _BETWEEN, _AFTER = 8.0, 6.0, 12.0  # seconds of talk round the replacements
 _SEEN_UP = 2.0  # seconds in which the balancer has noticed a new server
@@ -44,11 +47,12 @@ class ClientResult:
     number: int
     began: float
     ended: float
-    gaps: list[tuple[float, float]]
+    gaps: Gaps
     turns: int = 0
     unanswered: int = 0
     cut_answers: int = 0
     lost_turns: int = 0
+    refused: int = 0  # tries to come back for which there was no place
     known_items: int = 0
     failure: str = ""
 
@@ -88,41 +92,31 @@ async def one_client(
                 talking.result()
             now = time.monotonic() - started
             result.gaps = [(started + a, started + b) for a, b in caller.gaps]
-            account(result, caller.call.account(now), now)
+            result.refused = caller.refused
+            account(result, caller.call.account(now), caller.gaps, now)
     except CallFailed as failure:
         result.failure = str(failure)
     result.ended = time.monotonic()
     return result
 
 
-def account(result: ClientResult, record: CallRecord, now: float) -> None:
+def account(result: ClientResult, record: CallRecord, gaps: Gaps, now: float) -> None:
     """Count turns and answers. A turn in the last seconds is not judged: nobody waits for it."""
     judged = [turn for turn in turns(record) if turn.first_voiced < now - _AFTER / 2]
     result.turns = len(judged)
     result.unanswered = sum(turn.response is None for turn in judged)
-    result.lost_turns = lost_turns(record.happenings)
+    result.lost_turns = lost_turns(judged, gaps)
     result.cut_answers = cut_answers(record.happenings)
     result.known_items = min(map(len, resumed_items(record.happenings)), default=0)
 
 
-def lost_turns(happenings: tuple[Happening, ...]) -> int:
-    """Turns that were being spoken when a connection was lost, and those that had been committed
-    and did not come back."""
-    speaking, committed, lost = False, "", 0
-    for happening in happenings:
-        event = happening.event
-        match event["type"]:
-            case "input_audio_buffer.speech_started":
-                speaking = True
-            case "input_audio_buffer.speech_stopped":
-                speaking = False
-            case "input_audio_buffer.committed":
-                speaking, committed = False, event["item_id"]
-            case "session.created":
-                resumed = event["session"].get("antiphon", {}).get("resumed")
-                known = resumed["items"] if resumed else []
-                lost += speaking + (committed != "" and committed not in known)
-                speaking, committed = False, ""
+def lost_turns(asked: Sequence[MeasuredTurn], gaps: Gaps) -> int:
+    """Turns that a gap fell into, or that waited for their answer when it began, and that were
+    never answered."""
+    lost = 0
+    for _, back in gaps:
+        begun = [turn for turn in asked if turn.first_voiced < back]
+        lost += bool(begun) and begun[-1].response is None
     return lost
 
 
@@ -163,17 +157,16 @@ async def measure(
     running: RestartedFleet, clients: int, sent: signal.Signals, scripts: list[CallScript]
 ) -> tuple[list[ClientResult], dict[str, Any]]:
     over = asyncio.Event()
-    refused = await running.refused()
     jobs = [one_client(running.url, n, scripts[n], over) for n in range(clients)]
     talking = asyncio.gather(*jobs)
     await asyncio.sleep(clients * _START_APART)
     await replace_all(running.servers, sent)
     over.set()
     results = await talking
-    return results, summary(results, sent, await running.refused() - refused)
+    return results, summary(results, sent)
 
 
-def summary(results: list[ClientResult], sent: signal.Signals, refused: float) -> dict[str, Any]:
+def summary(results: list[ClientResult], sent: signal.Signals) -> dict[str, Any]:
     gaps = [back - lost for result in results for lost, back in result.gaps]
     return {
         "signal": sent.name,
@@ -188,7 +181,7 @@ def summary(results: list[ClientResult], sent: signal.Signals, refused: float) -
         "lost_turns": sum(result.lost_turns for result in results),
         "cut_answers": sum(result.cut_answers for result in results),
         "fewest_items_known": min((r.known_items for r in results if r.gaps), default=None),
-        "refused_for_want_of_a_place": refused,
+        "refused_tries": sum(result.refused for result in results),
     }
 
 

@@ -39,6 +39,7 @@ from server.realtime.decode import AudioReceived, Configured, LongAudioReceived,
 from server.realtime.encode import Encoder
 from server.realtime.refusal import Refusal
 from server.resume.keeper import SnapshotKeeper
+from server.resume.stores import AlreadyTaken
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class ClientLoop:
                 for work in (talk.run(), self._read(talk), self._write(), self._watch()):
                     group.create_task(work)
                 group.create_task(self._leave(talk))
-                group.create_task(self._bounds.keeper.run(talk.snapshot))
+                group.create_task(self._keep(talk))
         except* (ConnectionClosing, Disconnected) as ends:
             over = _first(ends).with_traceback(None)  # its frames would keep the session
         except* Exception:
@@ -251,11 +252,24 @@ class ClientLoop:
     async def _leave(self, talk: ConversationBackend) -> None:
         """The server ends: so does the call, when nobody speaks. A client that asked for it is
         told how to go on elsewhere, once the store has the conversation."""
-        await self._bounds.leaving.due()
-        keeper = self._bounds.keeper
-        if await keeper.flush(talk.snapshot):
+        leaving, keeper = self._bounds.leaving, self._bounds.keeper
+        await leaving.due()
+        is_kept = await keeper.flush(talk.snapshot)
+        while not leaving.may_end:  # somebody has begun to speak while it was written
+            await leaving.due()
+            is_kept = await keeper.flush(talk.snapshot)
+        if is_kept:
             self._put(self._encoder.draining(keeper.token))
         raise ConnectionClosing(RESTART, "the server is shutting down")
+
+    async def _keep(self, talk: ConversationBackend) -> None:
+        """Keep the conversation; when its client has gone on over another connection, end here."""
+        try:
+            await self._bounds.keeper.run(talk.snapshot)
+        except AlreadyTaken:
+            said = "This conversation goes on over another connection."
+            self._tell(Refusal(said, code="session_resumed"))
+            raise ConnectionClosing(GOING_AWAY, "resumed elsewhere") from None
 
     def _force_close(self, reason: str) -> None:
         """The reader sees the end of it as a disconnect."""

@@ -23,6 +23,7 @@ from server.faults import one_line
 
 Progress = Callable[[CallMachine, float], None]
 
+_APPEND = "input_audio_buffer.append"
 _ANSWER_TIMEOUT = 10.0  # seconds for the reply to a request
 _RETRY_AFTER = 5.0  # seconds, where a busy server names none
 
@@ -62,6 +63,7 @@ class Caller:
         self._ticket = ResumeTicket()
         self._unsent: list[Message] = []
         self.gaps: list[tuple[float, float]] = []  # seconds of the call: lost, and back again
+        self.refused = 0  # tries to come back for which there was no place
 
     async def __aenter__(self) -> Caller:
         await self._connect({})
@@ -139,12 +141,16 @@ class Caller:
             try:
                 await self._connect(self._ticket.headers)
                 created = await self._receive()
-            except (ServerBusy, Unreached, LineLost):
-                continue  # it is being restarted, or another one has to be found
-            self.call.come_back(created, loop.time() - self._begun)
+            except (Unreached, LineLost):
+                continue  # it is being restarted
+            except ServerBusy:
+                self.refused += 1
+                continue  # another one has to be found
+            again = self.call.come_back(created, loop.time() - self._begun)
             self.gaps.append((since, loop.time() - self._begun))
-            unsent, self._unsent = self._unsent, []
-            await self._send(after(created) + unsent)
+            unsent = [each for each in self._unsent if each["type"] != _APPEND]
+            self._unsent.clear()
+            await self._send(after(created) + unsent + again)
             return
         raise CallFailed(str(lost)) from lost
 

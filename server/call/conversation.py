@@ -11,6 +11,7 @@ import numpy as np
 from audio.frame import EMPTY, Samples
 from audio.pcm import Pcm16Reader, encode_pcm16
 from server.call.record import CallRecord, Happening, Lateness, collect_answers
+from server.call.resuming import LatestTurn, known_items
 from server.call.script import CallScript, Cue
 from server.call.speaker import Speaker
 from server.call.timeline import FRAME, FRAME_SECONDS, RATE, Placed, Timeline
@@ -54,6 +55,8 @@ class CallMachine:
         self._readers: dict[str, Pcm16Reader] = {}
         self._frames = 0
         self._sent: list[Samples] = []
+        self._first = 0  # frame with which the sound of the present connection began
+        self._turn = LatestTurn()
         self._late = 0
         self._worst = 0.0
         self._last_sound = 0.0  # end of what either side has said, known so far
@@ -118,8 +121,7 @@ class CallMachine:
             heard += played * np.float32(10 ** (echo.gain / 20))
         self._frames += 1
         self._sent.append(heard)
-        audio = base64.b64encode(encode_pcm16(heard)).decode()
-        return {"type": "input_audio_buffer.append", "audio": audio}
+        return _appended(heard)
 
     def _acknowledge(self, now: float) -> list[Message]:
         if now < self._acknowledged + _ACKNOWLEDGE_EVERY or not self.speaker.pieces:
@@ -138,6 +140,7 @@ class CallMachine:
             self._play(event, now)
             return []
         self.happenings.append(Happening(now, event))
+        self._turn.follow(event)
         if kind == "response.created":
             self._running.add(str(event["response"]["id"]))
         elif kind == "response.done":
@@ -146,10 +149,16 @@ class CallMachine:
             return self._flush(now)
         return []
 
-    def come_back(self, created: Message, now: float) -> None:
-        """The call goes on over another connection: no answer of the old one comes any more."""
+    def come_back(self, created: Message, now: float) -> list[Message]:
+        """The call goes on over another connection: no answer of the old one comes any more.
+        What was said and is not known there is said again."""
         self._running.clear()
         self.happenings.append(Happening(now, created))
+        sent = (self._frames - self._first) * FRAME_SECONDS
+        again = self._turn.again_from(known_items(created), sent)
+        self._first += int(again / FRAME_SECONDS)
+        self._turn = LatestTurn()
+        return [_appended(frame) for frame in self._sent[self._first :]]
 
     def _play(self, event: Message, now: float) -> None:
         response_id, item_id = str(event["response_id"]), str(event["item_id"])
@@ -266,6 +275,11 @@ class CallMachine:
 
 _PCM = {"type": "audio/pcm", "rate": RATE}
 _AUDIO: Message = {"input": {"format": _PCM}, "output": {"format": _PCM}}
+
+
+def _appended(heard: Samples) -> Message:
+    audio = base64.b64encode(encode_pcm16(heard)).decode()
+    return {"type": "input_audio_buffer.append", "audio": audio}
 
 
 def _question(text: str) -> list[Message]:

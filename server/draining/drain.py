@@ -32,7 +32,7 @@ class Leaving:
         self._asked = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self._patience = 0.0
+        self._until = 0.0  # on the loop's clock
         self._answers: set[int] = set()
         self._is_silent = True
 
@@ -54,14 +54,20 @@ class Leaving:
 
     def ask(self, patience: float) -> None:
         """The call has to end: at its next quiet moment, or after `patience` seconds."""
-        self._patience = patience
+        self._until = asyncio.get_running_loop().time() + patience
         self._asked.set()
+
+    @property
+    def may_end(self) -> bool:
+        """Whether it would cut nobody short, or has been waited for long enough."""
+        is_late = asyncio.get_running_loop().time() >= self._until
+        return self._asked.is_set() and (self._quiet.is_set() or is_late)
 
     async def due(self) -> None:
         """Return when the call has to end now; without a drain this never happens."""
         await self._asked.wait()
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout_at(self._until):
                 await self._quiet.wait()
         except TimeoutError:
             logger.info("a call is ended while somebody speaks; the drain's time is over")

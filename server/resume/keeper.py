@@ -15,6 +15,7 @@ from duplex.orchestrator import Outgoing
 from duplex.session import Snapshot
 from server.realtime.session_config import SessionConfig
 from server.resume.codec import TALK, Kept, Media, encode_talk, media
+from server.resume.stores import AlreadyTaken
 from server.resume.tokens import ResumeToken, new_token
 from server.resume.vault import Claim, Vault
 
@@ -102,7 +103,8 @@ class SnapshotKeeper:
     # --------------------------------------------------------------------------- the writing
 
     async def run(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Write behind the call until cancelled."""
+        """Write behind the call until cancelled. Raises AlreadyTaken when its client has gone on
+        over another connection, here or elsewhere."""
         if self._vault is None:
             return
         while True:
@@ -119,7 +121,7 @@ class SnapshotKeeper:
         try:
             async with asyncio.timeout(FLUSH_SECONDS):
                 return await self._write(snapshot)
-        except TimeoutError:
+        except (TimeoutError, AlreadyTaken):
             return False
 
     async def finish(self, snapshot: Callable[[], Snapshot], *, is_over: bool) -> None:
@@ -150,9 +152,14 @@ class SnapshotKeeper:
                 await self._give_up(vault)
                 return True
             token = self._token
-            assert token is not None
+            if token is None:
+                return False  # its client has gone on elsewhere meanwhile
             fields = self._fields(snapshot(), vault.settings.sound)
-            is_written = await vault.write(token, fields)
+            try:
+                is_written = await vault.write(token, fields)
+            except AlreadyTaken:
+                self._token = None
+                raise
             if is_written:
                 self._written |= {name for name, make in fields.items() if make is not None}
                 self._written -= {name for name, make in fields.items() if make is None}

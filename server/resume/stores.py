@@ -1,7 +1,9 @@
 """server.resume: where conversations wait for their clients: this process's memory, or Redis.
 
-An entry is a few named fields of bytes that expire together. A store never blocks the event loop;
-one that is down or slow raises StoreFailed after a deadline.
+An entry is a few named fields of bytes that expire together. Whoever takes an entry leaves a mark
+in its place, so that the server which wrote it cannot bring it back: it may not know yet that its
+client has gone on elsewhere. A store never blocks the event loop; one that is down or slow raises
+StoreFailed after a deadline.
 """
 
 from __future__ import annotations
@@ -14,18 +16,24 @@ from typing import Any, Protocol, TypeAlias
 Fields: TypeAlias = dict[str, bytes]
 
 STORE_SECONDS = 2.0  # for one request
+TAKEN_SECONDS = 86_400.0  # for which it is known that an entry was taken
 CONNECTIONS = 16
 PREFIX = "antiphon:resume:"
+_TAKEN = "taken"  # the only field of an entry that was taken
 
 
 class StoreFailed(Exception):
     """The store did not do it; the text says why and holds nothing that was said."""
 
 
+class AlreadyTaken(Exception):
+    """Somebody has taken the entry: nothing is written to it any more."""
+
+
 class SnapshotStore(Protocol):
     async def put(self, place: str, changed: Mapping[str, bytes | None], seconds: float) -> None:
-        """Set fields of an entry (None: take it out); it expires in `seconds`. Raises
-        StoreFailed."""
+        """Set fields of an entry (None: take it out); it expires in `seconds`. Raises StoreFailed,
+        and AlreadyTaken where the entry was taken before."""
         ...
 
     async def get(self, place: str) -> Fields:
@@ -33,7 +41,8 @@ class SnapshotStore(Protocol):
         ...
 
     async def take(self, place: str) -> bool:
-        """Take the entry out; True for exactly one of those who ask. Raises StoreFailed."""
+        """Take the entry out for good; True for exactly one of those who ask. Raises
+        StoreFailed."""
         ...
 
     async def close(self) -> None: ...
@@ -56,8 +65,12 @@ class MemoryStore:
         self._limit = limit
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
+        self._taken: dict[str, float] = {}  # until when it is known, the oldest first
 
     async def put(self, place: str, changed: Mapping[str, bytes | None], seconds: float) -> None:
+        self._sweep()
+        if place in self._taken:
+            raise AlreadyTaken
         entry = self._entries.pop(place, None) or _Entry()
         for name, value in changed.items():
             if value is None:
@@ -77,7 +90,10 @@ class MemoryStore:
 
     async def take(self, place: str) -> bool:
         self._sweep()
-        return self._entries.pop(place, None) is not None
+        if self._entries.pop(place, None) is None:
+            return False
+        self._taken[place] = self._clock() + TAKEN_SECONDS
+        return True
 
     async def close(self) -> None:
         self._entries.clear()
@@ -86,10 +102,33 @@ class MemoryStore:
         now = self._clock()
         for place in [p for p, entry in self._entries.items() if entry.expires_at <= now]:
             del self._entries[place]
+        while self._taken and next(iter(self._taken.values())) <= now:
+            del self._taken[next(iter(self._taken))]
         size = sum(entry.size for entry in self._entries.values())
         while size > self._limit:
             place = next(iter(self._entries))
             size -= self._entries.pop(place).size
+
+
+# Each is one step for Redis, whoever else asks meanwhile. KEYS[1] is the entry, a hash.
+# Arguments: milliseconds, how many fields go, these, then names and values in turns. (A store that
+# is full takes no mark, and gives the entry out nevertheless: hence pcall.)
+_PUT = """
+if redis.call('HEXISTS', KEYS[1], 'taken') == 1 then return 0 end
+local gone = tonumber(ARGV[2])
+for i = 3, 2 + gone do redis.call('HDEL', KEYS[1], ARGV[i]) end
+for i = 3 + gone, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return 1
+"""
+_TAKE = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if redis.call('HEXISTS', KEYS[1], 'taken') == 1 then return 0 end
+redis.call('DEL', KEYS[1])
+redis.pcall('HSET', KEYS[1], 'taken', '1')
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return 1
+"""
 
 
 class RedisStore:
@@ -110,24 +149,24 @@ class RedisStore:
             driver_info=DriverInfo(lib_version=__version__),
         )
         self._redis: Any = Redis.from_pool(pool)
+        self._put = self._redis.register_script(_PUT)
+        self._take = self._redis.register_script(_TAKE)
 
     async def put(self, place: str, changed: Mapping[str, bytes | None], seconds: float) -> None:
-        kept = {name: value for name, value in changed.items() if value is not None}
         gone = [name for name, value in changed.items() if value is None]
-        pipeline = self._redis.pipeline(transaction=True)
-        if gone:
-            pipeline.hdel(PREFIX + place, *gone)
-        if kept:
-            pipeline.hset(PREFIX + place, mapping=kept)
-        pipeline.pexpire(PREFIX + place, round(seconds * 1000))
-        await self._asked(pipeline.execute())
+        kept = [each for pair in changed.items() if pair[1] is not None for each in pair]
+        arguments = [_milliseconds(seconds), len(gone), *gone, *kept]
+        if not await self._asked(self._put([PREFIX + place], arguments)):
+            raise AlreadyTaken
 
     async def get(self, place: str) -> Fields:
         found = await self._asked(self._redis.hgetall(PREFIX + place))
-        return {name.decode(): value for name, value in found.items()}
+        fields = {name.decode(): value for name, value in found.items()}
+        return {} if _TAKEN in fields else fields
 
     async def take(self, place: str) -> bool:
-        return bool(await self._asked(self._redis.delete(PREFIX + place)))
+        asked = self._take([PREFIX + place], [_milliseconds(TAKEN_SECONDS)])
+        return bool(await self._asked(asked))
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -140,6 +179,10 @@ class RedisStore:
                 return await request
         except (RedisError, OSError, TimeoutError) as error:
             raise StoreFailed(f"the store did not answer: {type(error).__name__}") from error
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
 def open_store(url: str, limit: int, clock: Callable[[], float]) -> SnapshotStore:

@@ -17,7 +17,7 @@ from server.metrics import Metrics
 from server.realtime.session_config import SessionConfig
 from server.resume.cipher import Cipher, FernetCipher, NoCipher, Unreadable
 from server.resume.codec import TALK, Kept, Media, WrongFormat, decode
-from server.resume.stores import Fields, StoreFailed, open_store
+from server.resume.stores import AlreadyTaken, Fields, StoreFailed, open_store
 from server.resume.tokens import ResumeToken
 
 logger = logging.getLogger(__name__)
@@ -64,12 +64,16 @@ class Vault:
 
     async def write(self, token: ResumeToken, changed: Mapping[str, Media | None]) -> bool:
         """Encrypt and store fields of a conversation; None takes one out. False where the store
-        did not take them; a call never notices."""
+        did not take them; a call never notices. Raises AlreadyTaken where the conversation goes on
+        over another connection."""
         try:
             async with self._turns:
                 loop = asyncio.get_running_loop()
                 sealed = await loop.run_in_executor(self._threads, self._seal, changed)
                 await self._store.put(token.place, sealed, self.seconds)
+        except AlreadyTaken:
+            self._metrics.resume_writes.labels("taken").inc()
+            raise
         except StoreFailed as failure:
             self._metrics.resume_writes.labels("failed").inc()
             self._log(failure)

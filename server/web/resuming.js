@@ -3,14 +3,22 @@
 const FIRST_WAIT = 100; // milliseconds between tries; each is twice the one before
 const LONGEST_WAIT = 1000;
 const PATIENCE = 30_000;
-const HELD_LIMIT = 10 * 24_000; // samples said meanwhile: the server catches up with so many
+const RATE = 24_000;
+const MOST_AGAIN = 9; // seconds of sound: the server catches up with ten
+const LOOK_BACK = 1; // seconds before a loss in which a voice may have begun unnoticed
+const BEFORE_ONSET = 0.3; // seconds: a voice is noticed a little after it has begun
 
-/** The newest token that the server has given, and what was said while nobody listened. */
+/**
+ * The newest token that the server has given, and the user's newest sound: after a loss all that
+ * the lost server cannot have kept is said again.
+ */
 export class Ticket {
   #token = "";
   #seconds = 0;
-  #held = [];
-  #count = 0;
+  #sound = []; // the newest pieces, sent or not
+  #end = 0; // seconds of sound on this connection, up to the last piece
+  #lost = 0; // seconds of sound when the connection was lost
+  #turn = { item: "", start: 0, end: 0 }; // the user's latest
 
   get isGood() {
     return this.#token !== "";
@@ -22,9 +30,18 @@ export class Ticket {
   }
 
   follow(event) {
+    if (event.type?.startsWith("input_audio_buffer.")) return this.#followTurn(event);
     const ours = event.session?.antiphon;
     this.#token = ours?.resume_token ?? event.error?.resume_token ?? this.#token;
     this.#seconds = ours?.resume_seconds ?? this.#seconds;
+  }
+
+  #followTurn({ type, item_id, audio_start_ms, audio_end_ms }) {
+    const seconds = (audio_start_ms ?? audio_end_ms ?? 0) / 1000;
+    if (type.endsWith("speech_started")) {
+      this.#turn = { item: item_id, start: seconds, end: seconds };
+    } else if (type.endsWith("speech_stopped")) this.#turn.end = seconds;
+    else if (type.endsWith("committed")) this.#turn.item = item_id;
   }
 
   /** Milliseconds to wait before each try, as long as the token is good and the user patient. */
@@ -36,19 +53,32 @@ export class Ticket {
     }
   }
 
-  /** @param {Int16Array} pcm what was said; the oldest is forgotten */
-  hold(pcm) {
-    this.#held.push(pcm);
-    this.#count += pcm.length;
-    while (this.#count > HELD_LIMIT) this.#count -= this.#held.shift().length;
+  /** @param {Int16Array} pcm what was said, sent or not; the oldest is forgotten */
+  keep(pcm) {
+    this.#end += pcm.length / RATE;
+    this.#sound.push({ pcm, end: this.#end });
+    while (this.#sound[0].end < this.#end - MOST_AGAIN) this.#sound.shift();
   }
 
-  /** @returns {Int16Array[]} */
-  release() {
-    const held = this.#held;
-    this.#held = [];
-    this.#count = 0;
-    return held;
+  /**
+   * What is to be said again on a new connection, whose sound begins with it.
+   * @param {string[]} known ids of the items that came back
+   * @returns {Int16Array[]}
+   */
+  again(known) {
+    const { item, start, end } = this.#turn;
+    const isLost = item !== "" && !known.includes(item);
+    const from = isLost ? start - BEFORE_ONSET : Math.max(end, this.#lost - LOOK_BACK);
+    const pieces = this.#sound.filter((piece) => piece.end > from).map(({ pcm }) => pcm);
+    this.#sound = [];
+    this.#end = this.#lost = 0;
+    this.#turn = { item: "", start: 0, end: 0 };
+    return pieces;
+  }
+
+  /** The connection is lost at this moment of the sound. */
+  lose() {
+    this.#lost = this.#end;
   }
 }
 

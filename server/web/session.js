@@ -67,6 +67,7 @@ export class Session extends EventTarget {
   /** Tries to go on over another connection; while it does, `away` has been told. */
   async #end(event) {
     if (this.#ended || !this.#ticket.isGood) return this.#tell("closed", event);
+    this.#ticket.lose();
     this.#tell("away", event);
     for (const wait of this.#ticket.waits()) {
       await pause(wait);
@@ -90,12 +91,12 @@ export class Session extends EventTarget {
     this.#tell("wire", event);
   }
 
-  /** The server counts the user's audio anew, and hears what was said meanwhile. */
+  /** The server counts the user's audio anew, and hears what it has missed. */
   #goOn(resumed) {
     this.seconds = 0;
     this.#tell("resumed", resumed);
     if (resumed.unanswered) this.send("response.create");
-    for (const pcm of this.#ticket.release()) this.hear(pcm);
+    for (const pcm of this.#ticket.again(resumed.items)) this.hear(pcm);
   }
 
   #tell(type, detail) {
@@ -122,7 +123,8 @@ export class Session extends EventTarget {
 
   /** @param {Int16Array} pcm 24 kHz, mono */
   hear(pcm) {
-    if (!this.open) return this.#ticket.isGood && this.#ticket.hold(pcm);
+    if (this.#opened || this.#ticket.isGood) this.#ticket.keep(pcm);
+    if (!this.open) return;
     if (this.#socket.bufferedAmount > BEHIND_LIMIT) return this.close(4000, "uplink too slow");
     this.send("input_audio_buffer.append", { audio: toBase64(pcm) });
     this.seconds += pcm.length / 24000;

@@ -31,6 +31,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--port", type=int, required=True)
     arguments.add_argument("--allowed-origins", default="")
+    arguments.add_argument("--sessions-per-pair", type=int, default=4)
     settings = ServerSettings(**vars(arguments.parse_args()))
     script = EngineScript(answers=answer)
     instances = (ScriptedInstance(script, name="a"), ScriptedInstance(script, name="b"))

@@ -156,3 +156,39 @@ class Breakable:
                 target.sendall(data)
         with suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)
+
+
+WATCHED = """
+window.told = [];
+window.sockets = [];
+const Plain = window.WebSocket;
+window.WebSocket = class extends Plain {
+  constructor(...given) {
+    super(...given);
+    window.sockets.push(this);
+    this.addEventListener("message", ({ data }) => window.told.push(JSON.parse(data).type));
+  }
+};
+"""
+
+
+@pytest.fixture
+def watched(talker: Any) -> Iterator[Any]:
+    """The talker, whose page shows its sockets and what they are told."""
+    script = talker.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCHED})
+    yield talker
+    talker.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
+
+def test_a_question_that_a_lost_connection_cut_is_said_again(watched: Any, server: str) -> None:
+    with Breakable(server) as line:
+        page = Page(watched, line.address)
+        page.press("#talk")
+        page.until(lambda: page.run("return told.includes('input_audio_buffer.speech_started')"))
+        line.cut()
+        page.until(lambda: page.run("return sockets.length") >= 2)
+        page.until(lambda: page.text(".turn.assistant .words"), 40)
+        before = page.run("return told.indexOf('response.created')")
+        assert page.run("return told.lastIndexOf('session.created')") < before  # on the new one
+        assert len(page.texts(".turn.user")) == 1
+        page.press("#talk")

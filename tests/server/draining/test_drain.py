@@ -55,12 +55,25 @@ async def test_a_call_without_a_drain_goes_on() -> None:
     due.cancel()
 
 
+async def test_who_begins_to_speak_meanwhile_is_waited_for() -> None:
+    call = Leaving()
+    assert not call.may_end  # nobody has asked
+    call.ask(patience=60)
+    await call.due()
+    assert call.may_end
+    call.follow(actions.ShowState("speaking", "listening"))
+    assert not call.may_end
+    call.follow(actions.ShowState("silent", "listening"))
+    assert call.may_end
+
+
 async def test_patience_ends() -> None:
     call = Leaving()
     call.follow(STARTED)
     call.ask(patience=0.01)
     async with asyncio.timeout(2):
         await call.due()
+    assert call.may_end
 
 
 async def test_it_waits_for_the_last_call() -> None:

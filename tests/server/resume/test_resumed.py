@@ -316,6 +316,29 @@ async def test_forged_foreign_and_used_tokens_say_the_same_and_lose_nothing() ->
         await house.until_empty()
 
 
+@needs_redis
+async def test_a_lost_server_does_not_bring_a_used_token_back(
+    shared: dict[str, ResumeSettings],
+) -> None:
+    """It does not know that its client is gone: its connection looks open, and it goes on to
+    write. As soon as it sees that the call goes on elsewhere, it ends it and its place is free."""
+    one, two = House(resume=shared["one"]), House(resume=shared["two"])
+    async with one, two, one.connect() as old:
+        token = await ask_to_be_kept(old)
+        await write_turn(old, "My name is Ada.")
+        await until_written(one)
+        async with two.connect(f"resume={token}") as again:
+            await receive(again, "session.created")
+            await send(old, "response.create")
+            assert (await receive(old, "error"))["error"]["code"] == "session_resumed"
+            with pytest.raises(ConnectionClosed) as caught:
+                await receive(old)
+            assert caught.value.rcvd is not None and caught.value.rcvd.code == 1001
+            await one.until_empty()
+            assert await refused(two, f"resume={token}") == (404, "resume_token_unknown")
+            await write_turn(again, "Still there?")
+
+
 async def test_of_two_clients_with_one_token_one_goes_on() -> None:
     async with House(resume=MEMORY) as house:
         token = await kept_token(house)

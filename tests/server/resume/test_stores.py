@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from server.resume.stores import MemoryStore, RedisStore, SnapshotStore, StoreFailed
+from server.resume.stores import AlreadyTaken, MemoryStore, RedisStore, SnapshotStore, StoreFailed
 
 PLACE = "a" * 64
 
@@ -63,6 +63,15 @@ async def test_exactly_one_takes_it(store: SnapshotStore) -> None:
     assert await store.get(PLACE) == {}
 
 
+async def test_who_wrote_it_cannot_bring_back_what_was_taken(store: SnapshotStore) -> None:
+    await store.put(PLACE, {"talk": b"one"}, 60)
+    assert await store.take(PLACE)
+    for changed in ({"talk": b"two"}, {"talk": None}, {}):
+        with pytest.raises(AlreadyTaken):
+            await store.put(PLACE, changed, 60)
+    assert await store.get(PLACE) == {} and not await store.take(PLACE)
+
+
 async def test_it_expires_unless_it_is_written_again(store: SnapshotStore) -> None:
     await store.put(PLACE, {"talk": b"one"}, 0.4)
     await store.put("b" * 64, {"talk": b"two"}, 0.1)
@@ -110,5 +119,5 @@ async def test_a_store_that_is_full_fails_and_goes_on(tmp_path: Path) -> None:
         with pytest.raises(StoreFailed):
             for number in range(100):
                 await store.put(f"{number}", {"talk": bytes(100_000)}, 60)
-        assert await store.take("0")
+        assert await store.take("0") and not await store.take("0")
         await store.close()
