@@ -8,9 +8,12 @@ import sys
 import urllib.error
 import urllib.request
 
+HEALTHY = ("ready", "degraded", "draining")
+
 
 def state(port: str) -> str:
-    """What /readyz says: ready, draining, unhealthy or loading."""
+    """What /readyz says: ready, degraded (a language model elsewhere is away), draining,
+    unhealthy or loading."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=3) as response:
             body = response.read()
@@ -20,4 +23,4 @@ def state(port: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if state(os.environ.get("ANTIPHON_PORT", "8080")) in ("ready", "draining") else 1)
+    sys.exit(0 if state(os.environ.get("ANTIPHON_PORT", "8080")) in HEALTHY else 1)

@@ -128,8 +128,11 @@ def _load_pairs(settings: ServerSettings) -> Iterator[tuple[Instance, Instance]]
 
 def _add_health(app: FastAPI, service: Service) -> None:
     @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
+    async def healthz(loaded: bool = False) -> JSONResponse:
+        """The process answers. `loaded`: and its models are in memory, whatever else ails it."""
+        if loaded and service.admission.pool is None:
+            return JSONResponse({"status": "loading"}, 503, {"Retry-After": str(RETRY_AFTER)})
+        return JSONResponse({"status": "ok"})
 
     @app.get("/readyz")
     async def readyz(full: bool = False) -> JSONResponse:

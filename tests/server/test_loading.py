@@ -6,6 +6,7 @@ import asyncio
 import threading
 from typing import Any
 
+import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
@@ -86,6 +87,19 @@ async def test_who_leaves_while_waiting_leaves_a_place() -> None:
         await house.until_waiting(1)
         leaving.cancel()
         await house.until_waiting(0)
+
+
+async def test_a_startup_probe_waits_for_the_models_and_liveness_does_not() -> None:
+    async with LoadingHouse() as house, httpx.AsyncClient(base_url=f"http://{house.host}") as http:
+        assert (await http.get("/healthz")).status_code == 200
+        loading = await http.get("/healthz?loaded=1")
+        assert (loading.status_code, loading.json()["status"]) == (503, "loading")
+        house.finish()
+        assert house.service.loaded is not None
+        await house.service.loaded
+        assert (await http.get("/healthz?loaded=1")).status_code == 200
+        house.service.drain.begin()  # no reason to start it again
+        assert (await http.get("/healthz?loaded=1")).status_code == 200
 
 
 async def _refused(house: House, status: int = 503, **options: Any) -> None:

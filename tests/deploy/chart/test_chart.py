@@ -76,8 +76,18 @@ def test_readiness_never_asks_whether_there_is_a_place() -> None:
     container = server(rendered())
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
-    probe = server(rendered(startupSeconds=900))["startupProbe"]
-    assert probe["periodSeconds"] * probe["failureThreshold"] >= 900
+
+
+@pytest.mark.parametrize("seconds", [None, 301, 7200])
+def test_a_slow_load_is_not_killed(seconds: int | None) -> None:
+    """Until the models are in memory liveness is not asked; that a part outside is away, or that
+    the pod drains, never starts it again."""
+    container = server(rendered(**({} if seconds is None else {"startupSeconds": seconds})))
+    probe = container["startupProbe"]
+    assert probe["httpGet"]["path"] == "/healthz?loaded=1"
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= (seconds or 1800)
+    liveness = container["livenessProbe"]
+    assert liveness["periodSeconds"] * liveness["failureThreshold"] >= 60
 
 
 def test_a_rollout_adds_before_it_takes_away() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from server.draining.command import requested
 from tests.engine_script import EngineScript, ScriptedAnswer
 from tests.server.house import House, receive
 
+HEALTH_CHECK = Path(__file__).resolve().parents[3] / "deploy" / "healthcheck.py"
 LONG = EngineScript(answers=[ScriptedAnswer("one two three four", word_seconds=0.3)])
 
 
@@ -40,6 +43,26 @@ async def test_new_calls_are_refused_and_open_ones_go_on() -> None:
             assert done["response"]["status"] == "completed"
         async with asyncio.timeout(5):
             await house.service.drain.ended.wait()
+
+
+async def test_the_image_stays_healthy_while_it_drains() -> None:
+    async with House(LONG, drain=DrainSettings(seconds=60)) as house, house.connect() as client:
+        await receive(client, "session.created")
+        assert await health_check(house) == 0
+        house.service.drain.begin()
+        assert await health_check(house) == 0
+        house.service.admission.is_draining = False
+        house.service.admission.pool = None  # as while it loads
+        assert await health_check(house) == 1
+
+
+async def health_check(house: House) -> int:
+    """The exit code of the image's health check."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(HEALTH_CHECK)),
+        env={**os.environ, "ANTIPHON_PORT": house.host.rpartition(":")[2]},
+    )
+    return await process.wait()
 
 
 async def test_a_running_answer_is_finished_before_the_close() -> None:
