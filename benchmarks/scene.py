@@ -23,6 +23,7 @@ from benchmarks.material import (
     stretched,
     voices,
 )
+from models.training.voices import Voice
 from server.call.script import CallScript, ClientBehaviour, Cue, Echo, Stall
 from server.call.timeline import TimelineClip, load_clip
 from server.call.voiced import Span
@@ -40,7 +41,8 @@ class SceneSound:
     a list in sentences.toml, synthesised. `at`, or `after` (a range of seconds after the first
     audible sample of the answer), places it. `level`: dBFS of its loud part; `pauses`: lengths to
     which its longest gap is stretched (of synthesised speech: of a pause where the text has a
-    bar); `seconds`: cut to this.
+    bar); `seconds`: cut to this. `person`: who says the texts; within a trial the same name is the
+    same voice, and another name another voice.
     """
 
     role: str
@@ -56,6 +58,7 @@ class SceneSound:
     seconds: float | None = None
     longest: float = float("inf")
     room: bool = False
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +146,16 @@ def build(
     typed = sentences(scene.typed) if scene.typed else []
     random.shuffle(typed)
     trials: list[Trial] = []
+    people = sorted({sound.person for sound in scene.sounds if sound.person})
+    casting = Random(f"{scene.name} {seed} {people}")
     drawn: list[TimelineClip] = []
     for number in range(count):
         if number % len(scene.sessions) == 0:
-            drawn = [next(clips) for clips in choices]
+            cast = _cast(people, casting)
+            drawn = [
+                _clip(clips, sound, cast)
+                for clips, sound in zip(choices, scene.sounds, strict=True)
+            ]
         trials.append(_trial(scene, number, drawn, _turn(tuple(typed), number), material, random))
     return trials
 
@@ -185,8 +194,28 @@ def _trial(
     return Trial(scene.name, number, script, scene.score, pause, group)
 
 
-def _clips(sound: SceneSound, material: Material, random: Random) -> Iterator[TimelineClip]:
-    """Clips for a sound without end, in an order of their own."""
+def _cast(people: list[str], random: Random) -> dict[str, Voice]:
+    """A voice for each person of a trial. Raises MissingMaterial."""
+    known = voices()
+    if len(known) < len(people):
+        raise MissingMaterial(f"{len(people)} voices are wanted: install espeak-ng and flite")
+    return dict(zip(people, random.sample(known, len(people)), strict=True))
+
+
+def _clip(
+    drawn: Iterator[TimelineClip | str], sound: SceneSound, cast: dict[str, Voice]
+) -> TimelineClip:
+    """What is drawn for a sound; a text as its person says it."""
+    found = next(drawn)
+    return spoken(found, cast[sound.person]) if isinstance(found, str) else found
+
+
+def _clips(sound: SceneSound, material: Material, random: Random) -> Iterator[TimelineClip | str]:
+    """Clips for a sound without end, or a person's texts, in an order of their own."""
+    if sound.person:
+        texts = sentences(sound.texts)
+        random.shuffle(texts)
+        return itertools.cycle(texts)
     if sound.texts:
         pairs = list(itertools.product(sentences(sound.texts), voices(timed=bool(sound.pauses))))
         if not pairs:

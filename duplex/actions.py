@@ -55,6 +55,20 @@ class EndHearing:
 
 
 @dataclass(frozen=True, slots=True)
+class CompareSpeaker:
+    """Say from now on how likely the voice of the open segment is one that was answered."""
+
+    segment: int
+
+
+@dataclass(frozen=True, slots=True)
+class LearnSpeaker:
+    """A segment is answered: its voice is from now on one of the session's users."""
+
+    segment: int
+
+
+@dataclass(frozen=True, slots=True)
 class StartAnswer:
     """Answer on the monitor, which is the generator from now on (a swap) unless `speculative`: then
     the swap waits for ConfirmAnswer. The answer is to `segment` as it was heard; where that is
@@ -243,6 +257,7 @@ class Reason(Enum):
     STOPPED = "stopped"
     IGNORED_NOISE = "ignored-noise"
     IGNORED_SIDE_TALK = "ignored-side-talk"
+    IGNORED_OTHER_SPEAKER = "ignored-other-speaker"
     IGNORED_BACKCHANNEL = "ignored-backchannel"
     ECHO = "echo"
     ABANDONED = "abandoned"
@@ -253,7 +268,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decide:
-    """The segment's one decision."""
+    """The segment's one decision. `speaker_score` is the newest of its voice, None without one."""
 
     segment: int
     reason: Reason
@@ -262,6 +277,7 @@ class Decide:
     verdict: Verdict | None = None
     item_id: str | None = None
     response_id: int | None = None
+    speaker_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +335,8 @@ ModelAction: TypeAlias = (
     BeginHearing
     | FlushHearing
     | EndHearing
+    | CompareSpeaker
+    | LearnSpeaker
     | StartAnswer
     | ConfirmAnswer
     | CancelAnswer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from audio.playout import PlayoutClock
 from duplex import actions
 from duplex.conversation import ContextContent, Turn, letters_within
-from duplex.core import Response, Segment, SessionState
+from duplex.core import Origin, Response, Segment, SessionState
 from duplex.states import DeliveryState, DeliveryStep, MakingState
 from models.base import SPEAK_RATE, AnswerOptions, FunctionCall, SpokenWord
 
@@ -208,6 +208,8 @@ class Answering:
         return None
 
     def _send(self, response: Response, count: int, now: float) -> None:
+        if not response.out_of_band and not response.samples_sent:
+            self._learn_speaker(response)
         response.delivery.offer(DeliveryStep.SOUND)
         is_ducked = response.delivery.state is DeliveryState.DUCKED
         self._state.emit(
@@ -216,6 +218,13 @@ class Answering:
         response.samples_sent += count
         response.last_progress = now
         response.clock.sent(count, now)
+
+    def _learn_speaker(self, response: Response) -> None:
+        """The first sound of an answer leaves: whoever is answered is a user of this session."""
+        segment = response.segment
+        is_spoken = segment is not None and segment.origin is Origin.VOICE
+        if segment is not None and is_spoken and self._state.settings.speaker_profile:
+            self._state.emit(actions.LearnSpeaker(segment.number))
 
     def _update_turn(self, response: Response) -> None:
         """Keep the conversation's turn equal to what is known of the answer."""

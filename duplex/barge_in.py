@@ -8,7 +8,7 @@ from enum import Enum
 from duplex import actions
 from duplex.answering import Answering
 from duplex.core import Origin, Segment, SessionState
-from duplex.endpointing import MIN_VOICE_S, Thresholds, is_noise
+from duplex.endpointing import MIN_VOICE_S, Thresholds, is_noise, may_take_turn
 from duplex.states import AssistantState, OverlapState, OverlapStep, SegmentStep, UserState
 from models.base import HEAR_AHEAD, HEAR_CHUNK, HEAR_RATE, SPEAK_RATE, Verdict
 
@@ -40,9 +40,27 @@ class Interruption(Enum):
 
 
 def judge_overlap(
+    verdict: Verdict,
+    voiced: float,
+    is_paused: bool,
+    thresholds: Thresholds,
+    *,
+    other_speaker: bool = False,
+) -> Interruption:
+    """Rule on `voiced` seconds of voice over an answer. Query plus unfinished is the evidence; of
+    another speaker than the users only a finished query counts."""
+    outcome = _judge_words(verdict, voiced, is_paused, thresholds)
+    if not other_speaker or outcome is not Interruption.INTERRUPT:
+        return outcome
+    if is_paused:
+        is_clear = may_take_turn(verdict, thresholds)
+        return Interruption.INTERRUPT if is_clear else Interruption.RESUME
+    return Interruption.WAIT
+
+
+def _judge_words(
     verdict: Verdict, voiced: float, is_paused: bool, thresholds: Thresholds
 ) -> Interruption:
-    """Rule on `voiced` seconds of voice over an answer. Query plus unfinished is the evidence."""
     evidence = verdict.query + verdict.unfinished
     is_enough = voiced >= MIN_JUDGED_VOICE_S or is_paused
     if evidence >= EARLY_INTERRUPT_MIN and voiced >= MIN_JUDGED_VOICE_S / 2:
@@ -129,7 +147,10 @@ class BargeIn:
             return
         is_final = segment.final_verdict is not None
         is_paused = segment.is_paused and is_final
-        outcome = judge_overlap(segment.verdict, segment.voiced, is_paused, segment.thresholds)
+        heard = (segment.verdict, segment.voiced, is_paused, segment.thresholds)
+        outcome = judge_overlap(*heard, other_speaker=segment.is_other_speaker)
+        if outcome is not Interruption.INTERRUPT and segment.is_other_speaker:
+            segment.is_withheld |= judge_overlap(*heard) is Interruption.INTERRUPT
         if outcome is Interruption.INTERRUPT and segment.voiced >= MIN_VOICE_S:
             self.interrupt(segment, now)
         elif outcome is Interruption.RESUME:

@@ -95,6 +95,8 @@ class Segment:
     flushed_at: float | None = None  # of the last flush, None while the voice goes on
     judged_at: float = 0.0  # session time of the last flush or verdict: since then one is awaited
     speculation: int | None = None
+    speaker_score: float | None = None  # that the voice is a user's; None: not compared
+    is_withheld: bool = False  # its words were enough for a user's voice, and it was another's
     progress: Machine[SegmentState, SegmentStep] = field(default_factory=_new_progress)
     voice: Machine[UserState, VoiceStep] = field(default_factory=_new_voice)
     overlap: Machine[OverlapState, OverlapStep] = field(default_factory=_new_overlap)
@@ -102,6 +104,22 @@ class Segment:
     @property
     def is_paused(self) -> bool:
         return self.voice.state is UserState.PAUSED
+
+    @property
+    def met_answer(self) -> bool:
+        """True if it began over an answer and has not ended it."""
+        return self.overlap.state in (OverlapState.OVER, OverlapState.DUCKED)
+
+    @property
+    def is_compared(self) -> bool:
+        """True where it matters whose voice it is: over an answer, and after talk to others."""
+        return self.origin is Origin.VOICE and (self.met_answer or self.after_side_talk)
+
+    @property
+    def is_other_speaker(self) -> bool:
+        """True if another voice than the users' has to say surer words."""
+        score = self.speaker_score
+        return self.is_compared and score is not None and score < self.thresholds.user_voice
 
     @property
     def silence_judged(self) -> float:
@@ -325,6 +343,7 @@ class SessionState:
                 segment.verdict,
                 segment.item_id,
                 response_id,
+                segment.speaker_score,
             )
         )
 

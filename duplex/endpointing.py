@@ -39,6 +39,10 @@ LATE_MIN_QUERY = 0.8
 # this much of a query.
 SIDE_TALK_MIN_QUERY = 0.8
 SIDE_TALK_LASTS_S = 3.0
+# Of a voice that was answered before with less than this probability it is another's ...
+USER_VOICE_MIN_SCORE = 0.2
+# ... and then only a finished query of this probability ends an answer, or follows side talk.
+OTHER_SPEAKER_MIN_QUERY = 0.9
 # A segment that is no query is closed after this much silence.
 CLOSE_SILENCE_S = 0.5
 # Below this share of the query threshold an unfinished turn is given up, not answered.
@@ -90,6 +94,8 @@ class Thresholds:
     sure_query: float
     noise: float
     interrupt: float
+    user_voice: float
+    other_speaker_query: float
     endpoint_delay_s: float
     unfinished_patience_s: float
     silence_duration_s: float
@@ -113,6 +119,8 @@ def thresholds_for(settings: Settings, *, after_side_talk: bool = False) -> Thre
         sure_query=max(query, sure),
         noise=settings.noise_threshold,
         interrupt=settings.take_threshold,
+        user_voice=USER_VOICE_MIN_SCORE,
+        other_speaker_query=OTHER_SPEAKER_MIN_QUERY,
         endpoint_delay_s=ENDPOINT_DELAY_S[settings.eagerness] if delay is None else delay,
         unfinished_patience_s=UNFINISHED_PATIENCE_S[settings.eagerness],
         silence_duration_s=settings.silence_duration,
@@ -126,11 +134,13 @@ def judge_pause(
     *,
     voiced: float = MIN_VOICE_S,
     over_answer: bool = False,
+    other_speaker: bool = False,
 ) -> Ruling:
     """Rule on a silence of `silence` seconds after `voiced` seconds of voice.
 
     `verdict` is None until the monitor has judged all of the voice; `over_answer` says that an
-    answer plays, which the segment may not end without a clear query.
+    answer plays, which the segment may not end without a clear query; `other_speaker` says that
+    it is not a user's voice, where that matters.
     """
     if voiced < MIN_VOICE_S:
         return _when(thresholds.click_silence_s, silence, Endpoint.ABANDON)
@@ -140,6 +150,8 @@ def judge_pause(
     if verdict is None:
         return _when(VERDICT_TIMEOUT_S, silence, Endpoint.FAIL)
     if verdict.query >= thresholds.query:
+        if other_speaker and not may_take_turn(verdict, thresholds):
+            return _when(CLOSE_SILENCE_S, silence, Endpoint.IGNORE)
         return _judge_query(verdict, silence, thresholds, over_answer)
     if is_noise(verdict, thresholds):
         return _when(CLOSE_SILENCE_S, silence, Endpoint.IGNORE)
@@ -178,6 +190,11 @@ def is_sure(verdict: Verdict, thresholds: Thresholds) -> bool:
 def may_interrupt(verdict: Verdict, thresholds: Thresholds) -> bool:
     """True if a finished segment is so clearly a query that it ends the answer it was said over."""
     return verdict.query >= thresholds.interrupt
+
+
+def may_take_turn(verdict: Verdict, thresholds: Thresholds) -> bool:
+    """True if a finished segment of another speaker is so clearly a query that it is answered."""
+    return verdict.query >= thresholds.other_speaker_query
 
 
 def is_noise(verdict: Verdict | None, thresholds: Thresholds) -> bool:

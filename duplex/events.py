@@ -48,6 +48,17 @@ class VerdictGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakerScored:
+    """The voice of segment number `segment`, as far as `until` (user audio, seconds), was compared
+    with the voices that were answered in this session. `score` is the probability that it is one
+    of them, 0 to 1; what a voice is like is no part of any event."""
+
+    segment: int
+    score: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class HearingFailed:
     """The monitor could not judge a segment."""
 
@@ -217,6 +228,7 @@ AnswerEvent: TypeAlias = (
 Event: TypeAlias = (
     VoiceMeasured
     | VerdictGiven
+    | SpeakerScored
     | HearingFailed
     | MonitorUnresponsive
     | AnswerTextMade

@@ -13,6 +13,7 @@ from duplex.answering import Answering
 from duplex.barge_in import BargeIn, name_ignored
 from duplex.core import Origin, Segment, SessionState
 from duplex.endpointing import (
+    CLOSE_SILENCE_S,
     MAX_SEGMENT_S,
     SIDE_TALK_LASTS_S,
     Endpoint,
@@ -21,7 +22,7 @@ from duplex.endpointing import (
     judge_pause,
     thresholds_for,
 )
-from duplex.events import HearingFailed, VerdictGiven, VoiceMeasured
+from duplex.events import HearingFailed, SpeakerScored, VerdictGiven, VoiceMeasured
 from duplex.settings import Settings, TurnDetection
 from duplex.states import SegmentState, SegmentStep, VoiceStep
 from duplex.turns import HearingFailures, Turns
@@ -34,6 +35,8 @@ PADDING_S = 0.33
 FLUSH_UNTIL_S = 0.5
 # Where sound stops coming in the middle of a voice, the monitor judges it with so much silence.
 GAP_SILENCE_S = 0.32
+# What somebody said to somebody else, who may go on.
+SIDE_TALK = (actions.Reason.IGNORED_SIDE_TALK, actions.Reason.IGNORED_OTHER_SPEAKER)
 
 
 class Listening:
@@ -127,6 +130,8 @@ class Listening:
         )
         self._barge_in.on_segment_start(segment, now)
         self._state.emit(self._state.begin_hearing(segment, now))
+        if self._state.settings.speaker_profile and segment.is_compared:
+            self._state.emit(actions.CompareSpeaker(segment.number))
         return segment
 
     def _flush(self, segment: Segment, until: float, now: float, silence: float = 0.0) -> None:
@@ -176,6 +181,17 @@ class Listening:
         self._barge_in.on_verdict(segment, now)
         self._turns.speculate(segment, now)
         self.evaluate(now)
+
+    def take_speaker_score(self, event: SpeakerScored, now: float) -> None:
+        """Judge the open segment anew by whose voice it is: the score may come after the verdict
+        that it bears on."""
+        segment = self._state.segment
+        if segment is None or event.segment != segment.number:
+            return
+        if self._state.settings.speaker_profile:
+            segment.speaker_score = event.score
+            self._barge_in.on_verdict(segment, now)
+            self.evaluate(now)
 
     def take_failure(self, event: HearingFailed, now: float) -> None:
         """The monitor cannot judge the open segment: another instance hears it again, once."""
@@ -254,27 +270,35 @@ class Listening:
             return max(ends_at, segment.verdict_due)
         return ends_at
 
-    def _ruling(self, segment: Segment, silence: float) -> Ruling:
+    def _ruling(self, segment: Segment, silence: float, *, whoever: bool = False) -> Ruling:
+        """`whoever`: as if it did not matter whose voice it is."""
         return judge_pause(
             segment.final_verdict,
             silence,
             self._state.habit.adapted(segment.thresholds, self._state.settings),
             voiced=segment.voiced,
             over_answer=self._barge_in.is_over_answer(segment),
+            other_speaker=segment.is_other_speaker and not whoever,
         )
 
     def _apply(self, outcome: Endpoint, segment: Segment, now: float) -> None:
         if outcome is Endpoint.COMMIT:
             self.commit(segment, now)
         elif outcome is Endpoint.IGNORE:
-            assert segment.verdict is not None
-            over_answer = segment.overlapped_response is not None
-            self.close(segment, name_ignored(segment.verdict, over_answer))
+            self.close(segment, self._why_ignored(segment))
         elif outcome is Endpoint.ABANDON:
             self.close(segment, actions.Reason.ABANDONED)
         elif outcome is Endpoint.FAIL:
             self._state.emit(actions.ReplaceMonitor(segment.number))
             self._fail(segment, now, "the model did not judge in time")
+
+    def _why_ignored(self, segment: Segment) -> actions.Reason:
+        assert segment.verdict is not None
+        if segment.is_other_speaker:
+            alone = self._ruling(segment, CLOSE_SILENCE_S, whoever=True).outcome
+            if segment.is_withheld or alone is not Endpoint.IGNORE:
+                return actions.Reason.IGNORED_OTHER_SPEAKER
+        return name_ignored(segment.verdict, segment.overlapped_response is not None)
 
     def _end_longest(self, segment: Segment, now: float) -> None:
         verdict = segment.verdict
@@ -298,7 +322,7 @@ class Listening:
     def close(self, segment: Segment, reason: actions.Reason) -> None:
         """The segment was nobody's turn: forget it and say why."""
         self._turns.drop_speculation(segment)
-        if reason is actions.Reason.IGNORED_SIDE_TALK:
+        if reason in SIDE_TALK:
             self._side_talk_until = segment.last_voiced
         self.finish(segment, None)
         if segment.progress.state is SegmentState.ANNOUNCED:

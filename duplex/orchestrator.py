@@ -28,12 +28,14 @@ from duplex.playout import AnswerSound, AudioStore, ResponseTasks
 from duplex.roles import Lease, Roles
 from duplex.session import Session, Snapshot
 from duplex.settings import Settings
+from duplex.speaker_watch import SpeakerWatch
 from duplex.stream_worker import SessionServices, StreamWorker, WorkerReport
 from duplex.trace import Measured, Observer, Record
 from models.base import (
     HEAR_RATE,
     Conversation,
     Instructions,
+    SpeakerEncoder,
     Tool,
     VoiceActivityDetector,
     capabilities_of,
@@ -45,6 +47,8 @@ logger = logging.getLogger(__name__)
 MAX_BACKLOG = 10 * HEAR_RATE
 # Sound that waits beyond this has come faster than it was spoken, or was held up on its way.
 MAX_AHEAD = round(0.3 * HEAR_RATE)
+# A window that is so surely voice tells whose voice it is.
+VOICE_MIN_PROBABILITY = 0.5
 JUDGING_PERIOD_S = 0.25  # a verdict that was given up is noticed after this
 # What is kept of the microphone: the longest segment, its padding, and a stall.
 RECORDING = 60 * HEAR_RATE
@@ -58,7 +62,8 @@ class InputOverrun(Exception):
 
 
 class Orchestrator:
-    """One session's shell. `emit` gets every notice and the sound in order; it never blocks."""
+    """One session's shell. `emit` gets every notice and the sound in order; it never blocks.
+    Without a `speaker_encoder` all voices are alike."""
 
     def __init__(
         self,
@@ -69,6 +74,7 @@ class Orchestrator:
         settings: Settings | None = None,
         conversation: Conversation | None = None,
         token: str = "0",
+        speaker_encoder: SpeakerEncoder | None = None,
         observers: tuple[Observer, ...] = (),
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -85,6 +91,7 @@ class Orchestrator:
         self._voice_end = VoiceEnd()
         self._audio_store = AudioStore()
         self._responses = ResponseTasks()
+        self._speakers = SpeakerWatch(speaker_encoder, self._post)
         self._arrivals: asyncio.Queue[_Arrival] = asyncio.Queue(maxsize=4096)
         self._backlog = 0  # samples among the arrivals
         self._measured = 0  # samples judged by the detector
@@ -152,6 +159,7 @@ class Orchestrator:
         self.session.conversation.clear()
         self._audio_store.clear()
         self._recording.clear()
+        self._speakers.forget()
         while not self._arrivals.empty():
             self._arrivals.get_nowait()
 
@@ -169,6 +177,7 @@ class Orchestrator:
 
     async def _work(self, group: asyncio.TaskGroup) -> None:
         self._roles.start(group)
+        self._speakers.start(group)
         # The first record of a trace says how this session takes turns.
         self._post(events.SettingsChanged(self._settings))
         if self._past is not None:
@@ -189,6 +198,7 @@ class Orchestrator:
         """From here on nothing happens any more, whatever still comes in."""
         self._is_closed = True
         self._roles.close()
+        self._speakers.close()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -206,6 +216,7 @@ class Orchestrator:
             start, self._measured = self._measured, self._measured + window
             measured = self._judge_window(start, self._measured, float(probability))
             self._post(replace(measured, more_waits=self._backlog + left > 0))
+            self._follow_speaker(measured)
         self._roles.monitor.hear()
 
     async def _until_judged(self, left: int) -> None:
@@ -225,6 +236,12 @@ class Orchestrator:
         until = self._voice_end.refined(end) / HEAR_RATE
         return events.VoiceMeasured(start / HEAR_RATE, end / HEAR_RATE, probability, is_echo, until)
 
+    def _follow_speaker(self, window: events.VoiceMeasured) -> None:
+        is_voice = window.probability >= VOICE_MIN_PROBABILITY and not window.echo
+        if is_voice:
+            start, end = round(window.start * HEAR_RATE), round(window.end * HEAR_RATE)
+            self._speakers.hear(self._recording.slice(start, end), window.end)
+
     def _on_report(
         self, worker: StreamWorker, report: WorkerReport, samples: Samples | None
     ) -> None:
@@ -243,6 +260,8 @@ class Orchestrator:
         if isinstance(event, events.SettingsChanged):  # a client does not know the model's pace
             paced = event.settings.paced(is_streamed=self._is_streamed)
             event = events.SettingsChanged(paced)
+            if not paced.speaker_profile:
+                self._speakers.forget()
         self._posted.append(event)
         if self._is_stepping:
             return
@@ -300,6 +319,10 @@ class Orchestrator:
                 roles.monitor.flush(action.segment, until, silence)
             case actions.EndHearing():
                 self._end_hearing(action)
+            case actions.CompareSpeaker():
+                self._speakers.compare(action.segment)
+            case actions.LearnSpeaker():
+                self._speakers.learn(action.segment)
             case actions.StartAnswer():
                 roles.start_answer(action)
             case actions.ConfirmAnswer():
@@ -325,12 +348,14 @@ class Orchestrator:
 
     def _begin_hearing(self, action: actions.BeginHearing) -> None:
         start = round(action.start * HEAR_RATE)
+        self._speakers.begin(action.segment)
         self._roles.monitor.begin(action.segment, start, action.context)
 
     def _end_hearing(self, action: actions.EndHearing) -> None:
         if action.item_id is not None:
             start, end = round(action.start * HEAR_RATE), round(action.until * HEAR_RATE)
             self._audio_store.keep_samples(action.item_id, self._recording.slice(start, end))
+        self._speakers.end()
         self._roles.monitor.end(action.segment, action.item_id)
 
     def _end_response(self, notice: actions.ResponseEnded) -> None:

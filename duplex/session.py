@@ -57,6 +57,7 @@ class Session:
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.VoiceMeasured: lambda e: self._listening.measure(e, self._now),
             events.VerdictGiven: lambda e: self._listening.take_verdict(e, self._now),
+            events.SpeakerScored: lambda e: self._listening.take_speaker_score(e, self._now),
             events.HearingFailed: lambda e: self._listening.take_failure(e, self._now),
             events.MonitorUnresponsive: self._on_monitor_unresponsive,
             events.ConversationResumed: self._on_resumed,

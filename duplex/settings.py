@@ -45,6 +45,7 @@ class Settings:
     take_threshold: float = 0.8  # query plus unfinished, over an answer
     endpoint_delay: float | None = None  # None: as the eagerness says
     speculate: bool = True
+    speaker_profile: bool = True  # tell the voices that were answered from others
     flush_every: float = FLUSH_EVERY_S  # between two verdicts that are asked for in a pause
     # Sound that does not come for so long counts as silence from then on, by the clock.
     audio_gap: float = 0.6

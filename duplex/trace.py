@@ -29,7 +29,7 @@ SPOKEN_FIELDS = frozenset(
 _RENAMED = {"MarkIll": "ReplaceMonitor", "stuck_instances": "unresponsive_instances"}
 
 # How a session behaved before its settings could say so.
-_BEFORE = {"transcript_ahead": True, "audio_gap": 0.0}
+_BEFORE = {"transcript_ahead": True, "audio_gap": 0.0, "speaker_profile": False}
 
 
 @dataclass(frozen=True, slots=True)

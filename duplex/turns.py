@@ -8,7 +8,13 @@ from duplex import actions
 from duplex.answering import Answering
 from duplex.barge_in import name_ignored
 from duplex.core import Segment, SessionState
-from duplex.endpointing import MIN_VOICE_S, VERDICT_TIMEOUT_S, is_noise, may_speculate
+from duplex.endpointing import (
+    MIN_VOICE_S,
+    VERDICT_TIMEOUT_S,
+    is_noise,
+    may_speculate,
+    may_take_turn,
+)
 from duplex.events import HearingFailed, VerdictGiven
 
 ROUNDING_S = 0.001  # positions are rounded to samples on their way
@@ -81,6 +87,8 @@ class Turns:
         if segment.flushed_at is None or verdict is None or segment.voiced < MIN_VOICE_S:
             return
         is_wanted = settings.is_semantic and settings.speculate and settings.create_response
+        if segment.is_other_speaker and not may_take_turn(verdict, segment.thresholds):
+            return
         is_free = self._state.responses.current is None and segment.speculation is None
         silence = segment.verdict_until - segment.last_voiced
         if is_wanted and is_free and may_speculate(verdict, silence, segment.thresholds):

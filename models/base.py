@@ -351,6 +351,39 @@ def trouble_of(part: object) -> str | None:
     return part.trouble if isinstance(part, Dependent) else None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class VoicePrint:
+    """What a voice is like, over `seconds` of voiced sound. `vector` has length one; `level` is in
+    dBFS. It is personal data: it is kept in memory only, and its text does not show the vector."""
+
+    vector: npt.NDArray[np.float32] = field(repr=False)
+    seconds: float
+    level: float
+
+    def joined(self, other: VoicePrint, most: float) -> VoicePrint:
+        """The mean of both by their seconds, of which these count `most` at the most."""
+        own = min(self.seconds, most)
+        share = other.seconds / max(own + other.seconds, 1e-9)
+        vector = (1 - share) * self.vector + share * other.vector
+        return VoicePrint(
+            (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32),
+            min(own + other.seconds, most),
+            (1 - share) * self.level + share * other.level,
+        )
+
+
+class SpeakerEncoder(Protocol):
+    """Tells voices apart. One for all sessions; it keeps nothing of what it is given."""
+
+    async def embed(self, voiced: Samples) -> VoicePrint:
+        """Voiced samples [n] at 16 kHz, n > 0, off the event loop. Raises InstanceFailed."""
+        ...
+
+    def likeness(self, known: VoicePrint, heard: VoicePrint) -> float:
+        """The probability that both are one speaker."""
+        ...
+
+
 class VoiceActivityDetector(Protocol):
     """Probability of voice for each consecutive window of one session's 16 kHz audio."""
 

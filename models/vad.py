@@ -75,6 +75,10 @@ class SileroModel:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._measure, memory, samples)
 
+    def probabilities(self, samples: Samples) -> list[float]:
+        """Probabilities of voice of the whole windows in a recording [n], in the calling thread."""
+        return self._measure(_Memory(), samples[: len(samples) // WINDOW * WINDOW])
+
     def close(self) -> None:
         """Ends the thread; windows that still wait are measured first."""
         self._thread.shutdown()

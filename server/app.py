@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client.exposition import choose_encoder
 
-from models.base import Instance
+from models.base import Instance, InstanceFailed, SpeakerEncoder
 from models.engines.choice import engine_for
 from server import addresses, gate
 from server.admission import RETRY_AFTER, Denied
@@ -75,7 +75,21 @@ def load_engine(settings: ServerSettings) -> Engine:
     from models.vad import SileroDetector, SileroModel
 
     silero = SileroModel()
-    return Engine(tuple(_load_pairs(settings)), lambda: SileroDetector(silero))
+    pairs = tuple(_load_pairs(settings))
+    return Engine(pairs, lambda: SileroDetector(silero), _load_speaker_encoder(settings))
+
+
+def _load_speaker_encoder(settings: ServerSettings) -> SpeakerEncoder | None:
+    """What tells voices apart. Without its weights the server works, and says so."""
+    if not settings.speaker_profile:
+        return None
+    from models.speaker.encoder import SpeakerModel
+
+    try:
+        return SpeakerModel()
+    except InstanceFailed as error:
+        logger.warning("%s: other voices are taken for the user's", error.reason)
+        return None
 
 
 def _options(settings: ServerSettings, engine: str) -> dict[str, Any]:

@@ -200,6 +200,7 @@ class ServerSettings(BaseSettings):
     sessions_per_pair: int = Field(default=4, ge=1, le=1024)
     lead_ms: int = Field(default=80, ge=0, le=2_000)
     instructions: str = ""  # what a session is told where the client says nothing
+    speaker_profile: bool = True  # tell the voices that a session has answered from others
     trace_directory: Path | None = None
     trace_words: bool = False
     # An OTLP collector that is sent a span a turn: http://collector:4318/v1/traces; "": none

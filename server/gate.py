@@ -247,6 +247,7 @@ class RealtimeSession:
             emit=emit,
             observers=self._service.observers(self._token, trace),
             token=self._token,
+            speaker_encoder=self._service.speaker_encoder,
         )
 
     def _open_trace(self) -> TraceFile | None:

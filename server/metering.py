@@ -29,10 +29,12 @@ from models.base import (
     Mark,
     Measuring,
     Samples,
+    SpeakerEncoder,
     Stream,
     Tool,
     Verdict,
     VoiceActivityDetector,
+    VoicePrint,
     capabilities_of,
     is_up,
 )
@@ -180,6 +182,24 @@ def _counted(failures: Counter) -> Iterator[None]:
     except InstanceFailed:
         failures.inc()
         raise
+
+
+class MeteredSpeakerEncoder:
+    """A models.base.SpeakerEncoder, timed."""
+
+    def __init__(self, encoder: SpeakerEncoder, metrics: Metrics) -> None:
+        self._encoder = encoder
+        self._comparing = metrics.model_rtf.labels("speaker", "embedding")
+
+    async def embed(self, voiced: Samples) -> VoicePrint:
+        began = time.perf_counter()
+        found = await self._encoder.embed(voiced)
+        taken = time.perf_counter() - began
+        self._comparing.observe(taken * HEAR_RATE / len(voiced))
+        return found
+
+    def likeness(self, known: VoicePrint, heard: VoicePrint) -> float:
+        return self._encoder.likeness(known, heard)
 
 
 class MeteredDetector:

@@ -22,6 +22,7 @@ from models.base import (
     Dependent,
     Instance,
     InstanceFailed,
+    SpeakerEncoder,
     VoiceActivityDetector,
     capabilities_of,
     trouble_of,
@@ -37,7 +38,7 @@ from server.edge.visitors import Visitors
 from server.loading import LoadingQueue
 from server.message_decoder import DecodingThreads
 from server.meter import SessionMeter
-from server.metering import MeteredDetector, MeteredInstance
+from server.metering import MeteredDetector, MeteredInstance, MeteredSpeakerEncoder
 from server.metrics import Metrics
 from server.outbox import Outbox
 from server.realtime.model_names import ModelNames
@@ -53,10 +54,12 @@ WARM_UP_TOKENS = 4
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Loaded models: two instances for each pair, and a detector for each session."""
+    """Loaded models: two instances for each pair, a detector for each session, and what tells
+    voices apart, None where that is off."""
 
     pairs: tuple[tuple[Instance, Instance], ...]
     detector: Callable[[], VoiceActivityDetector]
+    speaker_encoder: SpeakerEncoder | None = None
 
     async def close(self) -> None:
         for pair in self.pairs:
@@ -227,6 +230,12 @@ class Service:
             model = self.settings.model_name
             observers.append(TurnSpans(self.spans.tracer, f"sess_{token}", model))
         return tuple(observers)
+
+    @property
+    def speaker_encoder(self) -> SpeakerEncoder | None:
+        """What tells voices apart, timed; None where that is off."""
+        encoder = None if self.engine is None else self.engine.speaker_encoder
+        return None if encoder is None else MeteredSpeakerEncoder(encoder, self.metrics)
 
     def new_detector(self) -> VoiceActivityDetector:
         assert self.engine is not None

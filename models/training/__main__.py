@@ -15,6 +15,7 @@ from rich.logging import RichHandler
 from models.training import recipe
 from models.training.clips import ClipStore
 from models.training.learning import align, instruct, listen, see, show
+from models.training.likeness import likeness
 from models.training.listener import Listener
 from models.training.options import (
     NANO,
@@ -39,6 +40,7 @@ from models.training.preparing import (
     voices,
 )
 from models.training.smollm import command as smollm
+from models.training.speaker import speaker
 from models.training.voice_stages import codec, read, score_voice, speak
 from models.vita.nano_prompt import NanoPrompt
 
@@ -47,7 +49,8 @@ application.add_typer(smollm.application, name="smollm")
 _PREPARING = (tokens, voices, synthesise, ask, sounds, open_questions, transcribe)
 _STAGES = (align, see, instruct, listen, show)
 _VOICE = (read, codec, speak, score_voice)
-for _command in (*_PREPARING, *_STAGES, *_VOICE):
+_SPEAKER = (speaker, likeness)
+for _command in (*_PREPARING, *_STAGES, *_VOICE, *_SPEAKER):
     application.command()(_command)
 
 

@@ -250,6 +250,7 @@ class Encoder:
             "audio_start_ms": _ms(decided.start),
             "audio_end_ms": _ms(decided.end),
             "verdict": None if decided.verdict is None else _verdict(decided.verdict),
+            "speaker_score": decided.speaker_score,
             "item_id": decided.item_id,
             "response_id": None if number is None else self._ledger.response_name(number),
         }

@@ -160,6 +160,7 @@ class SessionConfig(Strict):
             take_threshold=_or(sensitivity.take, default.take_threshold),
             endpoint_delay=None if delay is None else delay / 1000,
             speculate=default.speculate if extension.speculate is None else extension.speculate,
+            speaker_profile=extension.speaker_profile,
             lead=lead if extension.lead_ms is None else extension.lead_ms / 1000,
             answer=self.answer_options(),
             transcript_ahead=extension.transcript_ahead,

@@ -213,6 +213,7 @@ class Extension(Strict):
     endpoint_delay_ms: int | None = Field(default=None, ge=0, le=10_000)
     lead_ms: int | None = Field(default=None, ge=0, le=2_000)
     speculate: bool | None = None
+    speaker_profile: bool = True
     resume: bool = False
     seed: int | None = Field(default=None, ge=0, le=2**63 - 1)
     temperature: float = Field(default=0.0, ge=0.0, le=2.0)

@@ -15,6 +15,7 @@ WHY = {
     actions.Reason.STOPPED: "it took the turn and asked for nothing: the answer ends",
     actions.Reason.IGNORED_NOISE: "noise: the monitor found no query in it",
     actions.Reason.IGNORED_SIDE_TALK: "words that were not meant for the assistant",
+    actions.Reason.IGNORED_OTHER_SPEAKER: "another voice than the user's, without a clear query",
     actions.Reason.IGNORED_BACKCHANNEL: "listening, not asking",
     actions.Reason.ECHO: "our own output, heard by the microphone",
     actions.Reason.ABANDONED: "too short, or never finished",

@@ -5,6 +5,7 @@ const REASONS = {
   stopped: "Stopped",
   "ignored-noise": "Noise, ignored",
   "ignored-side-talk": "Side talk, ignored",
+  "ignored-other-speaker": "Another voice, ignored",
   "ignored-backchannel": "Mhm, heard",
   echo: "Echo of itself",
   abandoned: "Too little",

@@ -17,7 +17,7 @@ from duplex.playout import AnswerSound
 from duplex.roles import Pair, PairPool
 from duplex.settings import Settings
 from duplex.trace import Observer, Record
-from models.base import HEAR_RATE
+from models.base import HEAR_RATE, SpeakerEncoder
 from tests.engine_script import EngineScript
 from tests.scripted_engine import ScriptedInstance
 
@@ -88,12 +88,17 @@ class Recorder:
 
 @asynccontextmanager
 async def calling(
-    *scripts: EngineScript, settings: Settings | None = None, observers: tuple[Observer, ...] = ()
+    *scripts: EngineScript,
+    settings: Settings | None = None,
+    observers: tuple[Observer, ...] = (),
+    encoder: SpeakerEncoder | None = None,
 ) -> AsyncIterator[Call]:
     """One session on two scripted instances (the second script may be left out)."""
     first, second = scripts if len(scripts) == 2 else scripts * 2
     instances = (ScriptedInstance(first, name="a"), ScriptedInstance(second, name="b"))
-    async with calling_on(*instances, settings=settings, observers=observers) as call:
+    async with calling_on(
+        *instances, settings=settings, observers=observers, encoder=encoder
+    ) as call:
         yield call
 
 
@@ -102,6 +107,7 @@ async def calling_on(
     *instances: ScriptedInstance,
     settings: Settings | None = None,
     observers: tuple[Observer, ...] = (),
+    encoder: SpeakerEncoder | None = None,
 ) -> AsyncIterator[Call]:
     """One session on these two instances."""
     first, second = instances
@@ -114,6 +120,7 @@ async def calling_on(
         emit=lambda entry: log.append((loop.time(), entry)),
         settings=settings,
         token="t",
+        speaker_encoder=encoder,
         observers=observers,
     )
     task = asyncio.create_task(orchestrator.run())

@@ -16,6 +16,8 @@ from models.base import SPEAK_RATE, AnswerOptions, AssistantText
 
 LEAD = round(0.08 * SPEAK_RATE)  # samples that sending may run ahead of playing
 MAX_DUCK = 0.8  # seconds after the onset of a voice for which it may duck an answer
+OTHER_VOICE = 0.2  # a voice of a lower score is another's ...
+OTHER_MIN_QUERY = 0.9  # ... whose words have to be so clearly a query
 STILL_IN_THE_TURN = 0.5  # seconds of an answer: heard less of it, the user goes on
 TOLERANCE = 2e-3  # seconds; times and samples are rounded
 
@@ -73,6 +75,7 @@ class Auditor:
     """Follows one session. `delay`: seconds from sending to hearing of the client that listens."""
 
     delay: float = 0.0
+    is_server_vad: bool = False  # voice alone ends an answer
     is_manual: bool = False  # the client commits: no voice goes on with a turn
 
     def __post_init__(self) -> None:
@@ -84,11 +87,15 @@ class Auditor:
         self.unclear: set[int] = set()  # answers met so near the limit that both is right
         self.speech: set[str] = set()  # items whose speech was announced and not stopped
         self.committed: list[str] = []
+        self.learned: set[int] = set()  # segments
         self.deleted: set[str] = set()
         self.reached: set[str] = set()
         self.assistant = "listening"
         self.user = "silent"
         self.onset_at = 0.0
+        self.score: float | None = None  # of the open segment's voice
+        self.query = 0.0  # of the newest verdict on it
+        self.is_client_ending = False  # the client ends the turn, whoever speaks
         self._pending: list[tuple[float, actions.ResponseEnded]] = []
         self._truncated: tuple[str, float] = ("", 0.0)
         self._interrupted: Answer | None = None  # by a segment that has not begun yet
@@ -106,6 +113,15 @@ class Auditor:
     def will_truncate(self, item_id: str, milliseconds: int) -> None:
         """The client says how much of an answer it has played, and is believed."""
         self._truncated = (item_id, milliseconds * SPEAK_RATE / 1000)
+
+    def judged(self, query: float) -> None:
+        """The monitor says so of the open segment."""
+        self.query = query
+
+    def scored(self, segment: int, score: float) -> None:
+        """So likely is the voice of a segment a user's."""
+        if segment == self.open_segment:
+            self.score = score
 
     def settle(self) -> None:
         """All actions of an event were seen."""
@@ -130,6 +146,7 @@ class Auditor:
             self._interrupted.is_dropped = self._is_early(self._interrupted, now)
             self._interrupted = None
         if not is_again:
+            self.score, self.query = None, 0.0
             self.onset_at = now
             current = self.current
             if current is not None and self._is_early(current, now) and not self.is_manual:
@@ -291,6 +308,7 @@ class Auditor:
             self.reached.add("broken")
         if action.reason == "turn_detected":
             self.reached.add("interrupted")
+            self._check_voice()
             if self.open_segment is None:
                 self._interrupted = answer
             else:
@@ -305,6 +323,19 @@ class Auditor:
             elif action.status is actions.ResponseStatus.FAILED:
                 answer.cut_at = float(answer.sent)
         self._pending.append((now, action))
+
+    def _check_voice(self) -> None:
+        """An answer ends: another voice than the users' has said a clear query to its end."""
+        if self.is_server_vad or self.is_client_ending:
+            return
+        is_other = self.score is not None and self.score < OTHER_VOICE
+        assert not is_other or self.query >= OTHER_MIN_QUERY, "another voice ends an answer"
+
+    def _LearnSpeaker(self, now: float, action: actions.LearnSpeaker) -> None:
+        learned = [one for one in self.answers.values() if one.segment == action.segment]
+        assert any(one.is_started and not one.packets for one in learned), "learned unanswered"
+        assert action.segment not in self.learned, "a voice is learned twice"
+        self.learned.add(action.segment)
 
     def _ItemTruncated(self, now: float, action: actions.ItemTruncated) -> None:
         answer = self.by_item[action.item_id]

@@ -31,7 +31,7 @@ UNSURE = Verdict(query=0.55, noise=0.2, unfinished=0.25)
 OPEN = Verdict(query=0.4, noise=0.3, unfinished=0.3)
 VERDICTS = st.sampled_from([QUERY, NOISE, UNFINISHED, UNSURE, OPEN])
 DETECTIONS = st.sampled_from([TurnDetection.SEMANTIC, *TurnDetection])
-STARTS = ("silent", "playing", "ducked", "prepared", "paused")
+STARTS = ("silent", "playing", "ducked", "prepared", "paused", "talked over")
 Started = MultipleResults[int]
 
 
@@ -59,6 +59,10 @@ class AnyOrder(RuleBasedStateMachine):
     def handle(self, event: events.Event) -> None:
         self.stage.handle(event)
 
+    def judge(self, verdict: Verdict, *, flushed: bool = False) -> None:
+        self.auditor.judged(verdict.query)
+        self.stage.judge(verdict, flushed=flushed)
+
     # ------------------------------------------------------------------------ where it begins
 
     @initialize(
@@ -71,13 +75,15 @@ class AnyOrder(RuleBasedStateMachine):
         self.auditor.delay = delay
         if not interrupt:
             self.handle(events.SettingsChanged(Settings(interrupt_response=False)))
-        if start in ("playing", "ducked"):
+        if start in ("playing", "ducked", "talked over"):
             self.ask_and_answer(1.0, 4.0)
             self.stage.hear(0.8, False)
             assert self.auditor.assistant == "speaking"
         if start == "ducked" and interrupt:
             self.stage.hear(0.1, True)
             assert self.auditor.assistant == "ducked"
+        if start == "talked over":
+            AnyOrder.another_voice(self, 0.6, NOISE)
         if start == "prepared":
             self.stage.hear(1.0, True)
             self.pause(QUERY)
@@ -91,7 +97,7 @@ class AnyOrder(RuleBasedStateMachine):
         """A pause that is flushed and judged, and not yet long enough to end a turn."""
         self.stage.hear(0.1, False)
         if self.stage.segment is not None:
-            self.stage.judge(verdict, flushed=True)
+            self.judge(verdict, flushed=True)
 
     def ask_and_answer(self, seconds: float, answered: float) -> None:
         self.stage.hear(seconds, True)
@@ -154,13 +160,32 @@ class AnyOrder(RuleBasedStateMachine):
         self.barge_in(0.6, verdict)
         return self.started()
 
-    @rule(target=responses, seconds=st.floats(0.1, 1.0), verdict=VERDICTS)
-    def barge_in(self, seconds: float, verdict: Verdict) -> Started:
-        """A voice that is judged while it goes on."""
+    @rule(
+        target=responses,
+        seconds=st.floats(0.1, 1.0),
+        verdict=VERDICTS,
+        score=st.sampled_from([None, None, 0.1, 0.9]),
+    )
+    def barge_in(self, seconds: float, verdict: Verdict, score: float | None = None) -> Started:
+        """A voice that is judged while it goes on, and perhaps compared."""
         for _ in range(3):
             self.stage.hear(seconds / 3, True)
+            if score is not None:
+                self.speaker_is(score)
             if self.stage.segment is not None:
-                self.stage.judge(verdict)
+                self.judge(verdict)
+        return self.started()
+
+    @rule(
+        target=responses,
+        seconds=st.floats(0.4, 1.0),
+        verdict=st.sampled_from([NOISE, UNSURE, UNSURE, QUERY]),
+    )
+    def another_voice(self, seconds: float, verdict: Verdict) -> Started:
+        """Somebody else speaks to the end, in words that a user's voice would be let in with."""
+        self.barge_in(seconds, UNFINISHED, 0.1)
+        for _ in range(8):
+            self.pause(verdict)
         return self.started()
 
     # -------------------------------------------------------------------------- the models
@@ -168,13 +193,27 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(target=responses, verdict=VERDICTS, flushed=st.booleans())
     def verdict(self, verdict: Verdict, flushed: bool) -> Started:
         if self.stage.segment is not None:
-            self.stage.judge(verdict, flushed=flushed)
+            self.judge(verdict, flushed=flushed)
         return self.started()
 
     @rule(target=responses, verdict=VERDICTS, segment=st.integers(1, 9), late=st.floats(0, 0.5))
     def late_verdict(self, verdict: Verdict, segment: int, late: float) -> Started:
+        if segment == self.auditor.open_segment:
+            self.auditor.judged(max(verdict.query, self.auditor.query))
         self.handle(events.VerdictGiven(segment, verdict, max(0.0, self.stage.audio - late)))
         return self.started()
+
+    @rule(target=responses, score=st.sampled_from([0.1, 0.9]), late=st.booleans())
+    def speaker_scored(self, score: float, late: bool) -> Started:
+        self.speaker_is(score, late=late)
+        return self.started()
+
+    def speaker_is(self, score: float, *, late: bool = False) -> None:
+        """So likely is the voice a user's. `late`: said of a segment that is over."""
+        if self.stage.segment is not None:
+            segment = self.stage.segment - late
+            self.auditor.scored(segment, score)
+            self.handle(events.SpeakerScored(segment, score, self.stage.audio))
 
     @rule(target=responses)
     def hearing_failed(self) -> Started:
@@ -230,7 +269,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(target=responses)
     def commit(self) -> Started:
+        self.auditor.is_client_ending = True
         self.handle(events.CommitRequested())
+        self.auditor.is_client_ending = False
         return self.started()
 
     @rule(target=responses)
@@ -298,6 +339,7 @@ class AnyOrder(RuleBasedStateMachine):
         if self.auditor.is_manual and not is_manual:
             self.auditor.onset_at = self.stage.now
         self.auditor.is_manual = is_manual
+        self.auditor.is_server_vad = changed.turn_detection is TurnDetection.SERVER
         self.handle(events.SettingsChanged(changed))
 
     # ------------------------------------------------------------------------- what holds
@@ -356,7 +398,8 @@ def test_the_runs_go_where_it_matters() -> None:
     run_state_machine_as_test(Counted, settings=fixed)
     counts = Counter(name for run in Counted.runs for name in run)
     shares = {name: counts[name] / len(Counted.runs) for name in counts}
-    wanted = ("ducked", "confirmed", "interrupted", "resumed", "failed", "broken", "dropped")
+    wanted = ["ducked", "confirmed", "interrupted", "resumed", "failed", "broken", "dropped"]
+    wanted.append("ignored-other-speaker")
     assert len(Counted.runs) >= 100
     missing = {name: shares.get(name, 0.0) for name in wanted if shares.get(name, 0.0) < 0.05}
     assert not missing, f"{missing} of {shares}"

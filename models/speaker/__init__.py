@@ -1,0 +1,1 @@
+"""Whose voice is it: an embedding of a voice, computed with numpy and onnxruntime."""
