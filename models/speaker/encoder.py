@@ -22,7 +22,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from models.base import HEAR_RATE, InstanceFailed, Samples, VoicePrint
-from models.speaker.likeness import FITTED, Likeness
+from models.speaker.likeness import FITTED, VoiceLikeness
 from models.speaker.mel import Mels, mel_bands
 from models.speaker.sound import level
 
@@ -41,7 +41,7 @@ class SpeakerModel:
     def __init__(self, path: Path = WEIGHTS, fitted: Path | None = FITTED) -> None:
         """Loads the weights (some 10 ms of work). Raises InstanceFailed where there are none.
         Without `fitted` voices can be measured, and not compared."""
-        self._likeness = None if fitted is None else Likeness.load(fitted)
+        self._likeness = None if fitted is None else VoiceLikeness.load(fitted)
         if not path.is_file():
             raise InstanceFailed(f"speaker profile: no {path.name} beside the program")
         options = onnxruntime.SessionOptions()

@@ -22,14 +22,14 @@ _LEVELS_DB = 10.0  # so many are one unit
 Array = npt.NDArray[np.float64]
 
 
-class Likeness:
+class VoiceLikeness:
     """`centres` [len(LENGTHS_S), width] are means of vectors; `weights` [6] those of `features`."""
 
     def __init__(self, centres: Array, weights: Array) -> None:
         self._centres, self._weights = centres, weights
 
     @classmethod
-    def load(cls, path: Path = FITTED) -> Likeness:
+    def load(cls, path: Path = FITTED) -> VoiceLikeness:
         """Raises OSError, ValueError or KeyError for what is no such file."""
         with np.load(path, allow_pickle=False) as kept:
             return cls(kept["centres"].astype(np.float64), kept["weights"].astype(np.float64))

@@ -26,7 +26,7 @@ from rich.progress import track
 from audio.frame import Samples
 from models.base import HEAR_RATE, VoicePrint
 from models.speaker.encoder import SpeakerModel
-from models.speaker.likeness import FITTED, LENGTHS_S, Array, Likeness, features, length_of
+from models.speaker.likeness import FITTED, LENGTHS_S, Array, VoiceLikeness, features, length_of
 from models.speaker.sound import level
 from models.training.recordings import Recording, read_manifest, speakers_apart
 from models.vad import WINDOW, SileroModel
@@ -162,13 +162,13 @@ def fit(rows: Array, same: Array) -> Array:
 
 def fit_likeness(
     random: Random, every: Sequence[Spoken]
-) -> tuple[Likeness, dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float16]]]]:
+) -> tuple[VoiceLikeness, dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float16]]]]:
     """The fit on these recordings, and as it is stored."""
     centres = centres_of(every).astype(np.float16).astype(np.float64)
     rows, same, _ = pairs(random, every, centres)
     weights = fit(rows, same)
     kept = {"centres": centres.astype(np.float16), "weights": weights.astype(np.float16)}
-    return Likeness(centres, weights), kept
+    return VoiceLikeness(centres, weights), kept
 
 
 def report(console: Console, random: Random, every: Sequence[Spoken]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from audio.frame import Samples
 from models.base import HEAR_RATE, InstanceFailed, VoicePrint
 from models.speaker.encoder import STRETCH, SpeakerModel, stretches
-from models.speaker.likeness import LENGTHS_S, Likeness, length_of
+from models.speaker.likeness import LENGTHS_S, VoiceLikeness, length_of
 from models.speaker.mel import BANDS, mel_bands
 
 # Made once with resemblyzer 0.1.4's weights in torch and librosa 0.11's bands, from `gliding`.
@@ -91,7 +91,7 @@ def test_without_weights_it_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_a_likeness_is_a_probability_that_falls_with_the_angle() -> None:
     centres = np.zeros((len(LENGTHS_S), 2))
-    likeness = Likeness(centres, np.array([0.0, 4.0, 0.0, 0.0, 0.0, 0.0]))
+    likeness = VoiceLikeness(centres, np.array([0.0, 4.0, 0.0, 0.0, 0.0, 0.0]))
 
     def towards(angle: float) -> VoicePrint:
         return VoicePrint(np.array([np.cos(angle), np.sin(angle)], np.float32), 1.0, -20.0)
