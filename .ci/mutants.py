@@ -3,17 +3,20 @@
 Each mutant is one small change of one place: a comparison turned, a condition fixed, a number
 moved, a call left out (mutation/finder.py). A draw by seed takes mutants of `duplex/` and
 `server/realtime/`, at least one of every file that has any. Each is judged by the tests that run
-its line, the quickest first, up to the first that fails; a test that takes ten times as long as
-without the mutant, and 20 s more, has noticed it, too. Which test runs which line is asked once and
-kept (mutation/cover.py). What was judged before is not judged again, so a run may be stopped and
-goes on later; `--again` judges the survivors anew. Survivors are listed with the reason that stands
-for them in `mutants.toml`, or with none. This takes an hour and is no part of `run`.
+its line, the quickest first, as many as take half a minute together, up to the first that fails; a
+test that takes ten times as long as without the mutant, and 20 s more, has noticed it, too. Which
+test runs which line is asked once and kept (mutation/cover.py).
+
+What was judged before is not judged again, so a run may be stopped and goes on later; `--again`
+judges the survivors anew, by all tests that run their line. Survivors are listed with the reason
+that stands for them in `mutants.toml`, or with none. This takes an hour and is no part of `run`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -41,14 +44,14 @@ TESTS = (
     "tests/server/resume/test_codec.py",
     "tests/server/resume/test_resumed.py",
 )
-SURVIVED = ("survived", "untested")
+SURVIVED = "survived"
 REASONS = Path(__file__).with_name("mutants.toml")
 
 
 def report(results: list[dict[str, Any]]) -> Iterator[str]:
     """The figures, and each survivor with its reason."""
     reasons = tomllib.loads(REASONS.read_text())
-    survivors = [one for one in results if one["outcome"] in SURVIVED]
+    survivors = [one for one in results if one["outcome"] == SURVIVED]
     num_late = sum(one["outcome"] == "timeout" for one in results)
     num_killed = len(results) - len(survivors)
     num_files = len({one["path"] for one in results})
@@ -60,13 +63,9 @@ def report(results: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def known(results: list[dict[str, Any]], drawn: list[Mutant]) -> dict[Mutant, dict[str, Any]]:
-    """The results that are of mutants in the draw, as the files are now."""
-    by_place = {(one["path"], one["start"], one["old"], one["new"]): one for one in results}
-    found = {
-        mutant: by_place.get((mutant.path, mutant.start, mutant.old, mutant.new))
-        for mutant in drawn
-    }
-    return {mutant: one for mutant, one in found.items() if one is not None}
+    """The newest result of each mutant in the draw that was judged before."""
+    by_key = {one["key"]: one for one in results}
+    return {mutant: by_key[mutant.key] for mutant in drawn if mutant.key in by_key}
 
 
 def main() -> None:
@@ -75,7 +74,10 @@ def main() -> None:
     arguments.add_argument("--count", type=int, default=300)
     arguments.add_argument("--minutes", type=float, default=24 * 60.0, help="stop after so long")
     arguments.add_argument("--results", type=Path, default=Path(".mutants.jsonl"))
-    arguments.add_argument("--again", action="store_true", help="judge the survivors anew")
+    arguments.add_argument("--budget", type=float, default=30.0, help="seconds of tests a mutant")
+    arguments.add_argument(
+        "--again", action="store_true", help="judge the survivors anew, by all tests"
+    )
     chosen = arguments.parse_args()
     sys.path.insert(0, os.getcwd())
     lines = chosen.results.read_text().splitlines() if chosen.results.is_file() else []
@@ -87,11 +89,13 @@ def main() -> None:
     with chosen.results.open("a") as file:
         for mutant in drawn:
             before = results.get(mutant)
-            is_due = before is None or (chosen.again and before["outcome"] in SURVIVED)
+            is_due = before is None or (chosen.again and before["outcome"] == SURVIVED)
             if not is_due or time.monotonic() > ends:
                 continue
-            outcome, test, seconds = judge(mutant, cover)
-            names = {"name": mutant.name, "key": mutant.key}
+            outcome, test, seconds = judge(
+                mutant, cover, math.inf if chosen.again else chosen.budget
+            )
+            names = {"key": mutant.key, "name": mutant.name}
             verdict = {"outcome": outcome, "test": test, "seconds": round(seconds, 1)}
             results[mutant] = {**asdict(mutant), **names, **verdict}
             file.write(json.dumps(results[mutant]) + "\n")

@@ -93,7 +93,8 @@ class ConfirmAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CancelAnswer:
-    """Stop generating. `rewind`: the answer never was (a speculation that failed)."""
+    """Stop generating. `rewind`: take what was generated back out of the stream as well, since the
+    speculation failed and nobody was told of the answer."""
 
     response_id: int
     rewind: bool = False
@@ -282,7 +283,7 @@ class Decide:
 
 @dataclass(frozen=True, slots=True)
 class ShowVerdict:
-    """A verdict while the user speaks, for those who watch."""
+    """A verdict while the user speaks, for clients that have asked for such events."""
 
     segment: int
     verdict: Verdict

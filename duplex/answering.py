@@ -75,7 +75,8 @@ class Answering:
         return PlayoutClock(SPEAK_RATE, lead=lead, delay=self._delay)
 
     def tell_failure(self, now: float, reason: str) -> None:
-        """A turn could not be heard, so no model was asked: a response says so, and is over."""
+        """Tell the client of a turn that could not be heard by a response that fails at once; no
+        model was asked for it."""
         response = Response(
             self._responses.next_id(),
             self._state.new_item_id(),
@@ -92,7 +93,7 @@ class Answering:
         self._responses.close(response)
 
     def confirm(self, response: Response, now: float) -> None:
-        """The pause was the end of the turn: what was held back may leave."""
+        """Let an answer leave that was held back, since the pause was the end of the turn."""
         self._state.emit(actions.ConfirmAnswer(response.response_id))
         self._begin(response, now)
 
@@ -253,17 +254,18 @@ class Answering:
         self.end(response, now, actions.ResponseStatus.CANCELLED, reason)
 
     def give_up(self, now: float) -> None:
-        """Nobody is there to hear it: end every answer."""
+        """The session is over: end every answer."""
         for response in self._responses:
             self.stop(response, now, "session_ended")
 
     def forget(self, response: Response) -> None:
-        """A speculation failed: the answer never was."""
+        """Cancel an answer that was held back; the client is told nothing of it."""
         self._state.emit(actions.CancelAnswer(response.response_id, rewind=True))
         self._responses.close(response)
 
     def fail(self, response: Response, now: float, reason: str) -> None:
-        """The model cannot go on: the answer ends visibly."""
+        """End an answer that the model cannot go on with; the client is told, unless it was held
+        back."""
         if response.is_held_back:
             self.forget(response)
             return
@@ -277,7 +279,8 @@ class Answering:
     def end(
         self, response: Response, now: float, status: actions.ResponseStatus, reason: str | None
     ) -> None:
-        """The one end of every answer that the client was told of."""
+        """End an answer that the client was told of: settle its turn, decide its segment, say how
+        it ended. Every such answer ends here and only once."""
         is_cut = status is actions.ResponseStatus.CANCELLED
         heard = response.clock.heard(now) if is_cut else response.samples_sent
         turn = self._settle_turn(response, status)

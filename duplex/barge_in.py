@@ -73,7 +73,7 @@ def _judge_words(
 
 
 def name_ignored(verdict: Verdict, over_answer: bool) -> actions.Reason:
-    """A label for people: what kind of sound was ignored."""
+    """Which of the three reasons for an ignored sound fits; no rule depends on it."""
     words = re.findall(r"[\w'-]+", verdict.words.lower())
     if not words:
         return actions.Reason.IGNORED_NOISE
@@ -103,15 +103,16 @@ class BargeIn:
         return settings.is_semantic and settings.interrupt_response
 
     def can_echo(self, segment: Segment | None) -> bool:
-        """True if the microphone can hear our own output at all. A user who has the turn is no
-        echo. How long it can, audio.echo knows, on the microphone's own time line."""
+        """True if the microphone may hear our own output: an answer sounds or has sounded (how long
+        it echoes after that, audio.echo decides), and the user has not interrupted it."""
         if segment is not None and segment.overlap.state is OverlapState.INTERRUPTED:
             return False
         is_sounding = self._state.assistant in (AssistantState.SPEAKING, AssistantState.DUCKED)
         return is_sounding or self._answering.ended_at is not None
 
     def on_segment_start(self, segment: Segment, now: float) -> None:
-        """A new segment meets what the assistant is doing."""
+        """Duck or end the answer over which a new segment begins, or tell the client at once that
+        the user speaks."""
         response = self._state.responses.current
         if segment.origin is Origin.CLIENT:
             return
@@ -129,7 +130,7 @@ class BargeIn:
             self._duck(segment)
 
     def on_handed_to_client(self, segment: Segment) -> None:
-        """The client ends the segment from now on: its voice no longer touches the answer."""
+        """Bring the answer back to full gain, since the client ends the segment from now on."""
         if segment.overlap.offer(OverlapStep.LEAVE):
             segment.overlapped_response = None
         self._answering.resume()
@@ -157,13 +158,13 @@ class BargeIn:
             self._answering.resume()
 
     def on_commit(self, segment: Segment, now: float) -> None:
-        """A segment that becomes a turn ends the answer that it was said over."""
+        """End the answer that a segment was said over which becomes a turn."""
         if self.is_over_answer(segment) and self._may_duck:
             self.interrupt(segment, now)
         self.announce(segment)
 
     def interrupt(self, segment: Segment, now: float) -> None:
-        """The user has the turn: the answer ends where it was heard."""
+        """End the answer where it was heard: the user has the turn."""
         self.announce(segment)
         segment.overlap.take(OverlapStep.INTERRUPT)
         if segment.continues_turn:

@@ -101,7 +101,8 @@ class StreamContext:
     def _adopt_own_answer(
         self, entries: Sequence[ContextEntry], known: int, agreed: int
     ) -> tuple[int, int]:
-        """An answer that this stream has given itself, and that was heard whole, is not read."""
+        """Take this stream's own answer as read where the context has it whole: it is in the stream
+        already."""
         if self.own_answer is None:
             return known, agreed
         text, mark = self.own_answer
@@ -134,7 +135,7 @@ def _is_frame(entry: ContextEntry) -> bool:
 
 
 def _may_be_missed(entry: ContextEntry) -> bool:
-    """True for a picture that a stream which has gone on without it need not go back for."""
+    """True for a picture that a stream need not rewind for if it has gone on without it."""
     return isinstance(entry.content, OutdatedPicture) or _is_frame(entry)
 
 

@@ -32,8 +32,8 @@ class SpokenTurn:
 
 @dataclass(frozen=True, slots=True)
 class OutdatedPicture:
-    """A picture that newer ones have pushed out: nobody reads it any more, but a stream that has
-    seen it need not forget it."""
+    """A picture that newer ones have pushed out. No stream reads it any more; one that has read it
+    may keep it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -323,7 +323,7 @@ class SessionState:
         return self.segment
 
     def decide_echo(self, start: float, end: float) -> None:
-        """Our own output was heard: a segment that is decided at once."""
+        """Record that our own output was heard, as a segment that is decided at once."""
         self._num_segments += 1
         thresholds = thresholds_for(self.settings)
         echo = Segment(self._num_segments, "", start, start, end, thresholds)
@@ -363,12 +363,13 @@ class SessionState:
         return actions.BeginHearing(segment.number, segment.start, self.context(now))
 
     def sync_monitor(self, now: float) -> None:
-        """Between segments the monitor is told the conversation as it stands."""
+        """Tell the monitor the conversation as it stands, unless it is hearing a segment."""
         if self.segment is None:
             self.emit(actions.SyncMonitor(self.context(now)))
 
     def brief_monitor(self, now: float) -> None:
-        """A stream that has just become the monitor hears the open segment, too, from its start."""
+        """Tell a stream that has just become the monitor the conversation, and let it hear the open
+        segment from its start."""
         if self.segment is None:
             self.sync_monitor(now)
         else:

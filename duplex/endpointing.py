@@ -47,13 +47,13 @@ OTHER_SPEAKER_MIN_QUERY = 0.9
 CLOSE_SILENCE_S = 0.5
 # Below this share of the query threshold an unfinished turn is given up, not answered.
 MIN_ANSWERED_SHARE = 0.9
-# A click with less voice than this is nobody's turn.
+# Less voice than this is taken for a click, which is no turn.
 MIN_VOICE_S = 0.064
 # A monitor that says nothing for so long after a pause has failed.
 VERDICT_TIMEOUT_S = 2.0
 # A segment never grows beyond this; encoder positions are finite.
 MAX_SEGMENT_S = 30.0
-# No turn is taken before so much silence: what sounds like an end may be the stop of a consonant.
+# However fluent the user, so much silence is waited for: a consonant may begin with a gap.
 MIN_DELAY_S = 0.1
 # What a cut-off adds to the next turns' delays, at most how much, and what is left of it after a
 # turn without one.
@@ -68,7 +68,7 @@ MIN_HABIT_PAUSE_S = 0.16
 
 
 class Endpoint(Enum):
-    """What a silence means for the segment before it."""
+    """What becomes of a segment after so much silence."""
 
     WAIT = "wait"
     COMMIT = "commit"
@@ -230,7 +230,7 @@ class PauseHabit:
             self._give_time(CUT_OFF_LATER_S / 2)
 
     def note_cut_off(self) -> None:
-        """An answer began to sound, and the user was still in the middle of the turn."""
+        """An answer began to sound while the user was still in the middle of the turn."""
         self.num_fluent = 0
         self._give_time(CUT_OFF_LATER_S)
 

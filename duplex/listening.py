@@ -1,8 +1,4 @@
-"""The user's side: segments open, are judged, and end in exactly one decision.
-
-Here the two sides meet: a segment over an answer ducks it, takes the turn or lets it play on; a
-finished query commits and asks for an answer.
-"""
+"""The user's side: segments open, are judged, and end in exactly one decision (pure)."""
 
 from __future__ import annotations
 
@@ -139,8 +135,8 @@ class Listening:
         self._state.emit(actions.FlushHearing(segment.number, until, silence))
 
     def _ask_again(self, segment: Segment, until: float, now: float) -> None:
-        """Right after the voice every moment of silence may finish a query: a whole encoder chunk
-        is too long to wait for the next verdict."""
+        """Ask the monitor anew right after the voice: a little more silence may make a finished
+        query of it, and waiting for a whole encoder chunk would be late."""
         asked, verdict = segment.flushed_at, segment.verdict
         if asked is None or verdict is None or segment.speculation is not None:
             return
@@ -151,8 +147,8 @@ class Listening:
             self._flush(segment, until, now)
 
     def _resume(self, segment: Segment, pause: float) -> None:
-        """The user goes on inside a segment after a pause of so many seconds: what was prepared
-        for its end never was."""
+        """The user goes on inside a segment after a pause of so many seconds: cancel the answer
+        that was prepared for its end."""
         was_taken_for_end = segment.speculation is not None
         self._state.habit.note_pause(pause, was_taken_for_end=was_taken_for_end)
         segment.voice.offer(VoiceStep.RESUME)
@@ -208,14 +204,14 @@ class Listening:
         self._state.emit(actions.ReplaceMonitor(None, resume))
 
     def _fail(self, segment: Segment, now: float, reason: str) -> None:
-        """The models could not hear the segment: it ends, and the client is told once."""
+        """End a segment that the models could not hear, and tell the client once."""
         self.close(segment, actions.Reason.FAILED)
         self._failures.note(now)
         if segment.origin is Origin.VOICE:
             self._failures.tell(now, reason)
 
     def _sit_out(self) -> None:
-        """Wait for the end of a turn whose failure was told."""
+        """Ignore the rest of a turn whose failure the client knows, until its voice has ended."""
         self._failures.follow(self.heard_until - self._tracker.last_voiced)
         if not self._failures.in_failed_turn:
             self._tracker.close()
@@ -239,7 +235,7 @@ class Listening:
             self._end_longest(segment, now)
 
     def _end_voice_in_gap(self, segment: Segment, now: float) -> None:
-        """The microphone was muted in the middle of a voice: that is a pause, too."""
+        """Take it for a pause when sound stops coming in the middle of a voice."""
         is_missing = self._clock.is_missing(segment, now, self._state.settings.audio_gap)
         if is_missing and segment.voice.offer(VoiceStep.PAUSE):
             self._tracker.pause()
@@ -311,7 +307,7 @@ class Listening:
     # ----------------------------------------------------------------------------- ending
 
     def commit(self, segment: Segment, now: float) -> None:
-        """The segment is a user turn."""
+        """End the segment as a turn of the user and ask for its answer."""
         self._barge_in.on_commit(segment, now)
         self.finish(segment, segment.item_id)
         self._state.habit.note_turn()
@@ -320,7 +316,7 @@ class Listening:
         self._turns.answer(segment, now)
 
     def close(self, segment: Segment, reason: actions.Reason) -> None:
-        """The segment was nobody's turn: forget it and say why."""
+        """End a segment that becomes no turn, for this reason."""
         self._turns.drop_speculation(segment)
         if reason in SIDE_TALK:
             self._side_talk_until = segment.last_voiced
@@ -330,13 +326,14 @@ class Listening:
         self._state.decide(segment, reason)
 
     def give_up(self) -> None:
-        """Nobody is there any more: decide what is open."""
+        """The session is over: decide what is open."""
         self._decide_echo(float("inf"))
         if self._state.segment is not None:
             self.close(self._state.segment, actions.Reason.ABANDONED)
 
     def finish(self, segment: Segment, item_id: str | None) -> None:
-        """No more sound belongs to the segment; `item_id` names the turn that it becomes."""
+        """Close the segment: no more sound belongs to it. `item_id` names the turn that it becomes,
+        None where it becomes none."""
         self._state.emit(
             actions.EndHearing(segment.number, self.heard_until, item_id, segment.start)
         )

@@ -153,8 +153,8 @@ class Orchestrator:
         return self._backlog / HEAR_RATE
 
     def release(self) -> None:
-        """Give back what was kept, once the session is over: nothing of what was said waits until
-        the garbage collector comes by."""
+        """Give back what was kept of what was said, once the session is over, instead of leaving it
+        to the garbage collector."""
         self._roles.release()
         self.session.conversation.clear()
         self._audio_store.clear()
@@ -195,7 +195,7 @@ class Orchestrator:
                 self._post(arrival)
 
     def _close(self) -> None:
-        """From here on nothing happens any more, whatever still comes in."""
+        """Take no more events and start no more work."""
         self._is_closed = True
         self._roles.close()
         self._speakers.close()

@@ -96,7 +96,7 @@ class PlayoutBuffer:
             await self._has_demand.wait()
 
     def close(self) -> None:
-        """Whoever waits for demand need wait no longer."""
+        """Let go of whoever waits in `demand`."""
         self._has_demand.set()
 
     def _count(self, samples: int) -> None:

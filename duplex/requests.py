@@ -148,7 +148,7 @@ class Requests:
         )
 
     def _stop_if_current(self, turn: Turn, samples: int, now: float) -> None:
-        """A client that truncates the running answer has stopped listening to it."""
+        """End the running answer if it is the one that the client truncates."""
         current = self._state.responses.current
         if current is not None and current.response_id == turn.response_id:
             # Where the client cuts says nothing of how late it plays: cut first, then correct.
@@ -159,7 +159,7 @@ class Requests:
     # ------------------------------------------------------------------------- responses
 
     def respond(self, event: events.ResponseRequested, now: float) -> None:
-        """An explicit request is always answered."""
+        """Begin the answer that a client asks for, whatever the verdict was."""
         try:
             items = None if event.items is None else self._read(event.items, now)
         except _CannotBeDone as error:

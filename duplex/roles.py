@@ -102,7 +102,7 @@ class Lease:
         return outage
 
     def mark_recovered(self, outage: Outage) -> None:
-        """The work has stopped at last. Other work on the instance may still go on."""
+        """End this outage, since its work has stopped; others of the instance may last."""
         outages = self._pool.pair_of(outage.instance, self.pair).outages
         if outage in outages:
             outages.remove(outage)
@@ -214,7 +214,7 @@ class Roles:
         self._tasks.clear()
 
     def renew(self) -> None:
-        """The conversation begins otherwise now."""
+        """Open fresh streams when they are next needed: instructions or tools have changed."""
         for worker in (self._generator, self.monitor):
             worker.renew()
 
@@ -258,7 +258,8 @@ class Roles:
         return Conversation(opening.items + items, opening.tools)
 
     def cancel(self, response_id: int, *, rewind: bool) -> None:
-        """Stop an answer; with `rewind` it never was, and its segment goes on."""
+        """Stop an answer; with `rewind` its stream forgets it, too, and goes on hearing its
+        segment."""
         task = self._services.responses.cancel(response_id)
         if task is None:
             return
@@ -271,7 +272,7 @@ class Roles:
             expect_stop(generation, STOP_TIMEOUT_S, partial(self._on_unresponsive, worker))
 
     def dismiss(self, worker: StreamWorker) -> None:
-        """Nothing of this worker counts any more, and it does no more work."""
+        """Drop all that this worker still reports, and end its work."""
         worker.is_left_behind = True
         task = self._tasks.pop(worker, None)
         if task is not None:
@@ -291,7 +292,7 @@ class Roles:
         return fresh
 
     def _leave(self, worker: StreamWorker) -> None:
-        """Let nothing of this worker count; its instance is out of rotation until it stops."""
+        """Dismiss a worker; its instance is out of rotation until the work has stopped."""
         job = worker.job
         if job is not None:
             outage = self._lease.mark_unresponsive(worker.instance)

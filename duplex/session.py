@@ -138,14 +138,23 @@ class Session:
         return None if due is None else due + ROUNDING_S
 
     def _settle(self, now: float) -> list[actions.Action]:
-        self._sending_due = self._answering.send_due(now)
-        if self._turns.answer_waiting(now):
-            self._sending_due = self._answering.send_due(now)
+        self._send_due(now)
         shown = (self.state.user, self.state.assistant)
         if shown != self._shown:
             self._shown = shown
             self.state.emit(actions.ShowState(shown[0].value, shown[1].value))
         return self.state.take_actions()
+
+    def _send_due(self, now: float) -> None:
+        """Send what may leave. Where that ends an answer, or the next one begins, the open segment
+        is judged anew: what was said over an answer is judged otherwise once that is over."""
+        while True:
+            before = self.state.responses.current
+            self._sending_due = self._answering.send_due(now)
+            self._turns.answer_waiting(now)
+            if self.state.responses.current is before:
+                return
+            self._listening.evaluate(now)
 
     # ------------------------------------------------------------------ output of the models
 

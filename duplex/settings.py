@@ -62,5 +62,5 @@ class Settings:
 
     @property
     def is_semantic(self) -> bool:
-        """Does the model's verdict rule the turns?"""
+        """True if the model's verdict decides when a turn ends and whether it is answered."""
         return self.turn_detection is TurnDetection.SEMANTIC

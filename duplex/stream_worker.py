@@ -93,7 +93,7 @@ class StreamWorker:
             self._put(self._hear)
 
     def resume_hearing(self) -> None:
-        """The answer that was just cancelled never was: its segment goes on."""
+        """Forget the answer that was just cancelled and go on hearing its segment."""
         self._put(self._resume)
 
     def flush(self, segment: int, until: int, silence: int = 0) -> None:
@@ -112,7 +112,7 @@ class StreamWorker:
             self._put(lambda: self._hearing.end(segment, item_id))
 
     def renew(self) -> None:
-        """The conversation begins otherwise now: open a fresh stream when it is next needed."""
+        """Open a fresh stream when it is next needed: instructions or tools have changed."""
         self._put(self._renew)
 
     def answer(

@@ -58,7 +58,7 @@ class Turns:
             self.start(segment, now)
 
     def _wait(self, segment: Segment) -> None:
-        """The answer that plays may not be interrupted: this turn comes after it."""
+        """Answer this turn after the answer that plays, which may not be interrupted."""
         if self._waiting is not None:
             self._state.decide(self._waiting, actions.Reason.SUPERSEDED)
         self._waiting = segment
@@ -67,22 +67,20 @@ class Turns:
         """Begin the answer to a committed turn."""
         self._answering.start(now, options=self._state.settings.answer, segment=segment)
 
-    def answer_waiting(self, now: float) -> bool:
-        """Answer the turn that waited, once no answer plays; True if that begins now."""
-        if self._waiting is None or self._state.responses.current is not None:
-            return False
-        segment, self._waiting = self._waiting, None
-        self.start(segment, now)
-        return True
+    def answer_waiting(self, now: float) -> None:
+        """Answer the turn that waited, once no answer plays."""
+        if self._waiting is not None and self._state.responses.current is None:
+            segment, self._waiting = self._waiting, None
+            self.start(segment, now)
 
     def give_up(self) -> None:
-        """Nobody is there to be answered."""
+        """The session is over: the turn that waits gets no answer."""
         if self._waiting is not None:
             segment, self._waiting = self._waiting, None
             self._state.decide(segment, actions.Reason.ABANDONED)
 
     def speculate(self, segment: Segment, now: float) -> None:
-        """A query at a pause: begin the answer at once, held back."""
+        """Begin the answer to a query at its pause, held back until the pause is confirmed."""
         settings, verdict = self._state.settings, segment.final_verdict
         if segment.flushed_at is None or verdict is None or segment.voiced < MIN_VOICE_S:
             return
@@ -98,7 +96,7 @@ class Turns:
             segment.speculation = response.response_id
 
     def drop_speculation(self, segment: Segment) -> None:
-        """The answer that was begun for this segment, if it is still held back, never was."""
+        """Cancel the answer that was begun for this segment, if it is still held back."""
         current = self._state.responses.current
         if segment.speculation is not None and current is not None and current.is_held_back:
             self._answering.forget(current)
@@ -152,7 +150,7 @@ class Transcripts:
             self._tell(self._pending.pop(event.segment))
 
     def evaluate(self, now: float) -> None:
-        """What has waited long enough is told with the words that there are."""
+        """Tell the transcripts that have waited long enough, with the words that there are."""
         late = [number for number, pending in self._pending.items() if now >= pending.due]
         for number in late:
             self._tell(self._pending.pop(number))
@@ -161,7 +159,7 @@ class Transcripts:
         return min((pending.due for pending in self._pending.values()), default=None)
 
     def give_up(self) -> None:
-        """Nobody is left to be told."""
+        """The session is over: forget what waits."""
         self._pending.clear()
 
     def _tell(self, pending: PendingTranscript) -> None:
@@ -172,8 +170,8 @@ class Transcripts:
 
 
 class HearingFailures:
-    """Counts failures in a row and says when hearing may be tried again: without a pause every
-    window of the same voice would be a new turn that fails, many a second.
+    """Counts failures in a row and says when hearing may be tried again. Without such a delay every
+    window of the same voice would open a segment that fails, many a second.
 
     `in_failed_turn` holds while the voice goes on of a turn whose failure was told.
     """
@@ -192,19 +190,20 @@ class HearingFailures:
         self._retry_at = now + delay
 
     def tell(self, now: float, reason: str) -> None:
-        """Tell of the failed turn by a response; what is left of its voice is nobody's."""
+        """Tell the client of the failed turn by a response; the rest of its voice opens no
+        segment."""
         self.in_failed_turn = True
         if self._state.settings.create_response and self._state.responses.current is None:
             self._answering.tell_failure(now, reason)
 
     def note_success(self) -> None:
-        """The monitor judged: it hears."""
+        """The monitor gave a verdict: the count begins anew."""
         self._in_a_row = 0
 
     def may_try(self, now: float) -> bool:
         return not self._in_a_row or now >= self._retry_at
 
     def follow(self, silence: float) -> None:
-        """So much silence, in seconds of user audio, since the voice of the failed turn."""
+        """Notice the end of the failed turn after so much silence, in seconds of user audio."""
         if silence >= TURN_ENDS_S:
             self.in_failed_turn = False

@@ -44,7 +44,7 @@ class VoiceTracker:
     echo_until: float = 0.0
 
     def measure(self, window: VoiceMeasured, threshold: float = 0.5) -> Edge:
-        """Take one window; echo of our own output is no voice."""
+        """Take one window and tell what it means; echo of our own output is not taken for voice."""
         needed = threshold - HYSTERESIS if self.voiced else threshold
         is_sounding = window.probability >= needed
         if is_sounding and window.echo:

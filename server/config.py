@@ -7,7 +7,6 @@ that over the TOML file, that over the defaults.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -35,6 +34,7 @@ from pydantic_settings import (
 
 from server.edge.allowances import Allowances
 from server.environment import service_links, unknown_variables
+from server.faults import toml_faults
 from server.realtime.budget import BudgetSettings
 
 MEBIBYTE = 2**20
@@ -319,8 +319,8 @@ def load_settings(
     """
     named = os.environ.get("ANTIPHON_CONFIG")
     file = config or (Path(named) if named else None)
-    if file is not None:
-        _check_readable(file)
+    if file is not None and (unreadable := toml_faults(file)):
+        raise ConfigurationError(unreadable)
 
     class FromFile(ServerSettings):
         model_config = SettingsConfigDict(toml_file=file)
@@ -334,18 +334,6 @@ def load_settings(
     if faults:
         raise ConfigurationError(faults)
     return settings
-
-
-def _check_readable(file: Path) -> None:
-    try:
-        with file.open("rb") as stream:
-            tomllib.load(stream)
-    except OSError as error:
-        raise ConfigurationError([f"config: {file}: {error.strerror}"]) from None
-    except UnicodeDecodeError as error:
-        raise ConfigurationError([f"config: {file}: no UTF-8 at byte {error.start}"]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError([f"config: {file}: {error}"]) from None
 
 
 def _fault(fault: Any) -> str:

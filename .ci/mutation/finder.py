@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-import random
+import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +34,17 @@ class Mutant:
     old: str
     new: str
     text: str  # of the first line
+    place: int  # among the same changes of lines with the same text
 
     @property
     def key(self) -> str:
-        """How the mutant is called whatever stands before it in the file."""
-        return f"{self.path}: {self.text}: {_short(self.old)} -> {_short(self.new)}"
+        """How the mutant is called whatever else changes in the file."""
+        place = f" ({self.place + 1})" if self.place else ""
+        return f"{self.path}: {self.text}: {_short(self.old)} -> {_short(self.new)}{place}"
+
+    def lot(self, seed: int) -> bytes:
+        """Where the mutant stands in the draw of this seed, whatever other mutants there are."""
+        return hashlib.sha256(f"{seed} {self.key}".encode()).digest()
 
     @property
     def name(self) -> str:
@@ -62,6 +69,7 @@ class Finder(ast.NodeVisitor):
     def __init__(self, path: str, source: bytes) -> None:
         self.path, self.source = path, source
         self.found: list[Mutant] = []
+        self.places: Counter[tuple[str, str, str]] = Counter()
         self.starts = [0]
         for line in source.splitlines(keepends=True):
             self.starts.append(self.starts[-1] + len(line))
@@ -79,7 +87,9 @@ class Finder(ast.NodeVisitor):
 
     def note(self, line: int, last: int | None, span: tuple[int, int], old: str, new: str) -> None:
         text = self.source.splitlines()[line - 1].decode().strip()
-        self.found.append(Mutant(self.path, line, last or line, *span, old, new, text))
+        place = self.places[text, old, new]
+        self.places[text, old, new] += 1
+        self.found.append(Mutant(self.path, line, last or line, *span, old, new, text, place))
 
     def between(self, left: ast.expr, right: ast.expr, old: str, new: str) -> None:
         """Turn the operator between two operands."""
@@ -173,11 +183,10 @@ def mutants_of(path: str) -> list[Mutant]:
 
 
 def draw(seed: int, count: int) -> list[Mutant]:
-    """At least one of every file, the rest from all, in an order that the seed fixes."""
-    chance = random.Random(seed)
+    """At least one of every file, the rest from all, in an order that the seed fixes. A change of
+    the code changes the draw by the mutants that it touches, and no more."""
     files = [str(path) for root in PATHS for path in sorted(Path(root).rglob("*.py"))]
-    of_file: dict[str, list[Mutant]] = {path: mutants_of(path) for path in files}
-    first = [chance.choice(found) for found in of_file.values() if found]
-    rest = [one for found in of_file.values() for one in found if one not in first]
-    chance.shuffle(first)
-    return first + chance.sample(rest, max(0, min(count - len(first), len(rest))))
+    of_file = [sorted(mutants_of(path), key=lambda one: one.lot(seed)) for path in files]
+    first = [found[0] for found in of_file if found]
+    rest = sorted((one for found in of_file for one in found[1:]), key=lambda one: one.lot(seed))
+    return first + rest[: max(0, count - len(first))]

@@ -87,14 +87,15 @@ class FirstFailure:
             self.name = f"{report.nodeid} (cannot be imported)"
 
 
-def judge(mutant: Mutant, cover: CoverMap) -> tuple[str, str, float]:
-    """killed, timeout (which counts as killed), survived or untested; the test that failed; and the
-    seconds it took."""
-    tests = cover.tests_of(mutant.path, mutant.line, mutant.last_line)
-    if not tests:
-        return "untested", "", 0.0
+def judge(mutant: Mutant, cover: CoverMap, budget: float) -> tuple[str, str, float]:
+    """killed, timeout (which counts as killed) or survived; the test that failed; and the seconds
+    it took. The tests are those that take `budget` seconds together without a mutant."""
     began = time.monotonic()
-    expected = sum(cover.seconds[test] for test in tests)
+    tests, expected = [], 0.0
+    for test in cover.tests_of(mutant.path, mutant.line, mutant.last_line):
+        expected += cover.seconds[test]
+        if expected <= budget or not tests:
+            tests.append(test)
     reader, writer = os.pipe()
     child = os.fork()
     if not child:

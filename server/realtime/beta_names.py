@@ -1,4 +1,4 @@
-"""server.realtime: fields of the beta protocol, which older clients still send."""
+"""Fields of the beta protocol, which older clients still send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one session may make the server keep and do; one place, one clear refusal.
+"""What one session may make the server keep and do, counted and refused in one place.
 
 Counted is what a client puts in. What the conversation grows by itself is bounded elsewhere by
 letting the oldest sound go (duplex.playout.AudioStore).
@@ -110,7 +110,7 @@ class SessionBudget:
     # -------------------------------------------------------------------------------- items
 
     def new_bill(self) -> Bill:
-        """For one message that puts something in."""
+        """A bill for one message that puts something in."""
         return Bill(self.settings, self._text, self._media, self._can)
 
     def check_transcription(self, asked: Transcription | None) -> None:
@@ -146,7 +146,7 @@ class SessionBudget:
             self._add(cost, -1)
 
     def refund(self, item_id: str) -> None:
-        """The item is gone; an item that was never charged is none of ours."""
+        """Give back what an item took that is deleted; nothing for one that was never charged."""
         with self._lock:
             cost = self._items.pop(item_id, None)
             if cost is not None:

@@ -1,4 +1,4 @@
-"""The client's events, as far as their outer form goes."""
+"""The client's events as pydantic models: their fields and the types of these."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ class ResponseAudio(Strict):
 
 
 class ResponseFields(Strict):
-    """What one response may have otherwise than its session. Null is as good as absent."""
+    """The fields that one response may set for itself; null means the session's value, as if the
+    field were absent."""
 
     audio: ResponseAudio | None = None
     conversation: str | None = None
@@ -115,7 +116,8 @@ class OutputClear(_Event):
 
 
 class Playback(_Event):
-    """Ours: how much of an answer the user has heard so far, by one of its two names."""
+    """Our own event: how much of an answer the user has heard so far. The answer is named by its
+    response or by its item."""
 
     type: Literal["antiphon.playback"]
     item_id: ItemId | None = None

@@ -1,4 +1,4 @@
-"""What a client sends becomes events of the core, or a refusal (pure)."""
+"""Makes events of the core, or a refusal, of what a client sends (pure)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices of the core become wire events, in the protocol's order (pure)."""
+"""Makes wire events of the core's notices, in the protocol's order (pure)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Encoder:
         return self._named({"type": "error", "error": error})
 
     def draining(self, token: str | None) -> WireEvent:
-        """The server ends; the client may go on at another one with this token."""
+        """Tells that the server ends; the client may go on at another one with this token."""
         message = "The server is shutting down; connect again with resume_token to go on."
         refusal = Refusal(message, code="session_draining")
         event = self.refusal(refusal, "server_error")

@@ -1,4 +1,4 @@
-"""The wire's audio formats against float samples, both ways, streaming."""
+"""Converts between the wire's audio formats and float samples, piece by piece."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ def decode_pieces(text: str, param: str) -> list[bytes]:
 
 
 class SoundReader:
-    """What a client appends, as samples at 16 kHz; odd bytes and filter history are carried on."""
+    """Makes samples at 16 kHz of what a client appends; an odd byte and the filter's history are
+    kept from one piece to the next."""
 
     def __init__(self, form: AudioFormat) -> None:
         self.form = form
@@ -105,7 +106,8 @@ class SoundReader:
 
 
 class SoundWriter:
-    """Samples of one answer at 24 kHz, as base64 in a client's format; without seams."""
+    """Makes base64 in a client's format of one answer's samples at 24 kHz, piece by piece and
+    without a click between the pieces."""
 
     def __init__(self, form: AudioFormat) -> None:
         self.form = form

@@ -40,7 +40,7 @@ class EncodedImage:
 
     @property
     def decoded_bytes(self) -> int:
-        """What `decode` will give."""
+        """The size in bytes of what `decode` will give."""
         scale = min(1.0, MAX_SIDE / max(self.size))
         width, height = (max(1, round(side * scale)) for side in self.size)
         return width * height * 3

@@ -86,7 +86,7 @@ _INPUT: TypeAdapter[NewItem | Reference] = TypeAdapter(
 
 @dataclass(frozen=True, slots=True)
 class ReadItem:
-    """An item taken apart: `parts` for the models, `wire` for the eyes of clients (without sound
+    """An item taken apart: `parts` for the models, `wire` what clients are shown (without sound
     and pixels), `item_id` None where the client chose none, `cost` what it adds to the session."""
 
     item_id: str | None

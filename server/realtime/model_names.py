@@ -1,4 +1,4 @@
-"""server.realtime: the names under which clients may ask for the one model that is served."""
+"""The names under which clients may ask for the one model that is served."""
 
 from __future__ import annotations
 

@@ -39,7 +39,8 @@ _SERVER_ONLY_EXTENSION = ("resume_token", "resume_seconds", "resumed")
 
 
 class SessionConfig(Strict):
-    """Immutable: a change makes a new one, or none at all."""
+    """The configuration of one session. It is never changed: a change makes a new one, and a
+    refused change none."""
 
     type: Literal["realtime"] = "realtime"
     model: str = "nano"
@@ -148,7 +149,7 @@ class SessionConfig(Strict):
         )
 
     def settings(self, lead: float = Settings().lead) -> Settings:
-        """As the duplex core wants it; `lead` (seconds) is the operator's default."""
+        """The settings for the duplex core; `lead` (seconds) is the operator's default."""
         default, extension = Settings(), self.antiphon
         sensitivity = extension.sensitivity
         delay, gap = extension.endpoint_delay_ms, extension.audio_gap_ms

@@ -202,7 +202,8 @@ class Sensitivity(Strict):
 
 
 class Extension(Strict):
-    """All that is ours in a session, under one key. Times are milliseconds."""
+    """The fields of a session that OpenAI's protocol does not have, under the key `antiphon`. Times
+    are milliseconds."""
 
     events: list[Event] = Field(default=[])
     playback_ack: bool = False

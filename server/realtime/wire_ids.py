@@ -1,4 +1,4 @@
-"""The names that one session has given away, read and written by both directions.
+"""The ids that one session has sent to its client; both directions read and write them.
 
 The core counts answers and names items; the wire wants unique strings, and comes back with them.
 """
@@ -83,7 +83,7 @@ class WireIds:
                 self._pictures.pop(offer.item_id, None)
 
     def restore(self, turns: Iterable[Turn]) -> None:
-        """Names of a conversation that another session has had."""
+        """Take over the ids of a conversation that another session has had."""
         for turn in turns:
             if turn.response_id is not None:
                 self.note_answer(turn.item_id, turn.response_id)

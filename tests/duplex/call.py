@@ -18,11 +18,15 @@ from duplex.roles import Pair, PairPool
 from duplex.settings import Settings
 from duplex.trace import Observer, Record
 from models.base import HEAR_RATE, SpeakerEncoder
-from tests.engine_script import EngineScript
+from tests.engine_script import QUERY, EngineScript, ScriptedAnswer
 from tests.scripted_engine import ScriptedInstance
 
 Kind = TypeVar("Kind")
 FRAME = HEAR_RATE // 50
+TEN = "one two three four five six seven eight nine ten"
+LONG = ScriptedAnswer(" ".join([TEN] * 4))
+QUERIES = EngineScript(verdict=lambda _: QUERY, answers=[LONG] * 9)
+SHORT = EngineScript(verdict=lambda _: QUERY, answers=[ScriptedAnswer(TEN)] * 9)
 
 
 class LevelDetector:

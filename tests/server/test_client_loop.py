@@ -25,7 +25,7 @@ from server.realtime.session_config import SessionConfig
 from server.realtime.wire_ids import WireIds
 from server.resume.keeper import SnapshotKeeper
 from tests.duplex.virtual import run_virtual
-from tests.server.test_decode import PCM_100MS
+from tests.server.decoding import PCM_100MS
 
 
 class MemoryConnection:
