@@ -17,11 +17,6 @@ from duplex.endpointing import VERDICT_TIMEOUT_S, PauseHabit, Thresholds, thresh
 from duplex.settings import Settings
 from duplex.states import (
     ASSISTANT_STATES,
-    DELIVERY_STEPS,
-    MAKING_STEPS,
-    OVERLAP_STEPS,
-    SEGMENT_STEPS,
-    VOICE_STEPS,
     AssistantState,
     DeliveryState,
     DeliveryStep,
@@ -35,28 +30,13 @@ from duplex.states import (
     SegmentStep,
     UserState,
     VoiceStep,
+    new_delivery,
+    new_making,
+    new_overlap,
+    new_progress,
+    new_voice,
 )
 from models.base import AnswerOptions, AnswerTimes, SpokenWord, Verdict
-
-
-def _new_progress() -> Machine[SegmentState, SegmentStep]:
-    return Machine(SEGMENT_STEPS, SegmentState.PENDING)
-
-
-def _new_voice() -> Machine[UserState, VoiceStep]:
-    return Machine(VOICE_STEPS, UserState.SPEAKING)
-
-
-def _new_overlap() -> Machine[OverlapState, OverlapStep]:
-    return Machine(OVERLAP_STEPS, OverlapState.NONE)
-
-
-def _new_making() -> Machine[MakingState, MakingStep]:
-    return Machine(MAKING_STEPS, MakingState.MAKING)
-
-
-def _new_delivery() -> Machine[DeliveryState, DeliveryStep]:
-    return Machine(DELIVERY_STEPS, DeliveryState.HELD_BACK)
 
 
 class Origin(Enum):
@@ -97,9 +77,9 @@ class Segment:
     speculation: int | None = None
     speaker_score: float | None = None  # that the voice is a user's; None: not compared
     is_withheld: bool = False  # its words were enough for a user's voice, and it was another's
-    progress: Machine[SegmentState, SegmentStep] = field(default_factory=_new_progress)
-    voice: Machine[UserState, VoiceStep] = field(default_factory=_new_voice)
-    overlap: Machine[OverlapState, OverlapStep] = field(default_factory=_new_overlap)
+    progress: Machine[SegmentState, SegmentStep] = field(default_factory=new_progress)
+    voice: Machine[UserState, VoiceStep] = field(default_factory=new_voice)
+    overlap: Machine[OverlapState, OverlapStep] = field(default_factory=new_overlap)
 
     @property
     def is_paused(self) -> bool:
@@ -170,8 +150,8 @@ class Response:
     input_tokens: int = 0
     output_tokens: int = 0
     last_progress: float = 0.0  # session time at which something was made or left
-    making: Machine[MakingState, MakingStep] = field(default_factory=_new_making)
-    delivery: Machine[DeliveryState, DeliveryStep] = field(default_factory=_new_delivery)
+    making: Machine[MakingState, MakingStep] = field(default_factory=new_making)
+    delivery: Machine[DeliveryState, DeliveryStep] = field(default_factory=new_delivery)
 
     @property
     def text(self) -> str:

@@ -192,3 +192,26 @@ MAKING_STEPS = {
     (MakingState.MAKING, MakingStep.FINISH): MakingState.MADE,
     (MakingState.MAKING, MakingStep.CUT): MakingState.CUT_SHORT,
 }
+
+
+# --------------------------------------------------------------------------------- machines
+
+
+def new_progress() -> Machine[SegmentState, SegmentStep]:
+    return Machine(SEGMENT_STEPS, SegmentState.PENDING)
+
+
+def new_voice() -> Machine[UserState, VoiceStep]:
+    return Machine(VOICE_STEPS, UserState.SPEAKING)
+
+
+def new_overlap() -> Machine[OverlapState, OverlapStep]:
+    return Machine(OVERLAP_STEPS, OverlapState.NONE)
+
+
+def new_making() -> Machine[MakingState, MakingStep]:
+    return Machine(MAKING_STEPS, MakingState.MAKING)
+
+
+def new_delivery() -> Machine[DeliveryState, DeliveryStep]:
+    return Machine(DELIVERY_STEPS, DeliveryState.HELD_BACK)
