@@ -45,6 +45,7 @@ logger = logging.getLogger(__name__)
 
 # User audio that may wait to be processed; more is refused.
 MAX_BACKLOG = 10 * HEAR_RATE
+MAX_EVENTS = 64  # of a client that may wait behind each other
 # Sound that waits beyond this has come faster than it was spoken, or was held up on its way.
 MAX_AHEAD = round(0.3 * HEAR_RATE)
 # A window that is so surely voice tells whose voice it is.
@@ -94,6 +95,7 @@ class Orchestrator:
         self._speakers = SpeakerWatch(speaker_encoder, self._post)
         self._arrivals: asyncio.Queue[_Arrival] = asyncio.Queue(maxsize=4096)
         self._backlog = 0  # samples among the arrivals
+        self._waiting_events = 0  # events among them
         self._measured = 0  # samples judged by the detector
         self._posted: deque[events.Event | None] = deque()
         self._past: Snapshot | None = None
@@ -123,8 +125,9 @@ class Orchestrator:
 
     def handle(self, event: events.Event) -> None:
         """Take a client's event, in order with the audio before it. Raises InputOverrun."""
-        if self._arrivals.full():
+        if self._arrivals.full() or self._waiting_events >= MAX_EVENTS:
             raise InputOverrun
+        self._waiting_events += 1
         self._arrivals.put_nowait(event)
 
     def change(self, *, instructions: tuple[str, ...], tools: tuple[Tool, ...]) -> None:
@@ -188,11 +191,13 @@ class Orchestrator:
             arrival = await self._arrivals.get()
             if isinstance(arrival, np.ndarray):
                 await self._listen(arrival)
-            elif isinstance(arrival, events.CommitRequested):
+                continue
+            self._waiting_events -= 1
+            if isinstance(arrival, events.CommitRequested):
                 received = self._recording.end / HEAR_RATE
-                self._post(replace(arrival, received_until=received))
-            else:
-                self._post(arrival)
+                arrival = replace(arrival, received_until=received)
+            self._post(arrival)
+            await asyncio.sleep(0)  # whoever sends many events has his turn among the others
 
     def _close(self) -> None:
         """Take no more events and start no more work."""

@@ -51,6 +51,7 @@ _OVERRUN = Refusal(
     code="input_audio_buffer_overrun",
     param="audio",
 )
+_REPLIED = 2**20  # bytes a second that requests may be replied with, answers aside
 _PIECE = HEAR_RATE // 2  # samples handed over at a time, so that an overrun loses no more
 
 
@@ -107,7 +108,9 @@ class ClientLoop:
         self._clock = asyncio.get_running_loop().time
         self.outbox = Outbox(bounds.limits.unread, self._clock)
         self._last_message = self._clock()
+        self._is_expelled = False
         self._allowance = _allowance(bounds.limits.messages_a_second, self._clock)
+        self._replies = TokenBucket(_REPLIED, 4 * _REPLIED, self._clock)
 
     # ------------------------------------------------------------------------------ running
 
@@ -123,6 +126,8 @@ class ClientLoop:
                 group.create_task(self._keep(talk))
         except* (ConnectionClosing, Disconnected) as ends:
             over = _first(ends).with_traceback(None)  # its frames would keep the session
+            if over.is_gone and self._is_expelled:  # whichever task noticed it first
+                over = ConnectionClosing(POLICY, is_gone=True)
         except* Exception:
             logger.exception("a session broke")
             over = ConnectionClosing(BROKEN, "internal error")
@@ -152,6 +157,8 @@ class ClientLoop:
             for step in await self._next_steps():
                 await self._apply(step, talk)
             await self._wait(self._decoder.wait_for_pixels())
+            await self._wait(self._replies.take(0))
+            await asyncio.sleep(0)  # a message that is there already is read without waiting
 
     async def _next_steps(self) -> list[Step]:
         """What the next message asks for; nothing where it is refused."""
@@ -228,8 +235,11 @@ class ClientLoop:
         self._put(self._encoder.refusal(refusal, kind))
 
     def _put(self, event: dict[str, Any], sound_of: int | None = None) -> None:
+        payload = orjson.dumps(event)
+        if not event["type"].startswith("response."):
+            self._replies.take(len(payload))  # a small request can have a large reply
         try:
-            self.outbox.put(orjson.dumps(event), sound_of)
+            self.outbox.put(payload, sound_of)
         except OutboxFull:
             self._force_close("the client does not read")
 
@@ -273,6 +283,7 @@ class ClientLoop:
 
     def _force_close(self, reason: str) -> None:
         """The reader sees the end of it as a disconnect."""
+        self._is_expelled = True
         self._connection.force_close(POLICY, reason)
 
     async def _close(self, over: ConnectionClosing) -> None:

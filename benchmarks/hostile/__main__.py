@@ -14,7 +14,7 @@ _LATE = 15.0  # seconds after which an attack that hangs is cut: it has done wha
 async def main(name: str, url: str, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds + _LATE):
-            await ATTACKS[name](CallerLine(url), seconds)
+            await ATTACKS[name]()(CallerLine(url), seconds)
     except (TimeoutError, ConnectionError, asyncio.IncompleteReadError):
         return
 
