@@ -51,6 +51,7 @@ def test_every_command_is_listed_without_extras(words: tuple[str, ...]) -> None:
         (("convert", "one", "other"), "torch"),
         (("call", "--microphone"), "microphone"),
         (("serve", "--port", "0", "--tls", "self-signed"), "tls"),
+        (("serve", "--port", "0", "--engine", "pytorch"), "torch"),
     ],
 )
 def test_a_missing_extra_is_named_with_its_install_line(words: tuple[str, ...], extra: str) -> None:

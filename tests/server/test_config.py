@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from server.config import BUNDLED, ConfigurationError, load_settings
+from server.config import BUNDLED, ConfigurationError, Limits, load_settings
+from server.edge.allowances import Allowances
+from server.realtime.budget import BudgetSettings
 
 
 @pytest.fixture
@@ -91,3 +94,14 @@ def test_a_bundled_model_may_be_called_by_its_name(
     (tmp_path / "smollm").mkdir()
     assert load_settings(flags={"model": Path("smollm")}).model == Path("smollm")
     assert load_settings(flags={"model": Path("other")}).model == Path("other")
+
+
+@pytest.mark.parametrize(
+    ("section", "settings"),
+    [("limits", Limits), ("allowances", Allowances), ("budget", BudgetSettings)],
+)
+def test_every_bound_is_documented(section: str, settings: type[BaseModel]) -> None:
+    text = Path("docs/operations.md").read_text(encoding="utf-8")
+    short = text.replace("`.", f"`{section}.")  # the second of two in one cell
+    missing = [name for name in settings.model_fields if f"`{section}.{name}`" not in short]
+    assert not missing
