@@ -56,7 +56,7 @@ def test_every_command_is_listed_without_extras(words: tuple[str, ...]) -> None:
 )
 def test_a_missing_extra_is_named_with_its_install_line(words: tuple[str, ...], extra: str) -> None:
     done = run(*words)
-    assert done.returncode == 1
+    assert done.returncode in (1, 2)  # 2: a setting that cannot be
     said = " ".join((done.stdout + done.stderr).split())
     assert "Traceback" not in said
     assert f"extra '{extra}'" in said
