@@ -41,7 +41,7 @@ CLOSE_TIMEOUT_S = 0.2
 Job: TypeAlias = Callable[[], Awaitable[None]]
 WorkerReport: TypeAlias = events.AnswerEvent | events.VerdictGiven | events.HearingFailed
 
-# What waits for jobs that outlived their worker, to close their streams.
+# What closes the streams of workers that have ended, once their last job has ended as well.
 _outliving: set[asyncio.Task[None]] = set()
 
 
@@ -198,21 +198,18 @@ class StreamWorker:
         self._services.report(self, report, samples)
 
     async def _close(self) -> None:
-        job = self._job
-        if job is not None:
-            job.cancel()
-            await asyncio.wait({job}, timeout=CLOSE_TIMEOUT_S)
-        if job is not None and not job.done():
-            # An engine that ignores cancellation must not hold up the session.
-            closing = asyncio.create_task(_close_after(job, self._stream), name="stream-closing")
-            _outliving.add(closing)
-            closing.add_done_callback(_outliving.discard)
-        else:
-            await self._stream.close()
         # A cancelled task keeps the frames that it left, and they all that was heard and read.
-        self._job = self._generation = None
+        job, self._job, self._generation = self._job, None, None
         while not self._jobs.empty():
             self._jobs.get_nowait()
+        if job is not None:
+            job.cancel()
+        # A task of its own: the stream is given back even where the work ignores its cancellation,
+        # and where the session ends while this waits.
+        closing = asyncio.create_task(_close_after(job, self._stream), name="stream-closing")
+        _outliving.add(closing)
+        closing.add_done_callback(_outliving.discard)
+        await asyncio.wait({closing}, timeout=CLOSE_TIMEOUT_S)
 
     # ------------------------------------------------------------------------------ syncing
 
@@ -299,7 +296,8 @@ class StreamWorker:
         return self.instance.capacity() - room_before, max(0, room_before - stream.room())
 
 
-async def _close_after(job: asyncio.Task[None], stream: SyncedStream) -> None:
+async def _close_after(job: asyncio.Task[None] | None, stream: SyncedStream) -> None:
     """Give a stream back once the work on it has ended: its instance keeps it until then."""
-    await asyncio.wait({job})
+    if job is not None:
+        await asyncio.wait({job})
     await stream.close()
