@@ -350,8 +350,9 @@ class Listening:
         segment = self._state.segment
         before, self._state.settings = self._state.settings, settings
         is_other = settings.turn_detection is not before.turn_detection
-        if is_other:
+        if is_other and self._failures.in_failed_turn:
             self._failures.in_failed_turn = False
+            self._tracker.close()  # or the voice that goes on would never begin a segment
         if segment is not None:
             after_side_talk = segment.after_side_talk
             segment.thresholds = thresholds_for(settings, after_side_talk=after_side_talk)
