@@ -13,7 +13,7 @@ from benchmarks.store_faults import FAULTS, FaultyStore, faulty_store
 from server.config import ResumeSettings
 from tests.engine_script import EngineScript, ScriptedAnswer
 from tests.server.house import House, receive
-from tests.server.resume.test_resumed import ask_to_be_kept, lose, write_turn
+from tests.server.resume.resuming import ask_to_be_kept, lose, write_turn
 
 pytestmark = pytest.mark.skipif(
     shutil.which("redis-server") is None, reason="redis-server is not installed"
