@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +63,7 @@ def command(
         raise typer.Exit(130) from None
     if record is not None:
         soundfile.write(record, finished.assistant, RATE)
-    _show(finished, json_output, errors)
+    _show(finished, json_output, errors, was_followed=microphone)
     if not microphone and not any(answer.audible for answer in finished.answers):
         raise typer.Exit(2)
 
@@ -120,9 +123,9 @@ async def _call(
 
 
 async def _talk(caller: Caller, console: Console) -> CallRecord:
-    console.print("Speak. Control-C ends the call.")
     shown = 0
-    with devices() as link:
+    with devices() as link, interrupted(caller.call.hang_up):
+        console.print("Speak. Control-C ends the call.")
 
         def exchange(call: CallMachine, now: float) -> None:
             nonlocal shown
@@ -135,15 +138,33 @@ async def _talk(caller: Caller, console: Console) -> CallRecord:
         return await caller.run(exchange)
 
 
+@contextmanager
+def interrupted(react: Callable[[], None]) -> Iterator[None]:
+    """Meanwhile Control-C does this; a loop that takes no signals (Windows) leaves it as it is."""
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(signal.SIGINT, react)
+    except NotImplementedError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
 def _bar(console: Console) -> Progress:
     columns = (TextColumn("{task.description:>10}"), BarColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, transient=True)
 
 
-def _show(record: CallRecord, as_json: bool, errors: Console) -> None:
+def _show(
+    record: CallRecord, as_json: bool, errors: Console, *, was_followed: bool = False
+) -> None:
+    """`was_followed`: its words were shown as they came, and nothing in it was asked by a clock."""
     if as_json:
         Console().print_json(json.dumps(summary(record)))
-    else:
+    elif not was_followed:
         console = Console()
         for line in dialogue(record):
             console.print(line)

@@ -63,6 +63,7 @@ class CallMachine:
         self._answered_since = 0.0
         self._acknowledged = 0.0
         self._has_typed = False
+        self._has_hung_up = False
         self.session_id = ""
         for cue in list(self._waiting):
             if cue.at is not None:
@@ -228,8 +229,14 @@ class CallMachine:
         """How long to wait once a question was asked: less when it has been answered."""
         return self.script.patience if self._answered_since <= asked else self.script.settle
 
+    def hang_up(self) -> None:
+        """The caller has had enough, whatever the script says."""
+        self._has_hung_up = True
+
     def done(self, now: float) -> bool:
-        """Whether the caller hangs up now."""
+        """Whether the call is over."""
+        if self._has_hung_up:
+            return True
         if self.script.enough is not None and self.script.enough(self.happenings, now):
             return True
         if self.script.length is not None:

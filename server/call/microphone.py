@@ -15,6 +15,10 @@ from server.call.timeline import FRAME, RATE, TimelineClip
 from server.extras import needed
 from server.faults import one_line
 
+# Seconds between a piece of the microphone and its place in the call: what the device may be late,
+# and what is put right where its clock is faster than ours.
+_AHEAD, _MOST_AHEAD = 0.04, 0.3
+
 
 class SoundDevices:
     """Carries sound between a Call and the machine's devices.
@@ -25,11 +29,13 @@ class SoundDevices:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._heard: Samples = EMPTY
+        self._heard_until = 0.0  # seconds of the call that the microphone has filled
         self._next = 0  # first sample of the speaker's line that was not handed out
         self._ready: Samples = EMPTY
 
     def exchange(self, call: CallMachine, now: float) -> None:
-        """Put what was heard on the call's time line and take what is to be played."""
+        """Put what was heard on the call's time line and take what is to be played. One piece of
+        the microphone joins the next, however late it is fetched."""
         edge = round(now * RATE)
         sound = call.speaker.read(self._next, max(0, edge + 2 * FRAME - self._next))
         with self._lock:
@@ -39,7 +45,10 @@ class SoundDevices:
         self._next = edge + 2 * FRAME
         if len(heard):
             call.timeline.placed = [one for one in call.timeline.placed if one.end > now - 1.0]
-            call.timeline.place(TimelineClip("microphone", heard, None), now)
+            if not now <= self._heard_until <= now + _MOST_AHEAD:
+                self._heard_until = now + _AHEAD
+            call.timeline.place(TimelineClip("microphone", heard, None), self._heard_until)
+            self._heard_until += len(heard) / RATE
 
     def callback(self, heard: Any, played: Any, frames: int, *_: object) -> None:
         """sounddevice's callback: `heard` and `played` are [frames, 1] float32."""

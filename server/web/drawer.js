@@ -17,6 +17,7 @@ const EXAMPLE = [
 export class Drawer {
   #find;
   #session;
+  #wanted = {}; // what the fields asked when they were applied
   #language = "python";
 
   /**
@@ -56,8 +57,16 @@ export class Drawer {
 
   // ----------------------------------------------------------------------------- the session
 
-  /** What the fields ask of a session. Nothing is asked where nothing was changed. */
+  /** What is asked of a session: what was applied, and not what is only being written. */
   settings() {
+    return this.#wanted;
+  }
+
+  /**
+   * What the fields ask. Nothing is asked where nothing was changed.
+   * @throws {SyntaxError} where the functions are no JSON list
+   */
+  #written() {
     const wanted = {};
     const instructions = this.#find("instructions").value.trim();
     const tools = this.#find("functions").value.trim();
@@ -65,6 +74,7 @@ export class Drawer {
     const eagerness = this.#find("eagerness").value;
     if (instructions) wanted.instructions = instructions;
     if (tools) wanted.tools = JSON.parse(tools);
+    if (tools && !Array.isArray(wanted.tools)) throw new SyntaxError("a list in [ ] is wanted");
     if (type !== "semantic_vad" || eagerness !== "auto") {
       const detection = type === "semantic_vad" ? { type, eagerness } : { type };
       wanted.audio = { input: { turn_detection: detection } };
@@ -72,26 +82,28 @@ export class Drawer {
     return wanted;
   }
 
-  /** The fields as a change of a running session, which also takes back what was set before. */
+  /** What is asked, as a change of a running session: it also takes back what was set before. */
   #change() {
     const type = this.#find("detection").value;
     const eagerness = this.#find("eagerness").value;
     const detection = type === "semantic_vad" ? { type, eagerness } : { type };
     const cleared = { instructions: "", tools: [] };
-    return { ...cleared, ...this.settings(), audio: { input: { turn_detection: detection } } };
+    return { ...cleared, ...this.#wanted, audio: { input: { turn_detection: detection } } };
   }
 
   #apply(event) {
     event.preventDefault();
     try {
-      const change = this.#change();
-      sessionStorage.setItem(STORED, JSON.stringify(this.#fields()));
-      const session = this.#session();
-      session?.configure(change);
-      this.#say("applied", session ? "Sent." : "Will be used from the next conversation on.");
+      this.#wanted = this.#written();
     } catch (error) {
-      this.#say("applied", `The functions are no JSON: ${error.message}`, true);
+      this.#say("applied", `The functions are no JSON list: ${error.message}`, true);
+      return;
     }
+    sessionStorage.setItem(STORED, JSON.stringify(this.#fields()));
+    const session = this.#session();
+    session?.configure(this.#change());
+    this.#say("applied", session ? "Sent." : "Will be used from the next conversation on.");
+    this.#showCode();
   }
 
   #fields() {
@@ -102,6 +114,7 @@ export class Drawer {
   #restore() {
     const stored = JSON.parse(sessionStorage.getItem(STORED) ?? "{}");
     for (const [name, value] of Object.entries(stored)) this.#find(name).value = value;
+    this.#wanted = this.#written(); // only what could be read was stored
     this.#showEagerness();
   }
 
@@ -153,13 +166,7 @@ export class Drawer {
 
   #showCode() {
     const address = new URL("v1", document.baseURI).href;
-    let wanted = {};
-    try {
-      wanted = this.settings();
-    } catch {
-      // Functions that are no JSON are left out; Apply says so.
-    }
-    this.#find("code").textContent = snippet(this.#language, address, wanted);
+    this.#find("code").textContent = snippet(this.#language, address, this.#wanted);
   }
 
   async #copy(text) {

@@ -11,11 +11,13 @@ export function snippet(language, address, wanted) {
 }
 
 function python(address, session) {
+  // Three quotes in the instructions would end the literal.
+  const text = JSON.stringify(session).replaceAll("'''", "\\u0027\\u0027\\u0027");
   return `import asyncio
 import json
 from openai import AsyncOpenAI
 
-SESSION = json.loads(r'''${JSON.stringify(session)}''')
+SESSION = json.loads(r'''${text}''')
 
 async def main():
     client = AsyncOpenAI(base_url="${address}", api_key="YOUR KEY, IF ANY")

@@ -86,6 +86,8 @@ class Play:
             self.stage.received.append(event)
             if event["type"] == "input_audio_buffer.append":
                 await self.hear(len(base64.b64decode(event["audio"])) / 2 / RATE)
+            elif event["type"] == "session.update":
+                await self.send({"type": "session.updated", "session": event["session"]})
             elif event["type"] == "response.create":
                 self.left += [(self.seconds + after, reply) for after, reply in self.stage.replies]
 
