@@ -180,10 +180,11 @@ class BargeIn:
 
     # ----------------------------------------------------------------------------- ducking
 
-    def evaluate(self, segment: Segment, now: float, heard: float) -> None:
+    def evaluate(self, segment: Segment, now: float, heard: float, *, more_waits: bool) -> None:
         """Duck an answer whose sound begins under the user's voice; bring a ducked one back when
         nobody takes the turn in time. `heard` is how much of the segment has been received, in
-        seconds: an instance that had too little to judge has not failed."""
+        seconds: an instance that had too little to judge has not failed, nor has one to which a
+        client gives sound faster than it was spoken (`more_waits`)."""
         is_spoken_over = segment.voice.state is UserState.SPEAKING
         is_noisy = is_noise(segment.verdict, segment.thresholds)
         if is_spoken_over and self.is_over_answer(segment) and not is_noisy:
@@ -191,7 +192,7 @@ class BargeIn:
         due = self.duck_ends_at(segment)
         if due is None or now < due:
             return
-        if segment.verdict is None and heard >= FIRST_VERDICT_S:
+        if segment.verdict is None and heard >= FIRST_VERDICT_S and not more_waits:
             resume = self._state.begin_hearing(segment, now)
             self._state.emit(actions.ReplaceMonitor(segment.number, resume))
         self._answering.resume()

@@ -142,11 +142,13 @@ class SettingsChanged:
 
 @dataclass(frozen=True, slots=True)
 class CommitRequested:
-    """The client's buffer is a turn. `received_until` is the end of all that was appended (user
-    audio, seconds), which is a little more than what has been measured."""
+    """The client's buffer is a turn. `received_until` is the end of all that has come in (user
+    audio, seconds), which is a little more than what has been measured; `held` so many seconds more
+    were appended, and still are in the filter that changes the rate."""
 
     event_id: str | None = None
     received_until: float = 0.0
+    held: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,8 @@ class Listening:
             self.keep(segment, window.start, now)
             segment = None
         if segment is None and self._failures.may_try(now):
-            self.open(window.start, window.start, now, Origin.CLIENT)
+            start = max(self.closed_at, window.start)
+            self.open(start, start, now, Origin.CLIENT)
 
     def keep(self, segment: Segment, until: float, now: float) -> None:
         """A segment of the client's buffer becomes a turn that nobody has asked to answer yet."""
@@ -224,7 +225,8 @@ class Listening:
         segment = self._state.segment
         if segment is None or segment.origin is Origin.CLIENT:
             return
-        self._barge_in.evaluate(segment, now, self.heard_until - segment.start)
+        heard = self.heard_until - segment.start
+        self._barge_in.evaluate(segment, now, heard, more_waits=self._clock.more_waits)
         self._end_voice_in_gap(segment, now)
         audio_gap = self._state.settings.audio_gap
         silence = self._silence_at_evaluation = self._clock.silence(segment, now, audio_gap)

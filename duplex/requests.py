@@ -13,6 +13,7 @@ from duplex.answering import Answering
 from duplex.conversation import ContextContent, ItemReference, Turn, UnknownItem
 from duplex.core import Origin, SessionState
 from duplex.listening import Listening
+from duplex.settings import TurnDetection
 from duplex.turns import Turns
 from models.base import SPEAK_RATE, FunctionCall, FunctionOutput
 
@@ -49,10 +50,12 @@ class Requests:
     def commit(self, event: events.CommitRequested, now: float) -> None:
         segment = self._state.segment
         until = max(self._listening.heard_until, event.received_until)
-        if segment is None or until - segment.start < MIN_COMMIT_S - ROUNDING_S:
+        if segment is None or until + event.held - segment.start < MIN_COMMIT_S - ROUNDING_S:
+            is_manual = self._state.settings.turn_detection is TurnDetection.MANUAL
+            lacking = "less than 100 ms of audio" if is_manual or segment else "no voice"
             self._refuse(
                 "input_audio_buffer_commit_empty",
-                "Error committing input audio buffer: the buffer has less than 100 ms of audio.",
+                f"Error committing input audio buffer: the buffer has {lacking}.",
                 event.event_id,
             )
             return

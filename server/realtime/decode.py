@@ -117,7 +117,7 @@ class Decoder:
             case wire.SessionUpdate(session=patch):
                 yield self._configured(patch)
             case wire.Commit(event_id=name):
-                yield events.CommitRequested(name)
+                yield events.CommitRequested(name, held=self._reader.held)
             case wire.Clear(event_id=name):
                 self._reader.clear()
                 yield events.ClearRequested(name)

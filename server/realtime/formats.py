@@ -91,6 +91,11 @@ class SoundReader:
         """Samples [n] at 16 kHz completed by these bytes."""
         return self._resampler.push(self._decode(data))
 
+    @property
+    def held(self) -> float:
+        """Seconds of what was pushed that the resampling filter still holds."""
+        return self._resampler.delay
+
     def flush(self) -> Samples:
         """What the resampling filter still holds, once no more sound will come."""
         return self._resampler.flush()

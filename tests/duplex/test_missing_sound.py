@@ -8,7 +8,7 @@ from duplex import actions, events
 from duplex.conversation import letters_within
 from duplex.settings import Settings, TurnDetection
 from models.base import SPEAK_RATE, AnswerOptions, SpokenWord, Verdict
-from tests.duplex.scene import NOISE, WINDOW, Scene
+from tests.duplex.scene import NOISE, QUERY, WINDOW, Scene
 
 KINDS = (TurnDetection.SEMANTIC, TurnDetection.SERVER)
 
@@ -55,6 +55,20 @@ def test_half_a_word_over_an_answer_is_no_failure_of_the_instance() -> None:
     stage.advance(0.5)
     assert len(stage.all(actions.BeginHearing)) == 2
     assert not stage.all(actions.ReplaceMonitor)
+
+
+def test_a_burst_over_an_answer_is_no_failure_of_the_instance() -> None:
+    """A second of voice at once takes longer to judge than the same second as it is spoken."""
+    stage = Scene(answer_seconds=20.0)
+    stage.ask(silence=0.2)
+    stage.verdict = None
+    for _ in range(30):
+        start, stage.audio = stage.audio, stage.audio + WINDOW
+        stage.handle(events.VoiceMeasured(start, stage.audio, 0.95, more_waits=True))
+    stage.advance(0.6)
+    assert not stage.all(actions.ReplaceMonitor)
+    stage.judge(QUERY)
+    assert stage.one(actions.ResponseEnded).reason == "turn_detected"
 
 
 def test_an_instance_that_says_nothing_of_a_long_sound_is_replaced() -> None:

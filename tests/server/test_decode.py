@@ -21,7 +21,7 @@ from tests.server.decoding import PCM_100MS, decode, new_decoder, one, picture, 
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ({"type": "input_audio_buffer.commit"}, events.CommitRequested("e")),
+        ({"type": "input_audio_buffer.commit"}, events.CommitRequested("e", held=0.002)),
         ({"type": "input_audio_buffer.clear"}, events.ClearRequested("e")),
         (
             {"type": "conversation.item.retrieve", "item_id": "i"},

@@ -1,4 +1,4 @@
-"""Sound that comes late: it is buffered a little more, nothing of it is lost, and it is said once."""
+"""Sound that comes late: more of it is buffered, nothing of it is lost, and it is said once."""
 
 from __future__ import annotations
 
