@@ -27,7 +27,7 @@ from server.call.caller import call
 from server.call.script import CallScript, Cue
 from server.call.timeline import TimelineClip
 from tests.server.house import receive
-from tests.server.resume.test_resumed import ask_to_be_kept, write_turn
+from tests.server.resume.resuming import ask_to_be_kept, write_turn
 from tests.server.resume.test_stores import redis_server
 
 PYTHON = os.environ.get("RAY_PYTHON", "")
