@@ -53,7 +53,6 @@ class FleetOutcome:
     handed_over: int = 0  # calls that were sent elsewhere at the end of a drain
     waits: list[float] = field(default_factory=list)
     call_seconds: float = 0.0
-    server_seconds: float = 0.0
     place_seconds: float = 0.0
     calls: list[int] = field(default_factory=list)
     taking: list[int] = field(default_factory=list)
@@ -202,7 +201,6 @@ class FleetModel:
         outcome, step = self.outcome, self.plan.step
         servers = self._servers + len(self._starting) + len(self._leaving)
         outcome.call_seconds += self._calls * step
-        outcome.server_seconds += servers * step
         outcome.place_seconds += servers * self.plan.places * step
         if self._now % max(1, round(60 / step)) == 0:
             outcome.calls.append(self._calls)

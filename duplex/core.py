@@ -102,11 +102,6 @@ class Segment:
         return self.is_compared and score is not None and score < self.thresholds.user_voice
 
     @property
-    def silence_judged(self) -> float:
-        """Silence after the last voice that the newest verdict has heard."""
-        return max(0.0, self.verdict_until - self.last_voiced)
-
-    @property
     def awaits_verdict(self) -> bool:
         """True while the monitor has been asked for a verdict and has not given it."""
         return self.flushed_at is not None and self.verdict_until < self.flushed_at - 0.001

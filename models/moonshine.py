@@ -38,7 +38,6 @@ SHA256 = {
     TOKENS: "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d",
 }
 WIDTH = 288  # values of one encoder frame
-FRAME_RATE = HEAR_RATE / 384  # encoder frames a second
 SHORTEST = HEAR_RATE // 10  # samples; the encoder needs 60 ms, words need more
 LONGEST = 30 * HEAR_RATE  # samples; of a longer sound the last ones are heard
 _TOKENS_A_SECOND = 6.5  # the most that speech has, by the authors' own limit

@@ -233,11 +233,6 @@ class ServerSettings(BaseSettings):
             raise ValueError(NO_KEYS)
         return self
 
-    @property
-    def is_encrypted(self) -> bool:
-        """Whether clients come over https and wss."""
-        return self.tls != "off" or self.tls_certificate is not None
-
     @field_validator("model")
     @classmethod
     def _named(cls, model: Path) -> Path:

@@ -58,7 +58,6 @@ NEXT = Phrasings(
     ("what comes after {a}", "which number comes after {a}", "what number follows {a}"),
     ("tell me the number after {a}",),
 )
-LONE = Phrasings(("{a}",), ("{a}",))
 
 
 def _worked(words: str, a: int, b: int, sign: str, result: int, phrasing: str) -> Exchange:
