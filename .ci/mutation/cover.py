@@ -52,13 +52,14 @@ def digest_of(paths: tuple[str, ...], tests: tuple[str, ...]) -> str:
 
 
 def cover_map(file: Path, paths: tuple[str, ...], tests: tuple[str, ...]) -> CoverMap:
-    """The map in `file`, made anew if code or tests have changed. Exits if a test fails."""
+    """The map in `file`, made anew if code or tests have changed; a test that fails while it is
+    traced is none of it. Exits if no test can be run."""
     digest = digest_of(paths, tests)
     data = json.loads(file.read_text()) if file.is_file() else {}
     if data.get("digest") != digest:
         command = [sys.executable, __file__, str(file), digest, ",".join(paths), *tests]
         if subprocess.run(command, check=False).returncode:
-            sys.exit("the tests fail without a mutant")
+            sys.exit("the tests cannot be run")
         data = json.loads(file.read_text())
     lines = {
         path: {
@@ -78,6 +79,11 @@ class Tracer:
         self._seen: set[tuple[str, int]] = set()
         self.seconds: dict[str, float] = {}
         self.lines: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._failed: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed or report.skipped:
+            self._failed.add(report.nodeid)
 
     def _on_call(self, frame: FrameType, event: str, _: Any) -> Any:
         if frame.f_code.co_filename not in self._names:
@@ -100,9 +106,13 @@ class Tracer:
         finally:
             sys.settrace(None)
             threading.settrace(None)  # type: ignore[arg-type]
-            self.seconds[item.nodeid] = round(time.monotonic() - began, 3)
-            for name, line in self._seen:
-                self.lines[self._names[name]][line].append(item.nodeid)
+            if item.nodeid not in self._failed:
+                self._note(item.nodeid, round(time.monotonic() - began, 3))
+
+    def _note(self, test: str, seconds: float) -> None:
+        self.seconds[test] = seconds
+        for name, line in self._seen:
+            self.lines[self._names[name]][line].append(test)
 
 
 def main() -> int:
@@ -111,7 +121,7 @@ def main() -> int:
     tracer = Tracer(tuple(paths))
     options = ["-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--timeout=600"]
     status = pytest.main([*options, *tests], plugins=[tracer])
-    if status:
+    if not tracer.seconds:
         return int(status)
     numbers = {test: number for number, test in enumerate(tracer.seconds)}
     data = {

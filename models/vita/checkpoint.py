@@ -225,7 +225,7 @@ def convert(folder: Path, target: Path, dtype: torch.dtype | None = None) -> Ins
     if problems:
         raise CheckpointRefused(f"{folder.name} does not fit its config: " + "; ".join(problems))
     target.mkdir(parents=True, exist_ok=True)
-    (target / CONFIG).write_text(layout.config.to_json())
+    (target / CONFIG).write_text(layout.config.to_json(), encoding="utf-8")
     if (folder / TOKENIZER).exists():
         shutil.copyfile(folder / TOKENIZER, target / TOKENIZER)
     _write_shards(_loaded(layout.sources, dtype), target)
@@ -235,7 +235,7 @@ def convert(folder: Path, target: Path, dtype: torch.dtype | None = None) -> Ins
 def write(model: Vita, target: Path, tokenizer: Path | None = None) -> None:
     """Write a model in memory as a converted folder (training's own checkpoints)."""
     target.mkdir(parents=True, exist_ok=True)
-    (target / CONFIG).write_text(model.config.to_json())
+    (target / CONFIG).write_text(model.config.to_json(), encoding="utf-8")
     if tokenizer is not None:
         shutil.copyfile(tokenizer, target / TOKENIZER)
     known = expected_shapes(model.config)

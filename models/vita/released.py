@@ -194,7 +194,7 @@ def _chunks(folder: Path | None, notes: list[str]) -> tuple[int | None, int]:
         notes.append("no train.yaml: the audio encoder attends to the whole segment")
         return None, full
     try:
-        content = yaml.safe_load((folder / "train.yaml").read_text())
+        content = yaml.safe_load((folder / "train.yaml").read_text(encoding="utf-8"))
         options = content["encoder_conf"]["para_conf"]["transformer"]
         size = int(options.get("transformer-chunk_size", -1))
         left = int(options.get("transformer-left_chunks", -1))

@@ -21,7 +21,7 @@ def judged(recipe: Path, folder: Path) -> subprocess.CompletedProcess[str]:
         f"{places}worker_shutdown_timeout 30m;\nevents {{}}\nhttp {{ include {recipe}; }}\n"
     )
     command = [str(NGINX), "-t", "-p", str(folder), "-c", str(whole)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
 
 
 def test_the_recipe_is_valid(tmp_path: Path) -> None:

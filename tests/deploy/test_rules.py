@@ -79,7 +79,7 @@ def firing(folder: Path, series: list[dict[str, str]], minute: int) -> set[str]:
     path = folder / "rules.test.yml"
     path.write_text(yaml.safe_dump(whole))
     command = ["promtool", "test", "rules", str(path)]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     (got,) = re.findall(r"got:(.*)", said.stdout + said.stderr)
     return set(re.findall(r'alertname="(\w+)"', got))
 

@@ -23,7 +23,7 @@ def smollm() -> Iterator[str]:
         pytest.skip("no real language model here: make test-llm serves one")
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        [python, SERVE], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
+        [python, SERVE], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, encoding="utf-8"
     ) as process:
         assert process.stdin is not None and process.stdout is not None
         address = process.stdout.readline().strip()

@@ -48,7 +48,11 @@ def run(code: str, home: Path, **variables: str) -> str:
     environment = {k: v for k, v in os.environ.items() if k not in (*SILENCED, *BUILD_SIGNS)}
     environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), **variables}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=100
+        [sys.executable, "-c", code],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

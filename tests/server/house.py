@@ -131,6 +131,14 @@ async def receive(client: ClientConnection, kind: str = "") -> dict[str, Any]:
                 return event
 
 
+async def hear(client: ClientConnection, seconds: float) -> None:
+    """Take events in until so much more of an answer has come (PCM at 24 kHz)."""
+    samples = 0
+    while samples < seconds * SPEAK_RATE:
+        event = await receive(client, "response.output_audio.delta")
+        samples += len(base64.b64decode(event["delta"])) // 2
+
+
 def noise(seconds: float, level: float = 0.3) -> Samples:
     """Loud sound, [n] at 24 kHz; the same each time."""
     count = round(seconds * SPEAK_RATE)

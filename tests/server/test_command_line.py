@@ -28,7 +28,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", WITHOUT_EXTRAS, *words],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=60,
         cwd=Path(__file__).resolve().parents[2],
         env={"COLUMNS": "100", "PATH": ""},

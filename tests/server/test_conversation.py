@@ -206,7 +206,8 @@ async def test_cancel_truncate_retrieve_delete() -> None:
                 "client_event_id": "x"
             }
             item = events[-1]["item_id"]
-            await asyncio.sleep(0.7)
+            for _ in range(35):  # 0.7 s, in pieces of 20 ms
+                await until(connection, "response.output_audio.delta")
             await connection.response.create(event_id="second")
             refused = (await until(connection, "error"))[-1]["error"]
             assert refused["code"] == "conversation_already_has_active_response"

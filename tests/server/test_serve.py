@@ -72,7 +72,7 @@ def ended(*options: str, **variables: str) -> str:
         [sys.executable, "-m", "server", "serve", "--port", "0", *options],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=60,
         env={**os.environ, "COLUMNS": "40", **variables},
     )

@@ -102,7 +102,12 @@ def test_a_second_instance_adds_little_memory() -> None:
     command = [sys.executable, "-c", _GROWTH, str(NANO)]
     given_back = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}  # what was freed does not count
     run = subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd=NANO.parents[1], env=given_back
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        cwd=NANO.parents[1],
+        env=given_back,
     )
     assert float(run.stdout) < 0.10
 

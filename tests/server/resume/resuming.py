@@ -11,8 +11,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from server.config import ResumeSettings
+from server.resume.tokens import ResumeToken
 from tests.engine_script import ScriptedAnswer
-from tests.server.house import House, frames, noise, receive, silence
+from tests.server.house import KEY, House, frames, noise, receive, silence
 
 MEMORY = ResumeSettings(store="memory")
 needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server")
@@ -50,17 +51,21 @@ async def speak_turn(client: ClientConnection) -> None:
         await asyncio.sleep(0.02)
 
 
-async def until_written(house: House) -> None:
-    """Wait until everything that has changed is in the store."""
-    await asyncio.sleep(0.15)  # changes are gathered for so long before they are written
+async def until_written(house: House, token: str, item_id: str) -> None:
+    """Wait until the store has the call as far as this item."""
     async with asyncio.timeout(10):
-        while not await is_written(house):  # noqa: ASYNC110  the store tells only when asked
+        while not await is_kept(house, token, item_id):  # noqa: ASYNC110  it tells only when asked
             await asyncio.sleep(0.05)
 
 
-async def is_written(house: House) -> bool:
-    text = house.service.metrics.text().decode()
-    return 'antiphon_resume_writes_total{outcome="written"}' in text
+async def is_kept(house: House, token: str, item_id: str = "") -> bool:
+    """Whether the store has the call, and this item of it."""
+    assert house.service.vault is not None
+    claim = await house.service.vault.claim(ResumeToken(token), KEY)
+    if claim is None:
+        return False
+    turns = claim.kept.snapshot.resumed.turns
+    return not item_id or any(turn.item_id == item_id for turn in turns)
 
 
 async def lose(client: ClientConnection) -> None:

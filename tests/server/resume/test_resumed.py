@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 from websockets.exceptions import ConnectionClosed
 
 from models.base import AssistantText, FunctionCall, UserSound, UserText
 from server.config import DrainSettings, ResumeSettings
 from server.resume.stores import StoreFailed
 from tests.engine_script import EngineScript, ScriptedAnswer, ScriptedMemory
-from tests.server.house import KEY, House, receive
+from tests.server.house import KEY, House, hear, receive
 from tests.server.resume.resuming import (
     FUNCTION,
     MEMORY,
@@ -30,18 +28,6 @@ from tests.server.resume.resuming import (
     until_written,
     write_turn,
 )
-from tests.server.resume.test_stores import redis_server
-
-
-@pytest.fixture
-async def shared(tmp_path: Path) -> AsyncIterator[dict[str, ResumeSettings]]:
-    """The settings of two servers that share a real Redis."""
-    async with redis_server(tmp_path) as url:
-        keys = [Fernet.generate_key().decode()]
-        yield {
-            name: ResumeSettings.model_validate({"store": url, "keys": keys, "server": name})
-            for name in ("one", "two")
-        }
 
 
 async def test_a_call_comes_back_with_all_that_was_said() -> None:
@@ -104,8 +90,7 @@ async def test_an_answer_that_was_playing_is_known_as_heard_so_far() -> None:
         client = await house.connect()
         token = await ask_to_be_kept(client)
         await send(client, "response.create")
-        await receive(client, "response.output_audio.delta")
-        await asyncio.sleep(1.0)
+        await hear(client, 1.0)
         await lose(client)
         await house.until_empty()
         async with house.connect(f"resume={token}") as again:
@@ -166,8 +151,7 @@ async def test_another_server_goes_on(shared: dict[str, ResumeSettings], carrier
         token = await ask_to_be_kept(client)
         assert token.startswith("one.")
         said = await write_turn(client, "My name is Ada.")
-        await until_written(one)
-        await asyncio.sleep(0.5)
+        await until_written(one, token, said["id"])
         carriers: dict[str, dict[str, Any]] = {
             "query": {"query": f"resume={token}"},
             "header": {
@@ -192,8 +176,8 @@ async def test_the_store_reads_nothing(shared: dict[str, ResumeSettings], tmp_pa
 
     async with House(resume=shared["one"]) as house, house.connect() as client:
         token = await ask_to_be_kept(client, instructions="A secret instruction.")
-        await write_turn(client, "My name is Ada.")
-        await until_written(house)
+        said = await write_turn(client, "My name is Ada.")
+        await until_written(house, token, said["id"])
         redis = Redis.from_url(shared["one"].store)
         everything = b""
         for key in await redis.keys("*"):

@@ -32,7 +32,7 @@ def resolved(words: list[str]) -> subprocess.CompletedProcess[str]:
     """In a fresh process that loads no plugin."""
     return subprocess.run(
         [sys.executable, "-c", RESOLVE, *words],
-        env={**os.environ, "VLLM_PLUGINS": ""}, capture_output=True, text=True, timeout=300,
+        env={**os.environ, "VLLM_PLUGINS": ""}, capture_output=True, encoding="utf-8", timeout=300,
         check=False,
     )  # fmt: skip
 
