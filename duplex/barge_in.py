@@ -142,9 +142,13 @@ class BargeIn:
             return False
         return current.response_id == segment.overlapped_response
 
+    def may_end_answer(self, segment: Segment) -> bool:
+        """True if a verdict on the segment can end the answer that it was said over."""
+        return self._may_duck and self.is_over_answer(segment)
+
     def on_verdict(self, segment: Segment, now: float) -> None:
         """Let a verdict end the answer or bring it back to full gain."""
-        if segment.verdict is None or not self._may_duck or not self.is_over_answer(segment):
+        if segment.verdict is None or not self.may_end_answer(segment):
             return
         is_final = segment.final_verdict is not None
         is_paused = segment.is_paused and is_final

@@ -73,6 +73,7 @@ class Segment:
     verdict: Verdict | None = None
     verdict_until: float = 0.0
     flushed_at: float | None = None  # of the last flush, None while the voice goes on
+    asked_early_at: float = 0.0  # user audio, of the last flush while the voice went on
     judged_at: float = 0.0  # session time of the last flush or verdict: since then one is awaited
     speculation: int | None = None
     speaker_score: float | None = None  # that the voice is a user's; None: not compared

@@ -29,6 +29,8 @@ from duplex.voice_activity import Edge, SilenceClock, VoiceTracker
 PADDING_S = 0.33
 # After a pause the monitor is asked anew for this long (how often: `flush_every`).
 FLUSH_UNTIL_S = 0.5
+# Over an answer it is asked as often while the voice is so long, and then chunk by chunk.
+EARLY_FROM_S, EARLY_UNTIL_S = 0.15, 0.3
 # Where sound stops coming in the middle of a voice, the monitor judges it with so much silence.
 GAP_SILENCE_S = 0.32
 # What somebody said to somebody else, who may go on.
@@ -111,6 +113,7 @@ class Listening:
             before = max(segment.last_voiced, window.start)
             segment.voiced += max(0.0, self._tracker.last_voiced - before)
             segment.last_voiced = max(segment.last_voiced, self._tracker.last_voiced)
+            self._ask_early(segment, window.end)
         if edge is Edge.PAUSED:
             segment.voice.take(VoiceStep.PAUSE)
             self._flush(segment, window.end, now)
@@ -146,6 +149,17 @@ class Listening:
             return
         if segment.verdict_until >= asked and not is_sure(verdict, segment.thresholds):
             self._flush(segment, until, now)
+
+    def _ask_early(self, segment: Segment, until: float) -> None:
+        """Over an answer each of the first words may tell that the user takes the turn: a whole
+        encoder chunk is too long to wait for the next verdict."""
+        is_early = EARLY_FROM_S <= segment.voiced <= EARLY_UNTIL_S
+        waited = until - segment.asked_early_at
+        if not is_early or waited < self._state.settings.flush_every:
+            return
+        if self._barge_in.may_end_answer(segment):
+            segment.asked_early_at = until
+            self._state.emit(actions.FlushHearing(segment.number, until))
 
     def _resume(self, segment: Segment, pause: float) -> None:
         """The user goes on inside a segment after a pause of so many seconds: cancel the answer

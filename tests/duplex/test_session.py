@@ -54,6 +54,36 @@ def test_going_on_reopens_the_turn_and_the_answer_is_not_history() -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        (Settings(), [0.16, 0.224, 0.288]),
+        (Settings().paced(is_streamed=False), [0.16]),
+        (Settings(interrupt_response=False), []),
+        (Settings(turn_detection=TurnDetection.SERVER), []),
+    ],
+)
+def test_the_first_words_over_an_answer_are_judged_as_they_come(
+    settings: Settings, asked: list[float]
+) -> None:
+    """No encoder chunk is waited for: each verdict may end the answer. Later, chunks do."""
+    stage = Scene(settings, answer_seconds=20)
+    stage.ask(silence=0.7)
+    stage.hear(1.0, False)
+    stage.log.clear()
+    stage.verdict = None
+    before = stage.audio
+    stage.hear(1.0, True)
+    flushes = stage.all(actions.FlushHearing)
+    assert [flush.until - before for flush in flushes] == pytest.approx(asked)
+
+
+def test_in_silence_the_first_words_are_judged_chunk_by_chunk() -> None:
+    stage = Scene(verdict=None)
+    stage.hear(1.0, True)
+    assert not stage.all(actions.FlushHearing)
+
+
+@pytest.mark.parametrize(
     ("verdict", "reason"),
     [(NOISE, "ignored-noise"), (SIDE_TALK, "ignored-side-talk"), (MHM, "ignored-backchannel")],
 )
