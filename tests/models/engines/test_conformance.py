@@ -353,8 +353,8 @@ async def test_room_shrinks_until_there_is_none(instance: Instance) -> None:
             assert stream.room() < before
     assert stream.room() == before
     with pytest.raises(OutOfRoom):
-        long = UserText("hello there " * instance.capacity())  # is cut to a half of the room
-        await instance.open(Conversation((long, long, long)))
+        long = UserText("hello there " * instance.capacity())  # cut to a part of the room
+        await instance.open(Conversation((long,) * 6))
 
 
 async def test_heard_sound_can_be_told_to_another(instances: Pair) -> None:
