@@ -67,7 +67,7 @@ async def test_an_interruption_is_played_scored_and_written(tmp_path: Path) -> N
     path = tmp_path / "duplex-1.json"
     merge(path, 1, {"commit": "a"}, scenes)
     merge(path, 1, {"commit": "b"}, {"other": {"skipped": "no data"}})
-    kept = json.loads(path.read_text())["scenes"]
+    kept = json.loads(path.read_text(encoding="utf-8"))["scenes"]
     assert kept["interruption"]["trials"] == 1
     assert [kept[name]["origin"]["commit"] for name in ("interruption", "other")] == ["a", "b"]
     (trial,) = read_trials(tmp_path / "duplex-1-trials.jsonl")

@@ -39,7 +39,9 @@ def test_both_stages_run_and_their_weights_are_packed(
     unpack(tmp_path / "back", tmp_path / "home")
     names = {path.name for path in (tmp_path / "home" / "runs").iterdir()}
     assert names == {"instruction.pt", "listening.pt", gpu_training.REPORT}
-    report = json.loads((tmp_path / "home" / "runs" / gpu_training.REPORT).read_text())
+    report = json.loads(
+        (tmp_path / "home" / "runs" / gpu_training.REPORT).read_text(encoding="utf-8")
+    )
     assert report["batch"] == 22_400 and report["listen_s"] >= 0
 
 

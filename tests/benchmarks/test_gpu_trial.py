@@ -21,7 +21,7 @@ def trial_in(folder: Path, seconds: float = 200) -> GpuTrial:
 
 
 def read(folder: Path) -> Found:
-    found: Found = json.loads((folder / RESULT).read_text())
+    found: Found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     return found
 
 
@@ -58,7 +58,7 @@ async def test_every_stage_runs_at_tiny_size(tmp_path: Path) -> None:
 
 def test_the_table_of_cards_is_calculated() -> None:
     """The document says what the sizes of the model say."""
-    document = (gpu_cards.ROOT / "docs" / "models.md").read_text()
+    document = (gpu_cards.ROOT / "docs" / "models.md").read_text(encoding="utf-8")
     assert gpu_cards.table() in document
     need = footprint(gpu_cards.released_config(), 4_096)
     assert f"Weights take {need.weights / 1e9:.1f} GB" in document

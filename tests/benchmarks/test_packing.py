@@ -99,9 +99,9 @@ def test_the_trial_s_pack_has_the_code_and_no_weights(tmp_path: Path) -> None:
 
 
 def test_the_wheels_are_those_of_the_lock_file() -> None:
-    locked = (gpu_pack.ROOT / "requirements" / "dev.lock").read_text().splitlines()
+    locked = (gpu_pack.ROOT / "requirements" / "dev.lock").read_text(encoding="utf-8").splitlines()
     pinned = {line.split(" ")[0] for line in locked}
-    wanted = (gpu_pack.ROOT / gpu_pack.WHEELS).read_text().splitlines()
+    wanted = (gpu_pack.ROOT / gpu_pack.WHEELS).read_text(encoding="utf-8").splitlines()
     assert {line for line in wanted if not line.startswith("#")} <= pinned
 
 
@@ -119,7 +119,7 @@ def test_a_run_goes_there_whole_and_comes_back_without_its_material(tmp_path: Pa
     (there / "runs" / "listening.pt").write_bytes(b"after")
     given = ["weights", str(tmp_path / "back"), "--run", str(there / "runs")]
     assert runner.invoke(gpu_pack.application, given).exit_code == 0
-    names = json.loads((tmp_path / "back" / INDEX).read_text())
+    names = json.loads((tmp_path / "back" / INDEX).read_text(encoding="utf-8"))
     assert len(names) == 1
     unpack(tmp_path / "back", tmp_path / "home")
     assert [path.name for path in (tmp_path / "home" / "runs").iterdir()] == ["listening.pt"]

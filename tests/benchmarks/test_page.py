@@ -19,9 +19,9 @@ def page(tmp_path: Path, results: dict[str, Any]) -> str:
     (tmp_path / "results").mkdir(exist_ok=True)
     for name, report in results.items():
         (tmp_path / "results" / name).write_text(json.dumps(report))
-    (tmp_path / "README.md").write_text((FOLDER / "README.md").read_text())
+    (tmp_path / "README.md").write_text((FOLDER / "README.md").read_text(encoding="utf-8"))
     main(tmp_path)
-    return (tmp_path / "README.md").read_text()
+    return (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
 def test_without_results_there_are_no_figures(tmp_path: Path) -> None:
@@ -60,8 +60,8 @@ def test_results_stand_beside_their_goals_with_their_origin(tmp_path: Path) -> N
     assert header()["machine"]["processor"] in text
     assert "Not measured yet." not in text
     main(tmp_path)  # written twice it stays the same
-    assert (tmp_path / "README.md").read_text() == text
-    details = (tmp_path / "results" / "README.md").read_text()
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == text
+    details = (tmp_path / "results" / "README.md").read_text(encoding="utf-8")
     assert "| response | 120 | 200 ms |" in details
     assert "skipped: no recordings" in details
     assert "segments by reason: 230 echo" in details

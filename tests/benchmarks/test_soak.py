@@ -148,7 +148,7 @@ async def test_a_broken_line_costs_no_figure(
 
         def counted(now: float, ledger: SoakLog, memory: MemorySampler) -> dict[str, Any]:
             report = write(now, ledger, memory)
-            kept.append(json.loads(path.read_text()))
+            kept.append(json.loads(path.read_text(encoding="utf-8")))
             return report
 
         report = await Soak(line, 6.0, counted, talk=questions).run()

@@ -286,7 +286,7 @@ def test_the_format_is_named_once(tmp_path_factory: pytest.TempPathFactory) -> N
     for now in (0.0, 1.0):
         writer.record(Record(now, "note", Measured("hear_rtf", 0.5)))
     writer.close()
-    kinds = [orjson.loads(line)["type"] for line in path.read_text().splitlines()]
+    kinds = [orjson.loads(line)["type"] for line in path.read_text(encoding="utf-8").splitlines()]
     assert kinds == ["TraceFormat", "Measured", "Measured"]
 
 

@@ -75,7 +75,7 @@ def test_a_recorded_session_decides_the_same_again(tmp_path: Path) -> None:
 
 def test_words_are_blanked_unless_the_operator_wants_them(tmp_path: Path) -> None:
     record_a_call(tmp_path / "t.jsonl", words=False)
-    text = (tmp_path / "t.jsonl").read_text()
+    text = (tmp_path / "t.jsonl").read_text(encoding="utf-8")
     assert "seven" not in text
     assert "*****" in text
 

@@ -258,7 +258,7 @@ async def test_manual_turn(house: House) -> None:
 @pytest.mark.parametrize("name", ["question_en_sum", "question_zh_capital"])
 async def test_recorded_question(name: str) -> None:
     """Real speech through the real voice detector: one turn, with the clip's own ends."""
-    voiced = json.loads((CLIPS / "clips.json").read_text())[name]
+    voiced = json.loads((CLIPS / "clips.json").read_text(encoding="utf-8"))[name]
     recorded, rate = soundfile.read(CLIPS / f"{name}.flac", dtype="float32")
     clip = resample(recorded, rate, SPEAK_RATE)
     silero = SileroModel()

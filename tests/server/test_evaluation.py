@@ -174,7 +174,7 @@ def test_the_command_writes_figures_and_a_plot(
     arguments = ["--manifest", str(manifest), "--json", str(out), "--split", "dev"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    found = json.loads(out.read_text())
+    found = json.loads(out.read_text(encoding="utf-8"))
     assert found["command_accuracy"] == 1.0
     assert found["query_recall"] == 1.0
     assert found["query_recall_system"] == 1.0

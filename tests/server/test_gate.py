@@ -156,7 +156,7 @@ async def test_traces_hold_no_words_unless_asked(tmp_path: Any) -> None:
         await client.send('{"type": "response.create"}')
         await receive(client, "response.done")
     (trace,) = tmp_path.glob("*.jsonl")
-    lines = trace.read_text()
+    lines = trace.read_text(encoding="utf-8")
     assert '"ResponseEnded"' in lines
     assert '"text":"****' in lines and not re.search(r'"text":"[^"]*[a-z]', lines)
 

@@ -83,7 +83,7 @@ def test_a_trace_of_the_first_version_is_read_and_decides_the_same_again() -> No
 
 
 def test_a_changed_decision_is_found(trace: Path) -> None:
-    lines = [orjson.loads(line) for line in trace.read_text().splitlines()]
+    lines = [orjson.loads(line) for line in trace.read_text(encoding="utf-8").splitlines()]
     changed = next(line for line in lines if line.get("type") == "Decide")
     changed["reason"] = "failed"
     trace.write_text("\n".join(orjson.dumps(line).decode() for line in lines))
@@ -133,7 +133,7 @@ def test_the_command_draws_and_tells(trace: Path, tmp_path: Path) -> None:
 def test_the_command_refuses_what_is_no_trace_and_reports_a_difference(trace: Path) -> None:
     app = Typer()
     app.command()(command)
-    lines = trace.read_text().splitlines()
+    lines = trace.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if '"type":"BeginHearing"' not in line]
     trace.write_text("\n".join(kept))
     assert CliRunner().invoke(app, [str(trace)]).exit_code == DIFFERENT

@@ -33,7 +33,7 @@ def weights(prefix: str) -> dict[str, Tensor]:
 
 
 def read(name: str) -> Any:
-    return json.loads((FOLDER / name).read_text())
+    return json.loads((FOLDER / name).read_text(encoding="utf-8"))
 
 
 def tolerance(name: str = "float32 modules") -> float:

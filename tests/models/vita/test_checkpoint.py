@@ -154,7 +154,7 @@ def _misshape(folder: Path) -> None:
     tensors["model.surprise"] = torch.zeros(1)
     gone = next(key for key in tensors if key.endswith("linear_k.bias"))
     del tensors[gone]
-    index = json.loads((folder / INDEX).read_text())
+    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     del index["weight_map"][gone]
     (folder / INDEX).write_text(json.dumps(index))
     save_file(tensors, folder / FIRST)
@@ -162,7 +162,7 @@ def _misshape(folder: Path) -> None:
 
 def _configure(name: str, value: object) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
-        config = json.loads((folder / "config.json").read_text())
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         config[name] = value
         (folder / "config.json").write_text(json.dumps(config))
 
@@ -170,7 +170,7 @@ def _configure(name: str, value: object) -> Callable[[Path], None]:
 
 
 def _point_index_elsewhere(folder: Path) -> None:
-    index = json.loads((folder / INDEX).read_text())
+    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     key = next(iter(index["weight_map"]))
     index["weight_map"][key] = "../other/model.safetensors"
     (folder / INDEX).write_text(json.dumps(index))
