@@ -34,11 +34,11 @@ class CoverMap:
     modules: list[str]
 
     def tests_of(self, path: str, first: int, last: int) -> list[str]:
-        """The tests that run a line of [first, last], quickest first. Where the lines run at import
-        only, those that run anything of the file, and all where nothing of it runs in a test."""
+        """The tests that run a line of [first, last], quickest first; all where the lines run when
+        the file is imported and in no test."""
         of_line = self.lines.get(path, {})
         found = {test for line in range(first, last + 1) for test in of_line.get(line, ())}
-        found = found or {test for tests in of_line.values() for test in tests} or {*self.seconds}
+        found = found or {*self.seconds}
         return sorted(found, key=lambda test: (self.seconds[test], test))
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from duplex import actions, events
+from duplex.conversation import SpokenTurn, Turn
+from duplex.session import Snapshot
 from duplex.settings import Settings, TurnDetection
-from models.base import SPEAK_RATE, AnswerOptions, AssistantText, UserText, Verdict
+from models.base import SPEAK_RATE, AnswerOptions, AssistantText, UserSound, UserText, Verdict
 from tests.duplex.call import SHORT, Recorder, calling
 from tests.duplex.scene import NOISE, QUERY, UNFINISHED, Scene
 from tests.duplex.virtual import run_virtual
@@ -309,5 +312,23 @@ def test_a_session_that_is_over_has_given_everything_back() -> None:
         assert call.orchestrator.session.conversation.turns == []
         assert all(call.orchestrator.sound_of(item) is None for item in items)
         assert call.pool.num_sessions == 0
+
+    run_virtual(main())
+
+
+def test_a_session_goes_on_with_what_another_has_left_behind() -> None:
+    async def main() -> None:
+        async with calling(SHORT) as call:
+            spoken = Turn("spoken", "user", (SpokenTurn("spoken", "hi"),), {"type": "message"})
+            sound = np.full(1600, 0.1, np.float32)
+            left = Snapshot(events.ConversationResumed((spoken,), 3), {"spoken": sound})
+            call.orchestrator.resume(left)
+            await call.pause(0.2)
+            again = call.orchestrator.snapshot()
+            assert [turn.item_id for turn in again.resumed.turns] == ["spoken"]
+            assert (again.resumed.num_responses, again.unanswered) == (3, "spoken")
+            np.testing.assert_array_equal(again.sounds["spoken"], sound)
+            known = [stream.memory.items for one in call.instances for stream in one.streams]
+            assert any(isinstance(item, UserSound) for items in known for item in items)
 
     run_virtual(main())

@@ -14,7 +14,7 @@ import pytest
 from audio.frame import Samples
 from duplex import actions, events
 from duplex.settings import Settings
-from duplex.speaker_watch import MAX_SPEAKERS, SpeakerProfile
+from duplex.speaker_watch import MAX_SPEAKERS, SpeakerProfile, SpeakerWatch
 from duplex.trace import TraceWriter
 from models.base import InstanceFailed, VoicePrint
 from tests.duplex.call import Call, Recorder, calling
@@ -223,3 +223,48 @@ def test_a_voice_is_the_mean_of_what_was_heard_of_it() -> None:
     assert both.vector == pytest.approx(np.array([3, 1]) / np.sqrt(10))
     assert (both.seconds, both.level) == (4.0, -25.0)
     assert one.joined(two, 1.0).vector == pytest.approx(np.array([1, 1]) / np.sqrt(2))
+
+
+def test_a_voice_is_compared_soon_and_then_less_often() -> None:
+    """The first time at 220 ms of voice, then every 90 ms up to 700 ms, then every 280 ms."""
+    encoder = LoudnessEncoder()
+    reported: list[events.SpeakerScored] = []
+
+    async def main() -> None:
+        piece = np.full(160, USER, np.float32)  # 10 ms
+        async with asyncio.TaskGroup() as group:
+            watch = SpeakerWatch(encoder, reported.append)
+            watch.start(group)
+            watch.begin(1)
+            for n in range(100):
+                watch.hear(piece, n / 100)
+            watch.learn(1)
+            await asyncio.sleep(0.1)
+            watch.begin(2)
+            watch.compare(2)
+            for n in range(1, 141):
+                watch.hear(piece, n / 100)
+                await asyncio.sleep(0.01)
+            watch.end()
+            watch.hear(np.ones(16_000, np.float32), 9.0)  # no sound of a segment
+
+    run_virtual(main())
+    assert [round(seconds, 2) for seconds in encoder.calls[1:]] == pytest.approx(
+        [0.22, 0.31, 0.40, 0.49, 0.58, 0.67, 0.76, 1.04, 1.32]
+    )
+    assert [one.until for one in reported] == pytest.approx(encoder.calls[1:])
+    assert {(one.segment, one.score) for one in reported} == {(2, 0.9)}
+
+
+def test_another_setting_leaves_the_known_voice_known() -> None:
+    encoder, recorder = LoudnessEncoder(), Recorder()
+
+    async def main() -> None:
+        async with calling(script(), encoder=encoder, observers=(recorder,)) as call:
+            await answered(call)
+            call.orchestrator.handle(events.SettingsChanged(Settings(lead=0.1)))
+            await call.speak(0.4, USER)
+            await call.pause(0.5)
+
+    run_virtual(main())
+    assert scores(recorder)

@@ -98,3 +98,13 @@ def test_a_torn_or_foreign_file_is_not_walked_over_its_end() -> None:
     for whole in (encoded("PNG"), encoded("GIF"), encoded("JPEG"), encoded("WEBP")):
         for size in (0, 1, 2, 7, 12, 20, len(whole) // 2):
             assert not is_fragmented(whole[:size])
+
+
+@pytest.mark.parametrize("size", range(12, 20))
+def test_a_torn_file_has_few_pieces(size: int) -> None:
+    """Wherever it is torn, the walk ends with it."""
+    gif = b"GIF89a" + bytes(7) + b"\x21\xfe\x05hello\x00\x2c"
+    jpeg = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xdb"
+    png = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR" + bytes(17)
+    for file in (gif, jpeg, png, b"RIFF" + bytes(20)):
+        assert not is_fragmented(file[:size])
