@@ -103,6 +103,19 @@ def served(
 
 
 @application.command()
+def session(
+    nano: Nano = NANO,
+    turns: Annotated[int, typer.Option(help="Questions in one conversation.")] = 60,
+    neural: Annotated[float, typer.Option(help="Share in Kokoro's reserved voices.")] = 0.0,
+    seed: Annotated[int, typer.Option()] = 9,
+) -> None:
+    """Measure the folder that is served, in one conversation of many spoken questions."""
+    from models.training.session_evaluation import run
+
+    Console().log(run(nano, turns, seed, neural))
+
+
+@application.command()
 def mean(
     runs: Annotated[list[Path], typer.Argument(help="Checkpoints of runs with one beginning.")],
     folder: Folder = RUNS,

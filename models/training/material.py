@@ -13,6 +13,7 @@ import numpy as np
 
 from models.order_slots import parse_label, read_back
 from models.training.clips import Clip, ClipStore
+from models.training.earlier import Asked, EarlierTurns
 from models.training.hearing import Ear, ListeningResult
 from models.training.misreading import Misreading
 from models.training.pictured import PicturedMaterial
@@ -23,7 +24,16 @@ from models.training.simulation import Simulated, simulate
 from models.training.skills.exchange import Exchange, ToolCall
 from models.training.skills.mandarin.negatives import BACKCHANNELS as CHINESE_BACKCHANNELS
 from models.training.skills.negatives import BACKCHANNELS as ENGLISH_BACKCHANNELS
-from models.training.skills.registry import CHINESE, dialogue, drill, not_meant, spoken_share
+from models.training.skills.registry import (
+    CHINESE,
+    dialogue,
+    drill,
+    not_meant,
+    spoken_share,
+)
+from models.training.skills.registry import (
+    exchange as one_exchange,
+)
 from models.training.skills.skill import Language
 from models.vita.nano_prompt import NanoPrompt
 
@@ -32,7 +42,8 @@ CLEAR, HARDLY = (0.02, 0.22), (0.3, 0.75)  # shares of letters that are wrong
 UNCLEAR = 0.45  # share of English sounds whose letters are hardly right: the words count
 REFUSED = 0.18  # share of written conversations that are not meant for the assistant
 BROKEN = 0.2  # share of conversations that break off in the middle of a question
-MISHEARD = 0.3  # share of English clips that come in the sound of others
+MISHEARD = 0.35  # share of English clips that come in the sound of others
+PERSON = 0.5  # share of those others that are people
 NEURAL = 4  # how much more often a neural voice is heard than another
 DRILL = 0.1  # share of sums in a row among written conversations
 BACKCHANNELS = frozenset(ENGLISH_BACKCHANNELS + CHINESE_BACKCHANNELS)
@@ -67,6 +78,7 @@ class WrittenMaterial:
             self._writer, self._random, self.sound, lambda: None, chinese
         )
         self._preceding = Preceding(self._writer, self._random, self.sound, chinese)
+        self._earlier = EarlierTurns(self._writer, self._random, self.asked, chinese)
 
     def __call__(self) -> Sequence:
         random = self._random
@@ -82,11 +94,23 @@ class WrittenMaterial:
         if kind < REFUSED + BROKEN + DRILL + DICTATED:
             return self._dictated()
         made = dialogue(random, chinese=self._chinese)
-        sequence = self._writer.opening(made.tools)
+        sequence = self._begun(made.tools)
         if len(made.exchanges) == 1:
             _precede(self._preceding, sequence, made.exchanges[0])
         for exchange in made.exchanges:
             self._writer.exchange(sequence, exchange, self.sound(exchange.question))
+        return sequence
+
+    def asked(self, chinese: bool) -> Asked:
+        """A question by itself, with its answer, as letters or typed."""
+        language = Language.CHINESE if chinese else Language.ENGLISH
+        made = one_exchange(self._random, language=language)
+        return made, self.sound(made.question)
+
+    def _begun(self, tools: tuple[str, ...] = ()) -> Sequence:
+        """A conversation up to the turn that it is about."""
+        sequence = self._writer.opening(tools)
+        self._earlier.write(sequence)
         return sequence
 
     def _drilled(self) -> Sequence:
@@ -101,7 +125,7 @@ class WrittenMaterial:
 
     def _dictated(self) -> Sequence:
         question = dialogue(self._random, chinese=self._chinese).exchanges[0].question
-        sequence = self._writer.opening(())
+        sequence = self._begun()
         sound = simulate(self._draw, question, float(self._draw.uniform(*CLEAR)))
         self._writer.dictate(sequence, sound, question)
         return sequence
@@ -111,7 +135,7 @@ class WrittenMaterial:
         question = dialogue(self._random, chinese=self._chinese).exchanges[0].question
         said = parted(question, self._random.random())
         whole = said == question  # the rare question of one word cannot break off
-        sequence = self._writer.opening(())
+        sequence = self._begun()
         self._preceding.write(sequence, QUESTION, is_chinese(question))
         sound = replace(simulate(self._draw, said), whole=whole)
         self._writer.leave(sequence, sound)
@@ -126,7 +150,7 @@ class WrittenMaterial:
         return replace(simulate(self._draw, text, error), unclear=unclear)
 
     def _refused(self) -> Sequence:
-        sequence = self._writer.opening(())
+        sequence = self._begun()
         words = not_meant(self._random, self._chinese)
         shares = OVER_ANSWER if words in BACKCHANNELS else TALK
         self._preceding.write(sequence, shares, is_chinese(words))
@@ -158,6 +182,7 @@ class SpokenMaterial:
         said = self._written.sound
         self._pictured = PicturedMaterial(self._writer, self._random, said, self._question)
         self._preceding = Preceding(self._writer, self._random, said, CHINESE)
+        self._earlier = EarlierTurns(self._writer, self._random, self._asked, CHINESE)
         self._dialogues = _gathered(ear.stores, "dialogues")
         shares = _balanced([entry for _, entry in self._dialogues])
         heard = (entry["exchanges"][-1]["clip"] for _, entry in self._dialogues)
@@ -175,6 +200,8 @@ class SpokenMaterial:
         self._orders = _people(ear.stores, ("order",))
         self._sounds = _people(ear.stores, ("noise", "noise", "echo"))
         self._speech = _people(ear.stores, ("speech", "word"))
+        self._persons = _people(ear.stores, ("speech", "order"))
+        self._singles = _single_questions(self._dialogues)
 
     def __call__(self) -> Sequence:
         if self._random.random() < self._pictures:
@@ -197,8 +224,32 @@ class SpokenMaterial:
         sound = self._ear.hear(store, number, whole=whole)
         if is_chinese(sound.clip.text) or self._random.random() >= MISHEARD:
             return sound
+        return self._ear.mishear(sound, *self._somebody())
+
+    def _somebody(self) -> tuple[int, int]:
+        """A clip in whose sound others are heard. People's clips are among them, or a person's
+        voice alone would say that it is an order, or talk."""
+        if self._persons and self._random.random() < PERSON:
+            return self._random.choice(self._persons)
         store, entry = self._random.choices(self._dialogues, cum_weights=self._weights)[0]
-        return self._ear.mishear(sound, store, entry["exchanges"][0]["clip"])
+        return store, entry["exchanges"][0]["clip"]
+
+    def _begun(self, tools: tuple[str, ...] = ()) -> Sequence:
+        """A conversation up to the turn that it is about."""
+        sequence = self._writer.opening(tools)
+        self._earlier.write(sequence)
+        return sequence
+
+    def _asked(self, chinese: bool) -> Asked:
+        """A question by itself, with its answer: a clip, or letters."""
+        random = self._random
+        if not chinese and self._orders and random.random() < 0.1:
+            place = random.choice(self._orders)
+            return person_exchange(self._ear.stores[place[0]].clips[place[1]]), self._hear(*place)
+        if not self._singles[chinese] or random.random() < 0.4:
+            return self._written.asked(chinese)
+        store, entry = random.choice(self._singles[chinese])
+        return restored(entry), self._hear(store, entry["clip"])
 
     def _dictated(self) -> Sequence:
         """A question, or talk, whose words are to be written down."""
@@ -207,7 +258,7 @@ class SpokenMaterial:
             place = (store, entry["exchanges"][-1]["clip"])
         else:
             place = self._random.choice(self._talk)
-        sequence = self._writer.opening(())
+        sequence = self._begun()
         text = self._ear.stores[place[0]].clips[place[1]].text
         self._writer.dictate(sequence, self._ear.hear(*place), text)
         return sequence
@@ -226,7 +277,7 @@ class SpokenMaterial:
         else:
             store, entry = self._random.choices(self._dialogues, cum_weights=self._weights)[0]
             place = (store, entry["exchanges"][0]["clip"])
-        sequence = self._writer.opening(())
+        sequence = self._begun()
         self._preceding.write(sequence, QUESTION)
         words = words_of(self._ear.stores[place[0]].clips[place[1]].text)
         self._writer.leave(sequence, self._hear(*place, whole=len(words) < 3))
@@ -234,7 +285,7 @@ class SpokenMaterial:
 
     def _conversation(self) -> Sequence:
         store, entry = self._random.choices(self._dialogues, cum_weights=self._weights)[0]
-        sequence = self._writer.opening(tuple(entry["tools"]))
+        sequence = self._begun(tuple(entry["tools"]))
         if len(entry["exchanges"]) == 1:
             _precede(self._preceding, sequence, restored(entry["exchanges"][0]))
         for each in entry["exchanges"]:
@@ -248,9 +299,9 @@ class SpokenMaterial:
         """A person's order, or talk that is no query."""
         kind = self._random.random()
         if kind < 0.4 and self._speech:
-            return self._refusing(self._ear.hear(*self._random.choice(self._speech)))
+            return self._refusing(self._hear(*self._random.choice(self._speech)))
         store, number = self._random.choice(self._orders)
-        sequence = self._writer.opening(())
+        sequence = self._begun()
         self._preceding.write(sequence, QUESTION)
         exchange = person_exchange(self._ear.stores[store].clips[number])
         self._writer.exchange(sequence, exchange, self._ear.hear(store, number))
@@ -266,7 +317,7 @@ class SpokenMaterial:
         return self._refusing(self._ear.hear(*self._random.choice(self._sounds)))
 
     def _refusing(self, sound: Sound, shares: PrecedingShares = TALK) -> Sequence:
-        sequence = self._writer.opening(())
+        sequence = self._begun()
         self._preceding.write(sequence, shares)
         self._writer.refuse(sequence, sound)
         return sequence
@@ -301,6 +352,16 @@ def _kind(entry: dict[str, Any]) -> tuple[bool, str]:
     """Whether it is Chinese, and the skill of its last question."""
     last = entry["exchanges"][-1]
     return is_chinese(last["question"]), last["skill"]
+
+
+def _single_questions(dialogues: Many[tuple[int, dict[str, Any]]]) -> dict[bool, list[Any]]:
+    """Questions that stand by themselves and need no function, in English and in Chinese."""
+    found: dict[bool, list[Any]] = {False: [], True: []}
+    for store, entry in dialogues:
+        if len(entry["exchanges"]) == 1 and not entry["tools"]:
+            only = entry["exchanges"][0]
+            found[is_chinese(only["question"])].append((store, only))
+    return found
 
 
 def _gathered(stores: Many[ClipStore], name: str) -> list[Any]:

@@ -19,8 +19,9 @@ from models.vita.spoken_form import spoken_form
 
 GIVEN = 0.75  # share of English sounds whose words there are
 FOREIGN = 0.12  # share of Chinese sounds that are taken for English words
-INVENTED = 0.4  # share of noises in which words are heard
+INVENTED = 0.25  # share of noises in which words are heard
 MOST_WRONG = 0.25  # share of words that are wrong, at most
+GARBLED = 0.7  # the same for voices that speak by rule, which a recogniser of people hardly knows
 _OWN = 0.6  # share of clips for which Moonshine's own words are used
 _LONGEST_SPAN = 3  # words that were taken for others together
 _INVENTIONS = (
@@ -74,18 +75,21 @@ class Misreading:
             return self._unknown()
         if not sound.unclear and random.random() >= GIVEN:
             return ""
-        own = bool(clip.recognised) and (clip.kind in _ONLY_OWN or random.random() < _OWN)
-        words = clip.recognised if own else self.changed(_text(clip))
+        is_garbled = clip.speaker.startswith(_BY_RULE)
+        is_own = random.random() < _OWN and not (is_garbled and sound.unclear)
+        own = bool(clip.recognised) and (clip.kind in _ONLY_OWN or is_own)
+        most = GARBLED if is_garbled and not sound.unclear else MOST_WRONG
+        words = clip.recognised if own else self.changed(_text(clip), most)
         return _part(words, sound, random)
 
     def _unknown(self) -> str:
         random = self._random
         return random.choice(self._foreign) if random.random() < FOREIGN else ""
 
-    def changed(self, text: str) -> str:
-        """A text with up to MOST_WRONG of its words taken for others."""
+    def changed(self, text: str, most: float = MOST_WRONG) -> str:
+        """A text with up to that share of its words taken for others."""
         random = self._random
-        error = random.uniform(0, MOST_WRONG) if random.random() < 0.5 else 0.0
+        error = random.uniform(0, most) if random.random() < 2 * most else 0.0
         words = [
             self._taken(word) if random.random() < error else word
             for word in spoken_form(text).split()
@@ -102,6 +106,7 @@ class Misreading:
         return word[:at] + random.choice(CONFUSED.get(word[at], "e")) + word[at + 1 :]
 
 
+_BY_RULE = ("espeak-", "flite-", "festival-")
 _ONLY_OWN = ("order", "speech")  # whose own words are not known
 
 
@@ -126,6 +131,7 @@ def _part(words: str, sound: ListeningResult, random: Random) -> str:
     if sound.whole and (sound.clip.kind != "speech" or share > 0.95):
         return words
     every = words.split()
-    count = min(len(every), max(1, round(len(every) * min(1.0, share))))
+    most = len(every) if sound.whole else max(1, len(every) - 1)
+    count = min(most, max(1, round(len(every) * min(1.0, share))))
     start = random.randrange(len(every) - count + 1) if sound.clip.kind == "speech" else 0
     return " ".join(every[start : start + count])

@@ -155,8 +155,9 @@ class Writer:
         sequence.read(prompt.user())
         self.show(sequence, exchange.scenes)
         if sound is not None:
-            sequence.hear(sound, state_targets(sound, True, ids), word_targets(sound, prompt))
-            sequence.states[-1] = ids[QUERY]
+            self._hear(sequence, sound, meant=True)
+            if not sound.unclear:
+                sequence.states[-1] = ids[QUERY]
             self._recognise(sequence, sound, QUERY)
             sequence.read([ids[QUERY]])
         else:
@@ -190,15 +191,13 @@ class Writer:
         """Sound that is not meant for the assistant."""
         sequence.read(self.prompt.user())
         self.show(sequence, scenes)
-        states = state_targets(sound, False, self.prompt.ids)
-        sequence.hear(sound, states, word_targets(sound, self.prompt))
+        self._hear(sequence, sound, meant=False)
         self._recognise(sequence, sound, NOISE)
 
     def leave(self, sequence: Sequence, sound: Sound) -> None:
         """A query that breaks off: nothing but the verdict is wanted."""
         sequence.read(self.prompt.user())
-        states = state_targets(sound, True, self.prompt.ids)
-        sequence.hear(sound, states, word_targets(sound, self.prompt))
+        self._hear(sequence, sound, meant=True)
         self._recognise(sequence, sound, QUERY if sound.whole else UNFINISHED)
 
     def dictate(self, sequence: Sequence, sound: Sound, text: str) -> None:
@@ -208,6 +207,13 @@ class Writer:
         sequence.hear(sound, [NOTHING] * vector_count(sound), word_targets(sound, self.prompt))
         sequence.read(self.prompt.dictation())
         sequence.predict([*self.prompt.encode(written_out(text)), ids[END]])
+
+    def _hear(self, sequence: Sequence, sound: Sound, *, meant: bool) -> None:
+        """A sound, and the verdicts wanted along it; of one that cannot be understood none are."""
+        states = state_targets(sound, meant, self.prompt.ids)
+        if sound.unclear:
+            states = [NOTHING] * len(states)
+        sequence.hear(sound, states, word_targets(sound, self.prompt))
 
     def _recognise(self, sequence: Sequence, sound: Sound, state: str) -> None:
         """A recogniser's words, if there are any, and the verdict wanted behind them."""
@@ -222,7 +228,7 @@ class Writer:
         if is_chinese(text):
             return text + random.choice(("", "？", "。", "？"))
         kind = random.random()
-        if kind < 0.3:
+        if kind < 0.4:
             text = text.lower()
         elif kind < 0.7:
             text = text[:1].upper() + text[1:]

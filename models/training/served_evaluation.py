@@ -81,7 +81,7 @@ async def measure(
                 random = Random(f"talk {seed} {chinese} {number}")
                 text = not_meant(random, chinese)
                 voice = shares.draw(random, True, text)
-                samples = _said(text, voice)
+                samples = in_voice(text, voice)
                 if samples is not None:
                     verdict, _ = await _heard(instance, Conversation(), _quiet(samples, TRAIL))
                     _judged(report, text, voice, "noise", verdict)
@@ -101,7 +101,7 @@ async def _asked(
     made = dialogue(random, random.random() < 0.5, chinese=chinese)
     exchange = made.exchanges[-1]
     voice = shares.draw(random, True, exchange.question)
-    samples = _said(exchange.question, voice)
+    samples = in_voice(exchange.question, voice)
     if exchange.skill in AIDS or exchange.cut or samples is None:
         return
     verdict, said = await _heard(instance, _before(made), _quiet(samples, TRAIL), answers=True)
@@ -152,12 +152,13 @@ async def _heard(
     return verdict, (text, calls[0] if calls else None)
 
 
-def _said(text: str, voice: Voice) -> Samples | None:
+def in_voice(text: str, voice: Voice) -> Samples | None:
+    """A text in a voice, [n] at 16 kHz; None where that voice is not installed."""
     written = toned(text) if is_chinese(text) and voice.engine != "kokoro" else text
     try:
         return speak(written, voice).samples
     except (OSError, RuntimeError, ValueError):
-        return None  # a voice that is not installed
+        return None
 
 
 def _quiet(samples: Samples, trail: float) -> Samples:

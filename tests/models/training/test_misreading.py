@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -147,3 +148,19 @@ def test_misheard_clips_keep_their_words_and_lose_their_sound(prompt: NanoPrompt
         assert misheard.ends == () and len(misheard.features) != len(said.features)
         words = Misreading(0).words(misheard)
         assert words and (len(words.split()) == 3) is whole
+
+
+def test_a_sound_that_nobody_understands_is_judged_by_its_words_alone(prompt: NanoPrompt) -> None:
+    spoken = replace(sound("what is that"), unclear=True)
+    for meant in (True, False):
+        writer, sequence = Writer(prompt, 0, lambda _: "What is that?"), Sequence()
+        if meant:
+            writer.exchange(sequence, Exchange("what is that", "A cat.", "animals"), spoken)
+        else:
+            writer.refuse(sequence, spoken)
+        wanted = [
+            (state, stake)
+            for state, stake in zip(sequence.states, sequence.stakes, strict=True)
+            if state != NOTHING
+        ]
+        assert wanted == [(prompt.ids[QUERY if meant else NOISE], DECISION)]
