@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence as Many
 from dataclasses import fields, replace
 from itertools import accumulate
 from random import Random
@@ -12,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from models.order_slots import parse_label, read_back
-from models.training.clips import Clip, ClipStore
+from models.training.clips import Clip
 from models.training.earlier import Asked, EarlierTurns
+from models.training.gathering import balanced, gathered, parted_talk, recorded, single_questions
 from models.training.hearing import Ear, ListeningResult
 from models.training.misreading import Misreading
 from models.training.pictured import PicturedMaterial
@@ -24,16 +23,8 @@ from models.training.simulation import Simulated, simulate
 from models.training.skills.exchange import Exchange, ToolCall
 from models.training.skills.mandarin.negatives import BACKCHANNELS as CHINESE_BACKCHANNELS
 from models.training.skills.negatives import BACKCHANNELS as ENGLISH_BACKCHANNELS
-from models.training.skills.registry import (
-    CHINESE,
-    dialogue,
-    drill,
-    not_meant,
-    spoken_share,
-)
-from models.training.skills.registry import (
-    exchange as one_exchange,
-)
+from models.training.skills.registry import CHINESE, dialogue, drill, not_meant
+from models.training.skills.registry import exchange as one_exchange
 from models.training.skills.skill import Language
 from models.vita.nano_prompt import NanoPrompt
 
@@ -178,13 +169,13 @@ class SpokenMaterial:
         self._writer = Writer(prompt, seed, misreading.words)
         self._written = WrittenMaterial(prompt, seed, misreading=misreading)
         self._shares, self._pictures = (written, people), pictures
-        self._questions = _gathered(ear.stores, "pictures")
+        self._questions = gathered(ear.stores, "pictures")
         said = self._written.sound
         self._pictured = PicturedMaterial(self._writer, self._random, said, self._question)
         self._preceding = Preceding(self._writer, self._random, said, CHINESE)
         self._earlier = EarlierTurns(self._writer, self._random, self._asked, CHINESE)
-        self._dialogues = _gathered(ear.stores, "dialogues")
-        shares = _balanced([entry for _, entry in self._dialogues])
+        self._dialogues = gathered(ear.stores, "dialogues")
+        shares = balanced([entry for _, entry in self._dialogues])
         heard = (entry["exchanges"][-1]["clip"] for _, entry in self._dialogues)
         neural = [
             ear.stores[store].clips[number].speaker.startswith("kokoro-")
@@ -196,12 +187,12 @@ class SpokenMaterial:
                 for share, is_neural in zip(shares, neural, strict=True)
             )
         )
-        self._backchannels, self._talk = _parted_talk(ear.stores)
-        self._orders = _people(ear.stores, ("order",))
-        self._sounds = _people(ear.stores, ("noise", "noise", "echo"))
-        self._speech = _people(ear.stores, ("speech", "word"))
-        self._persons = _people(ear.stores, ("speech", "order"))
-        self._singles = _single_questions(self._dialogues)
+        self._backchannels, self._talk = parted_talk(ear.stores)
+        self._orders = recorded(ear.stores, ("order",))
+        self._sounds = recorded(ear.stores, ("noise", "noise", "echo"))
+        self._speech = recorded(ear.stores, ("speech", "word"))
+        self._persons = recorded(ear.stores, ("speech", "order"))
+        self._singles = single_questions(self._dialogues)
 
     def __call__(self) -> Sequence:
         if self._random.random() < self._pictures:
@@ -334,55 +325,3 @@ def person_exchange(clip: Clip) -> Exchange:
     if clip.kind == "order":
         return Exchange(clip.text, read_back(parse_label(clip.text)), "coffee")
     return Exchange(clip.text, f"You said {clip.text}.", "digits", clip.text)
-
-
-def _balanced(entries: Many[dict[str, Any]]) -> list[float]:
-    """Weights that give each language and skill its share, however many of it were spoken."""
-    kinds = [_kind(entry) for entry in entries]
-    counts = Counter(kinds)
-    return [
-        spoken_share(skill, Language.CHINESE if chinese else Language.ENGLISH)
-        * (CHINESE if chinese else 1 - CHINESE)
-        / counts[chinese, skill]
-        for chinese, skill in kinds
-    ]
-
-
-def _kind(entry: dict[str, Any]) -> tuple[bool, str]:
-    """Whether it is Chinese, and the skill of its last question."""
-    last = entry["exchanges"][-1]
-    return is_chinese(last["question"]), last["skill"]
-
-
-def _single_questions(dialogues: Many[tuple[int, dict[str, Any]]]) -> dict[bool, list[Any]]:
-    """Questions that stand by themselves and need no function, in English and in Chinese."""
-    found: dict[bool, list[Any]] = {False: [], True: []}
-    for store, entry in dialogues:
-        if len(entry["exchanges"]) == 1 and not entry["tools"]:
-            only = entry["exchanges"][0]
-            found[is_chinese(only["question"])].append((store, only))
-    return found
-
-
-def _gathered(stores: Many[ClipStore], name: str) -> list[Any]:
-    return [
-        (index, each) for index, store in enumerate(stores) for each in store.extra.get(name, [])
-    ]
-
-
-def _parted_talk(stores: Many[ClipStore]) -> tuple[list[Any], list[Any]]:
-    """Backchannels, and all other talk that is not meant for the assistant."""
-    parted: tuple[list[Any], list[Any]] = [], []
-    for store, number in _gathered(stores, "negatives"):
-        spoken = stores[store].clips[number].kind == "backchannel"
-        parted[0 if spoken else 1].append((store, number))
-    return parted
-
-
-def _people(stores: Many[ClipStore], kinds: tuple[str, ...]) -> list[tuple[int, int]]:
-    return [
-        (index, number)
-        for index, store in enumerate(stores)
-        for number, clip in enumerate(store.clips)
-        if clip.kind in kinds and clip.split == "train"
-    ]
