@@ -20,6 +20,7 @@ from models.engines.segment_words import (
     UNHEARD,
     Recogniser,
     SegmentWords,
+    is_resting,
     recognise,
     take,
 )
@@ -74,14 +75,21 @@ class StreamedSegment:
 
     heard: ListeningState
     words: SegmentWords = UNHEARD
+    flushed: int = 0  # samples that the last flush judged
+
+    @property
+    def rests(self) -> bool:
+        """Nobody has spoken since the last flush."""
+        return bool(self.flushed) and is_resting(self.words, self.heard.received - self.flushed)
 
 
 class StreamedFrontend:
     """Nano: each chunk is encoded once, as it fills, and the state follows the sound.
 
-    With a recogniser its words of the segment stand behind the sound: for a verdict as soon as it
-    is sure of them, and at a pause for the answer too. Where the sound is not English they are left
-    out, and the model's own words are asked for (`dictates`: it has learned to give them).
+    With a recogniser its words of the segment stand behind the sound at a pause, for the verdict
+    and for the answer. While somebody speaks the sound is judged alone: the first words of talk
+    are often those of a question. Where the sound is not English they are left out, and the model's
+    own words are asked for (`dictates`: it has learned to give them).
     """
 
     reading_piece = HEAR_CHUNK
@@ -108,8 +116,11 @@ class StreamedFrontend:
         if self._recogniser is not None:
             words = take(words, samples)
             words = recognise(words, self._recogniser) if words.is_due else words
-        segment = StreamedSegment(hearing, words)
-        asked = None if talk is state.talk else self._question(talk, segment)
+        segment = StreamedSegment(hearing, words, segment.flushed)
+        if talk is state.talk:
+            return replace(state, segment=segment, question=None)
+        told = self._grammar.recognised(talk, self._english(segment)) if segment.rests else talk
+        asked = self._question(told, segment, fleeting=told is not talk)
         return replace(state, talk=talk, segment=segment, question=asked)
 
     def flush(self, state: HearingState) -> HearingState:
@@ -121,7 +132,9 @@ class StreamedFrontend:
         if self._recogniser is not None:
             words = recognise(words, self._recogniser)
         flushed = StreamedSegment(hearing, words)
-        before = replace(state, segment=replace(segment, words=words))
+        before = replace(
+            state, segment=replace(segment, words=words, flushed=segment.heard.received)
+        )
         if len(vectors):
             talk = self._grammar.heard(talk, features_of("audio", vectors))
         text = self._english(flushed)
@@ -131,23 +144,16 @@ class StreamedFrontend:
             verdict = replace(state.verdict, heard=hearing.judged) if state.verdict else None
             return replace(state, segment=flushed, resume=before, verdict=verdict)
         talk = self._grammar.recognised(talk, text)
-        asked = self._question(talk, flushed, at_pause=True)
+        asked = self._question(talk, flushed, fleeting=True)
+        if self._dictates and not text:
+            asked = replace(asked, dictation=self._grammar.dictated(talk))
         return replace(state, talk=talk, segment=flushed, resume=before, question=asked)
 
-    def _question(
-        self, talk: PromptState, segment: StreamedSegment, *, at_pause: bool = False
-    ) -> Question:
-        """At a pause the words stand in the talk; before it they are only for the verdict."""
-        text, hearing = self._english(segment), segment.heard
-        told = talk if at_pause else self._grammar.recognised(talk, text)
-        dictates = self._dictates and at_pause and not text
-        return Question(
-            self._grammar.judged(told),
-            text or hearing.transcript.words,
-            hearing.judged,
-            fleeting=at_pause or told is not talk,
-            dictation=self._grammar.dictated(talk) if dictates else None,
-        )
+    def _question(self, talk: PromptState, segment: StreamedSegment, *, fleeting: bool) -> Question:
+        """What is asked behind this talk; its words are the recogniser's, or letters."""
+        hearing = segment.heard
+        words = self._english(segment) or hearing.transcript.words
+        return Question(self._grammar.judged(talk), words, hearing.judged, fleeting)
 
     def _english(self, segment: StreamedSegment) -> str:
         """The recogniser's words, unless it is unsure of them and nano's own letters say why."""

@@ -21,7 +21,8 @@ SURE = 0.72  # certainty from which on it is English
 FOREIGN = 0.6  # below this certainty it is none, once so much has been heard:
 TELLING = HEAR_RATE  # samples
 NOTHING = Recognition()
-QUIET = 0.01  # power of a pause beside that of the sound before it
+QUIET = 0.01  # power of a pause beside that of the sound before it, for there to be no word
+RESTING = 0.2  # the same where a pause was found already, noise in the room included
 _FRAME = HEAR_RATE // 50
 
 
@@ -99,6 +100,17 @@ def is_quiet(new: Samples, before: Samples) -> bool:
     if not before.size or not new.size:
         return False
     return bool(np.mean(np.square(new)) < QUIET * np.mean(np.square(before)))
+
+
+def is_resting(words: SegmentWords, count: int) -> bool:
+    """Are the last `count` samples still the pause that was found before them?"""
+    if count <= 0:
+        return True
+    sound = np.concatenate(words.sound) if words.sound else np.zeros(0, np.float32)
+    before, new = sound[:-count], sound[-count:]
+    if not before.size:
+        return False
+    return bool(np.mean(np.square(new)) < RESTING * np.mean(np.square(before)))
 
 
 def quietest(sound: Samples) -> int:

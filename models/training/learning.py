@@ -33,19 +33,19 @@ from models.training.running import Stage
 from models.training.skills.registry import CHINESE
 from models.vita.nano_prompt import NanoPrompt
 
+PICTURED = 0.08  # share of conversations about pictures
+
 
 def _opened(listener: Listener, folder: Path, eyes: str) -> float:
     """Give a listener without eyes those of a checkpoint, if it is there; they change no more, what
     lies behind them does. The share of pictures in what it will learn from."""
-    from models.training.pictured import SHARE
-
     path = folder / f"{eyes}.pt"
     if listener.eyes is None and path.exists():
         listener.take_eyes(Listener.load(path))
     if listener.eyes is None:
         return 0.0
     listener.eyes.vision.requires_grad_(False)
-    return SHARE
+    return PICTURED
 
 
 def align(
@@ -130,6 +130,9 @@ def listen(
     rate: Rate = 8e-4,
     written: Annotated[float, typer.Option(help="Share of conversations without sound.")] = 0.3,
     people: Annotated[float, typer.Option(help="Share of people's recordings.")] = 0.17,
+    pictured: Annotated[
+        float, typer.Option(help="Share of pictures, where it has eyes.")
+    ] = PICTURED,
     frozen: Annotated[bool, typer.Option(help="The encoder stays as it is.")] = False,
     eyes: Eyes = "vision",
     resume: Resume = False,
@@ -153,7 +156,7 @@ def listen(
     listener.take_ears(Listener.load(folder / f"{ears}.pt"))
     drawn = drawn_seed(folder, "listening", seed, resume)
     ear = Ear(stores_of(folder), Strength(), drawn)
-    pictures = _opened(listener, folder, eyes)
+    pictures = pictured if _opened(listener, folder, eyes) else 0.0
     prompt = NanoPrompt.read(tokenizer)
     material = SpokenMaterial(prompt, ear, drawn, written, people, pictures=pictures)
     stage = Stage("listening", minutes, rate, device, threads)

@@ -14,7 +14,6 @@ from models.training.skills.registry import CHINESE
 from models.training.skills.registry import exchange as single_exchange
 from models.training.skills.scene import PictureScene
 
-SHARE = 0.08  # of all conversations
 _FRAMES = (1, 1, 1, 1, 1, 2, 3, 5)  # pictures shown before a question: of a camera, several
 
 _NOISE_DRAWS = 100  # of which, with any share of speech worth the name, one is spoken

@@ -209,9 +209,10 @@ class Writer:
         sequence.predict([*self.prompt.encode(written_out(text)), ids[END]])
 
     def _hear(self, sequence: Sequence, sound: Sound, *, meant: bool) -> None:
-        """A sound, and the verdicts wanted along it; of one that cannot be understood none are."""
+        """A sound, and the verdicts wanted along it. One that cannot be understood never says that
+        it is a query; that it is none is the better guess."""
         states = state_targets(sound, meant, self.prompt.ids)
-        if sound.unclear:
+        if sound.unclear and meant:
             states = [NOTHING] * len(states)
         sequence.hear(sound, states, word_targets(sound, self.prompt))
 

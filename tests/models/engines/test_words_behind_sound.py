@@ -77,13 +77,27 @@ def test_going_on_takes_the_words_back(parts: Parts) -> None:
     assert stream.flush() == other.flush()
 
 
-def test_the_verdict_before_a_pause_knows_the_words_and_leaves_no_trace(parts: Parts) -> None:
+def test_while_somebody_speaks_the_sound_is_judged_alone(parts: Parts) -> None:
     stream, _ = memory(parts, SURE)
-    verdict = stream.hear(sound(4.5))
     plain, _ = memory(parts, None)
+    verdict, alone = stream.hear(sound(4.5)), plain.hear(sound(4.5))
     assert verdict.words == WORDS
-    assert verdict.query != plain.hear(sound(4.5)).query
-    assert stream.state.talk.line.length == plain.state.talk.line.length
+    assert (verdict.query, verdict.noise) == (alone.query, alone.noise)
+
+
+@pytest.mark.parametrize(("level", "knows"), [(0.01, True), (1.0, False)])
+def test_until_somebody_goes_on_every_verdict_in_a_pause_knows_the_words(
+    parts: Parts, level: float, knows: bool
+) -> None:
+    stream, prompt = memory(parts, SURE)
+    plain, _ = memory(parts, None)
+    for each in (stream, plain):
+        each.hear(sound(4.5))
+        each.flush()
+    more = level * sound(2)
+    verdict, alone = stream.hear(more), plain.hear(more)
+    assert (verdict.query != pytest.approx(alone.query, abs=1e-4)) is knows
+    assert not set(prompt.recognised(WORDS)) & set(ids_of(stream))
 
 
 @pytest.mark.parametrize("certainty", [NONE, None])
