@@ -78,8 +78,8 @@ def spoken(turns: int, seed: int, neural: float) -> list[Samples]:
         if samples is not None:
             quiet = np.zeros(round(LEAD * HEAR_RATE)), np.zeros(round(PAUSE * HEAR_RATE))
             joined = np.concatenate((quiet[0], samples, quiet[1]))
-            floor = np.random.default_rng(samples.size).normal(0, _FLOOR, joined.size)
-            found.append((joined + floor).astype(np.float32))
+            noise = np.random.default_rng(samples.size).normal(0, _FLOOR, joined.size)
+            found.append(joined.astype(np.float32) + noise.astype(np.float32))
     return found
 
 
