@@ -40,9 +40,10 @@ LATE_MIN_QUERY = 0.8
 SIDE_TALK_MIN_QUERY = 0.8
 SIDE_TALK_LASTS_S = 3.0
 # Of a voice that was answered before with less than this probability it is another's ...
-USER_VOICE_MIN_SCORE = 0.2
+USER_VOICE_MIN_SCORE = 0.4
 # ... and then only a finished query of this probability ends an answer, or follows side talk.
-OTHER_SPEAKER_MIN_QUERY = 0.9
+OTHER_SPEAKER_MIN_QUERY = 0.8
+OTHER_SPEAKER_MIN_QUERY_AFTER_SIDE_TALK = 0.9
 # A segment that is no query is closed after this much silence.
 CLOSE_SILENCE_S = 0.5
 # Below this share of the query threshold an unfinished turn is given up, not answered.
@@ -112,6 +113,7 @@ def thresholds_for(settings: Settings, *, after_side_talk: bool = False) -> Thre
     query, sure = settings.query_threshold, settings.sure_threshold
     if after_side_talk:
         query, sure = max(query, SIDE_TALK_MIN_QUERY), max(sure, SIDE_TALK_MIN_QUERY)
+    other = OTHER_SPEAKER_MIN_QUERY_AFTER_SIDE_TALK if after_side_talk else OTHER_SPEAKER_MIN_QUERY
     delay = settings.endpoint_delay
     return Thresholds(
         is_semantic=settings.is_semantic,
@@ -120,7 +122,7 @@ def thresholds_for(settings: Settings, *, after_side_talk: bool = False) -> Thre
         noise=settings.noise_threshold,
         interrupt=settings.take_threshold,
         user_voice=USER_VOICE_MIN_SCORE,
-        other_speaker_query=OTHER_SPEAKER_MIN_QUERY,
+        other_speaker_query=other,
         endpoint_delay_s=ENDPOINT_DELAY_S[settings.eagerness] if delay is None else delay,
         unfinished_patience_s=UNFINISHED_PATIENCE_S[settings.eagerness],
         silence_duration_s=settings.silence_duration,

@@ -16,6 +16,7 @@ from duplex.endpointing import (
     Ruling,
     is_sure,
     judge_pause,
+    may_take_turn,
     thresholds_for,
 )
 from duplex.events import HearingFailed, SpeakerScored, VerdictGiven, VoiceMeasured
@@ -147,7 +148,10 @@ class Listening:
         pace = self._state.settings.flush_every
         if until - segment.last_voiced > FLUSH_UNTIL_S or until - asked < pace:
             return
-        if segment.verdict_until >= asked and not is_sure(verdict, segment.thresholds):
+        is_settled = is_sure(verdict, segment.thresholds)
+        if segment.is_other_speaker:
+            is_settled = may_take_turn(verdict, segment.thresholds)
+        if segment.verdict_until >= asked and not is_settled:
             self._flush(segment, until, now)
 
     def _ask_early(self, segment: Segment, until: float) -> None:

@@ -76,10 +76,10 @@ def load_engine(settings: ServerSettings) -> Engine:
 
     silero = SileroModel()
     pairs = tuple(_load_pairs(settings))
-    return Engine(pairs, lambda: SileroDetector(silero), _load_speaker_encoder(settings))
+    return Engine(pairs, lambda: SileroDetector(silero), load_speaker_encoder(settings))
 
 
-def _load_speaker_encoder(settings: ServerSettings) -> SpeakerEncoder | None:
+def load_speaker_encoder(settings: ServerSettings) -> SpeakerEncoder | None:
     """What tells voices apart. Without its weights the server works, and says so."""
     if not settings.speaker_profile:
         return None

@@ -17,8 +17,8 @@ from tests.duplex.played_answer import Answer, Word
 
 LEAD = round(0.08 * SPEAK_RATE)  # samples that sending may run ahead of playing
 MAX_DUCK = 0.8  # seconds after the onset of a voice for which it may duck an answer
-OTHER_VOICE = 0.2  # a voice of a lower score is another's ...
-OTHER_MIN_QUERY = 0.9  # ... whose words have to be so clearly a query
+OTHER_VOICE = 0.4  # a voice of a lower score is another's ...
+OTHER_MIN_QUERY = 0.8  # ... whose words have to be so clearly a query
 STILL_IN_THE_TURN = 0.5  # seconds of an answer: heard less of it, the user goes on
 TOLERANCE = 2e-3  # seconds; times and samples are rounded
 

@@ -12,7 +12,8 @@ from models.base import Verdict
 from tests.duplex.scene import NOISE, QUERY, UNFINISHED, Scene
 
 CLEAR = Verdict(query=0.95, noise=0.03, unfinished=0.02)
-LIKELY = Verdict(query=0.85, noise=0.1, unfinished=0.05)  # enough for a user over an answer
+LIKELY = Verdict(query=0.7, noise=0.1, unfinished=0.2)  # unfinished, or not quite a query
+SURE = Verdict(query=0.85, noise=0.1, unfinished=0.05)
 SIDE_TALK = replace(NOISE, words="tom pass me the salt")
 USER, OTHER, UNKNOWN = 0.9, 0.05, None
 
@@ -52,9 +53,10 @@ def say(stage: Scene, seconds: float, heard: float | None, during: Verdict, afte
         (OTHER, UNFINISHED, CLEAR, True, None),  # a second person who clearly asks is answered
         (OTHER, UNFINISHED, LIKELY, False, "ignored-other-speaker"),
         (USER, UNFINISHED, LIKELY, True, None),
+        (OTHER, UNFINISHED, SURE, True, None),
+        (OTHER, LIKELY, LIKELY, False, "ignored-other-speaker"),
         (OTHER, UNFINISHED, SIDE_TALK, False, "ignored-other-speaker"),
         (OTHER, NOISE, SIDE_TALK, False, "ignored-side-talk"),  # whoever had said it
-        (OTHER, NOISE, LIKELY, False, "ignored-other-speaker"),
         (USER, NOISE, SIDE_TALK, False, "ignored-side-talk"),
     ],
 )
@@ -97,9 +99,9 @@ def test_a_score_that_comes_late_lets_the_user_in() -> None:
 @pytest.mark.parametrize(
     ("heard", "after", "reasons"),
     [
-        (USER, LIKELY, []),
-        (UNKNOWN, LIKELY, []),
-        (OTHER, LIKELY, ["ignored-other-speaker"]),
+        (USER, SURE, []),
+        (UNKNOWN, SURE, []),
+        (OTHER, SURE, ["ignored-other-speaker"]),
         (OTHER, CLEAR, []),
     ],
 )
