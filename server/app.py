@@ -14,7 +14,6 @@ from typing import Any
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from prometheus_client.exposition import choose_encoder
 
 from models.base import Instance, InstanceFailed, SpeakerEncoder
 from models.engines.choice import engine_for
@@ -169,9 +168,8 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
     @app.get("/metrics")
     async def metrics(request: Request) -> Response:
-        accept = request.headers.get("accept", "")
-        _, content_type = choose_encoder(accept)
-        return Response(service.metrics.text(accept), media_type=content_type)
+        text, content_type = service.metrics.exposition(request.headers.get("accept", ""))
+        return Response(text, media_type=content_type)
 
 
 def _add_realtime(app: FastAPI, service: Service) -> None:

@@ -172,8 +172,15 @@ class Metrics:
     def text(self, accept: str = "") -> bytes:
         """All instruments as text. In OpenMetrics, which a scraper asks for by its Accept header,
         buckets carry exemplars."""
-        encoder, _ = choose_encoder(accept)
-        return bytes(encoder(self.registry))
+        return self.exposition(accept)[0]
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """All instruments and their content type, in the form that an Accept header asks for."""
+        try:
+            encoder, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is no number
+            encoder, content_type = choose_encoder("")
+        return bytes(encoder(self.registry)), content_type
 
     async def watch_loop(self, clock: Callable[[], float]) -> None:
         """Measure, until cancelled, how late a timer fires."""

@@ -33,6 +33,7 @@ _TCP_INFO: int | None = getattr(socket, "TCP_INFO", None)
 _CLOSE_WAIT = 8  # linux/tcp_states.h
 ForceClose: TypeAlias = Callable[[int, str], None]
 
+logger = logging.getLogger(__name__)
 # What the libraries would log: frames, headers and query strings, which hold words and keys.
 _QUIET = logging.getLogger(f"{__name__}.wire")
 _QUIET.setLevel(logging.WARNING)
@@ -70,8 +71,13 @@ class Transport(WebSocketsSansIOProtocol):
                 self.transport.pause_reading()
 
     def _shake_hands(self, data: bytes) -> None:
-        """The request, which the HTTP protocol hands over whole."""
-        super().data_received(data)
+        """The request, which the HTTP protocol hands over whole. What the libraries make of odd
+        headers is a bad request, whichever exception it is."""
+        try:
+            super().data_received(data)
+        except Exception as error:
+            logger.info("a handshake could not be read (%s)", type(error).__name__)
+            self.handshake_initiated = False
         if not self.handshake_initiated and not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
             self.transport.close()
