@@ -25,6 +25,7 @@ from benchmarks.hostile.raw import RawClient
 from benchmarks.service import service
 
 _A_SESSION = 100  # events of one session
+_AT_ONCE, _SEATS = 3, 8  # sessions that are fuzzed at a time; seats of a server of our own
 _A_FORM = 0.02  # share of frames that are no events
 _CLOSING = 10.0  # seconds for a close that is due
 _BROKEN = 1011
@@ -34,31 +35,50 @@ _BROKEN = 1011
 class Findings:
     """`faults`: what must not be. `seen`: events that came back, errors by their codes."""
 
-    sent: int = 0
     forms: int = 0
     sessions: int = 0
     seen: Counter[str] = field(default_factory=Counter)
     closes: Counter[int] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    sent_by: Counter[int] = field(default_factory=Counter)  # by the sender's number
+
+    @property
+    def sent(self) -> int:
+        return self.sent_by.total()
 
 
 async def fuzz(line: CallerLine, events: int, seed: int) -> tuple[Findings, Neighbour]:
-    """Send so many mutants in sessions one after the other, beside a neighbour."""
-    found, random, neighbour = Findings(), Random(seed), Neighbour(line)
+    """Send so many mutants in sessions, some at a time, beside a neighbour. What each of them draws
+    depends on the seed alone."""
+    found, neighbour = Findings(), Neighbour(line)
     beside = asyncio.create_task(neighbour.run())
-    while found.sent < events and not beside.done():
-        await _session(line, random, min(_A_SESSION, events - found.sent), found)
+
+    async def senders_turn(number: int) -> None:
+        random, left = Random(f"{seed} {number}"), -(-events // _AT_ONCE)
+        left = min(left, events - number * left)
+        while left > 0 and not beside.done():
+            before = found.sent_by[number]
+            await _session(line, random, min(_A_SESSION, left), found, number)
+            left -= found.sent_by[number] - before
+
+    await asyncio.gather(*(senders_turn(number) for number in range(_AT_ONCE)))
     await asyncio.sleep(2 * neighbour.period)
     await end(beside)
     return found, neighbour
 
 
-async def _session(line: CallerLine, random: Random, count: int, found: Findings) -> None:
-    client, since = await RawClient.connect(line), found.sent
+async def _session(
+    line: CallerLine, random: Random, count: int, found: Findings, sender: int
+) -> None:
+    client, since = await RawClient.connect(line), found.sent_by[sender]
     found.sessions += 1
+
+    def where() -> str:
+        return f"sender {sender}, events {since} to {found.sent_by[sender]}"
+
     try:
         for _ in range(count):
-            found.sent += 1
+            found.sent_by[sender] += 1
             if random.random() < _A_FORM:
                 if not await _try_form(client, random, found):
                     return
@@ -69,14 +89,14 @@ async def _session(line: CallerLine, random: Random, count: int, found: Findings
                     await _expect_close(client, frozenset({1007}), "no UTF-8", found)
                     return
         if not await client.is_alive():
-            found.faults.append(f"events {since} to {found.sent}: dead, closed {client.closed}")
+            found.faults.append(f"{where()}: dead, closed {client.closed}")
     except ConnectionError:
-        found.faults.append(f"events {since} to {found.sent}: closed with {client.closed}")
+        found.faults.append(f"{where()}: closed with {client.closed}")
     finally:
         found.seen.update(client.seen)
         found.closes[client.closed or 0] += 1
         if client.closed == _BROKEN:
-            found.faults.append(f"events {since} to {found.sent}: closed with {_BROKEN}")
+            found.faults.append(f"{where()}: closed with {_BROKEN}")
         await client.close()
 
 
@@ -125,7 +145,7 @@ def command(
     began = time.monotonic()
     with TemporaryDirectory() as folder:
         log = Path(folder) / "serve.log"
-        with service(url, log=log) as line:
+        with service(url, "--sessions-per-pair", str(_SEATS), log=log) as line:
             found, neighbour = asyncio.run(fuzz(line, events, seed))
         if url is None:
             found.faults += faults_in(log.read_text(errors="replace"))

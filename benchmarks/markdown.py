@@ -202,6 +202,36 @@ def soak(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def neighbour(report: Mapping[str, Any]) -> list[str]:
+    """A conversation beside attacks in a few lines."""
+    attacks, missed = report["periods"][1:], report["missed"]
+    return [
+        "### A conversation beside attacks",
+        "",
+        f"{setting(report)}; {len(attacks)} attacks: [table and picture](results/neighbour.md).",
+        "",
+        *([f"* {each}" for each in missed] or ["* every goal was met"]),
+        "",
+    ]
+
+
+def talkers(report: Mapping[str, Any]) -> list[str]:
+    """Four talking clients beside an attacker in a few lines."""
+    talk, (before, after) = report["talk"], report["held"]
+    held = ", ".join(f"{name} {before[name]:.0f} to {after[name]:.0f}" for name in before)
+    return [
+        f"### Four talking clients beside an attacker, {report['minutes']:.0f} minutes",
+        "",
+        f"{setting(report)}.",
+        "",
+        f"* {talk['calls']} calls, {talk['hang_ups']} cut in the middle; {talk['turns']} turns, "
+        f"{talk['interruptions']} over an answer; {len(talk['silent'])} silent",
+        f"* held by the server before and after: {held} MiB",
+        *(f"* {each}" for each in report["faults"]),
+        "",
+    ]
+
+
 def _growth(growth: Mapping[str, Any] | None, unit: str) -> str:
     if growth is None:
         return "not measured"

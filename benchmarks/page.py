@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.goals import cell, read_goals
-from benchmarks.markdown import capacity, duplex, end_of_turn, public_row, setting, soak, swap
+from benchmarks.markdown import (
+    capacity,
+    duplex,
+    end_of_turn,
+    neighbour,
+    public_row,
+    setting,
+    soak,
+    swap,
+    talkers,
+)
 from benchmarks.scene import read_scenes
 
 FOLDER = Path(__file__).parent
@@ -51,6 +61,8 @@ def section(results: Path, reports: Reports) -> str:
         "capacity": capacity,
         "swap": swap,
         "soak": soak,
+        "neighbour": neighbour,
+        "talkers": talkers,
     }
     for name, passage in passages.items():
         if (results / f"{name}.json").is_file():

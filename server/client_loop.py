@@ -156,7 +156,7 @@ class ClientLoop:
             # No message is kept while what it asks for is done: a large one takes its time.
             for step in await self._next_steps():
                 await self._apply(step, talk)
-            await self._wait(self._decoder.wait_for_pixels())
+            await self._wait(self._decoder.pause())
             await self._wait(self._replies.take(0))
             await asyncio.sleep(0)  # a message that is there already is read without waiting
 

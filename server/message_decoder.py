@@ -1,14 +1,13 @@
 """Decodes small messages of clients on the event loop, others on threads of their own.
 
 The threads are few and shared, so that what is decoded at a time takes bounded memory; each
-session has one message under way, so they serve the sessions in turn.
+session has one message under way, so they serve the sessions in turn. None of them has a lower
+priority: a thread that is not run while it holds the interpreter's lock stops the event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,7 +20,6 @@ from server.realtime.refusal import Refusal
 Result = TypeVar("Result")
 # Larger messages (long appends, images) are decoded beside the loop, where they delay no one.
 LARGE_MESSAGE = 64 * 1024
-_NICE = 10  # pictures give way to the threads of the models
 
 
 class NoText(Exception):
@@ -32,7 +30,7 @@ class DecodingThreads:
     """The threads of one server: one for pictures, two for large messages without."""
 
     def __init__(self) -> None:
-        self._pictures = ThreadPoolExecutor(1, "pictures", initializer=_be_nice)
+        self._pictures = ThreadPoolExecutor(1, "pictures")
         self._large = ThreadPoolExecutor(2, "messages")
 
     async def run(self, work: Callable[[], Result], *, is_picture: bool) -> Result:
@@ -64,9 +62,9 @@ class MessageDecoder:
             return await self._threads.run(lambda: decoder.steps(event), is_picture=is_picture)
         return decoder.steps(event)
 
-    def wait_for_pixels(self) -> float:
-        """Seconds for which this client is to wait, for the pictures of its latest message."""
-        return self._decoder.pixel_wait()
+    def pause(self) -> float:
+        """Seconds for which this client is to wait, for what its latest message asks for."""
+        return self._decoder.pause()
 
 
 def _parse(decoder: Decoder, text: str | bytes) -> ClientEvent:
@@ -84,9 +82,3 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _be_nice() -> None:
-    """On Linux each thread has a priority of its own; elsewhere it would be the process's."""
-    if hasattr(os, "setpriority") and os.uname().sysname == "Linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

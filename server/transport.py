@@ -27,6 +27,8 @@ LARGE_TEXT = 64 * 1024  # bytes of a text that is not decoded on the event loop
 GRACE = 2.0  # seconds in which an expelled client may still read why
 FRAMES_A_SECOND = 2_000  # and as many at once; a message of an honest client is one or two
 FRAMES_AT_ONCE = 64  # parsed before others have their turn: one to two milliseconds
+# A largest message at once, then so many bytes: each is copied several times on its way in.
+BYTES_A_SECOND, BYTES_AT_ONCE = 4 * 2**20, 24 * 2**20
 MOST_FRAGMENTS = 4_096  # of one message
 _NO_UTF8, _TOO_MANY = 1007, 1008
 _TCP_INFO: int | None = getattr(socket, "TCP_INFO", None)
@@ -48,6 +50,7 @@ class Transport(WebSocketsSansIOProtocol):
         self.conn.debug = False
         self._frames = FrameCounter()
         self._allowance = TokenBucket(FRAMES_A_SECOND, FRAMES_A_SECOND, self.loop.time)
+        self._volume = TokenBucket(BYTES_A_SECOND, BYTES_AT_ONCE, self.loop.time)
         self._held = bytearray()  # bytes that are not parsed yet
         self._later: asyncio.Handle | None = None  # when they will be
         self._received_at = 0.0
@@ -86,11 +89,12 @@ class Transport(WebSocketsSansIOProtocol):
         """Parse what is held, as far as frames may come and messages are wanted."""
         self._later = None
         frames = min(FRAMES_AT_ONCE, int(self._allowance.left))
-        if self._held and not self.read_paused and frames:
+        if self._held and not self.read_paused and frames and self._volume.left > 0:
             end, begun = self._frames.advance(self._held, frames)
             piece = bytes(self._held[:end])
             del self._held[:end]
             self._allowance.take(begun)
+            self._volume.take(end)
             super().data_received(piece)
         if self.conn.parser_exc is not None:
             self._held.clear()
@@ -100,7 +104,11 @@ class Transport(WebSocketsSansIOProtocol):
             return
         self.transport.pause_reading()
         if not self.read_paused:
-            wait = max(0.0, (1 - self._allowance.left) / FRAMES_A_SECOND)
+            wait = max(
+                0.0,
+                (1 - self._allowance.left) / FRAMES_A_SECOND,
+                (1 - self._volume.left) / BYTES_A_SECOND,
+            )
             self._later = self.loop.call_later(wait, self._parse)
 
     async def receive(self) -> Any:

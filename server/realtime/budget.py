@@ -22,6 +22,7 @@ from server.realtime.session_fields import Transcription
 MEBIBYTE = 2**20
 EXCEEDED = "session_budget_exceeded"
 _SAMPLE_BYTES = 4  # decoded sound is float32
+_MOST_PICTURES = 64  # in one message, however small
 _LETTERS_A_TOKEN = 64  # no tokenizer has more for what people write
 
 
@@ -40,6 +41,7 @@ class BudgetSettings(BaseModel):
     out_of_band: int = Field(default=4, ge=0)  # responses outside the conversation at a time
     updates_a_second: int = Field(default=10, ge=1)  # of the session; a burst of twice as many
     pixels_a_second: int = Field(default=8_000_000, ge=1_000_000)  # more are decoded more slowly
+    responses_a_second: int = Field(default=10, ge=1)  # asked for; a burst of four times as many
 
 
 class TokenBucket:
@@ -106,6 +108,8 @@ class SessionBudget:
         self._updates = TokenBucket(rate, 2 * rate, clock)
         pixels = self.settings.pixels_a_second
         self._pixels = TokenBucket(pixels, 4 * pixels, clock)
+        responses = self.settings.responses_a_second
+        self._responses = TokenBucket(responses, 4 * responses, clock)
 
     # -------------------------------------------------------------------------------- items
 
@@ -175,6 +179,11 @@ class SessionBudget:
 
     # ------------------------------------------------------------------ responses and updates
 
+    def response_wait(self) -> float:
+        """Count a response that is asked for: even one that is cancelled at once opens a stream.
+        Gives the seconds for which this client is to wait."""
+        return self._responses.take()
+
     def begin_out_of_band(self) -> None:
         """Raises Refusal where as many responses are open outside the conversation as may be."""
         if self._out_of_band >= self.settings.out_of_band:
@@ -201,7 +210,7 @@ class Bill:
 
     def __init__(self, settings: BudgetSettings, text: int, media: int, can: Capabilities) -> None:
         self._settings, self._text, self._media = settings, text, media
-        self._can = can
+        self._can, self._pictures = can, 0
         self.cost = Cost()
 
     def add_text(self, text: str | None, param: str) -> None:
@@ -222,6 +231,9 @@ class Bill:
 
     def add_picture(self, pixels: int, decoded: int, param: str) -> None:
         """`pixels` of the file, bytes `decoded` of what is kept."""
+        self._pictures += 1
+        if self._pictures > _MOST_PICTURES:
+            raise _exceeded(f"One message holds at most {_MOST_PICTURES} pictures.", param)
         self.cost.pixels += pixels
         if self.cost.pixels > 4 * self._settings.pixels_a_second:
             most = 4 * self._settings.pixels_a_second

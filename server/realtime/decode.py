@@ -78,6 +78,7 @@ class Decoder:
     ) -> None:
         self.session = session
         self.decoded_pixels = 0  # by the latest `steps`
+        self._asked = False  # for a response, by the latest `steps`
         self._ledger = ledger
         self._lead = lead
         self._names = names
@@ -105,10 +106,12 @@ class Decoder:
         except Refusal as refusal:
             raise refusal.for_event(event.event_id) from None
 
-    def pixel_wait(self) -> float:
-        """Seconds for which the client is to wait, after the pictures of the latest message."""
+    def pause(self) -> float:
+        """Seconds for which the client is to wait, after what the latest message asks for."""
         pixels, self.decoded_pixels = self.decoded_pixels, 0
-        return self._ledger.budget.pixel_wait(pixels)
+        asked, self._asked = self._asked, False
+        budget = self._ledger.budget
+        return max(budget.pixel_wait(pixels), budget.response_wait() if asked else 0.0)
 
     def _steps(self, event: wire.ClientEvent) -> Iterator[Step]:
         match event:
@@ -181,6 +184,7 @@ class Decoder:
 
     def _requested(self, event: wire.ResponseCreate) -> events.ResponseRequested:
         fields, budget = event.response or wire.ResponseFields(), self._ledger.budget
+        self._asked = True
         if fields.tools is not None:
             check_functions(fields.tools, budget.settings, "response.tools")
             budget.check_tools([tool.tool() for tool in fields.tools], "response.tools")

@@ -138,9 +138,9 @@ def test_who_sends_many_pixels_is_read_more_slowly() -> None:
     waits = []
     for _ in range(5):
         send(decoder, "conversation.item.create", item=message(picture(1000)))
-        waits.append(decoder.pixel_wait())
+        waits.append(decoder.pause())
     assert waits == [0, 0, 0, 0, pytest.approx(1.0)]
-    assert decoder.pixel_wait() == pytest.approx(0.0, abs=1.1)
+    assert decoder.pause() == pytest.approx(0.0, abs=1.1)
 
 
 def test_sound_of_items_is_counted_by_its_decoded_size() -> None:
@@ -298,6 +298,26 @@ def test_open_responses_outside_the_conversation_are_few() -> None:
     send(decoder, "response.create")
     decoder._ledger.budget.end_out_of_band()
     send(decoder, "response.create", response=fields)
+
+
+def test_who_asks_for_many_responses_is_read_more_slowly_though_they_are_cancelled() -> None:
+    decoder, waits = new_decoder(responses_a_second=2), []
+    for _ in range(10):
+        send(decoder, "response.create", response={"conversation": "none"})
+        waits.append(decoder.pause())
+        send(decoder, "response.cancel")
+        assert decoder.pause() == 0
+        decoder._ledger.budget.end_out_of_band()
+    assert waits == [0] * 8 + [0.5, 1.0]
+
+
+def test_pictures_of_one_message_are_few_however_small() -> None:
+    said = refused(
+        new_decoder(),
+        "response.create",
+        response={"conversation": "none", "input": [message(*[picture(8)] * 8)] * 9},
+    )
+    assert (said.code, said.param) == (EXCEEDED, "response.input[8].content[0].image_url")
 
 
 def test_session_updates_a_second_are_counted() -> None:
