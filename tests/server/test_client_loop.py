@@ -121,7 +121,7 @@ def test_what_the_client_says_reaches_the_conversation_in_order() -> None:
     connection, backend = MemoryConnection(APPEND, None, COMMIT), Backend(heard.append)
     assert talk(connection, backend, 1.0) == NORMAL
     assert sum(map(len, heard)) > 1500
-    assert backend.events == [CommitRequested(None)]
+    assert backend.events == [CommitRequested(None, held=0.002)]
     assert connection.told[0]["type"] == "session.created"
     assert connection.errors() == ["invalid_value"]  # the message that is no text
     assert connection.closed is None  # who has left is not told goodbye
@@ -132,7 +132,7 @@ def test_sound_that_can_never_be_heard_is_dropped_and_the_client_is_told() -> No
     connection, backend = MemoryConnection(APPEND, COMMIT), Backend(refuse)
     talk(connection, backend, 10.0, metrics)
     assert connection.errors() == ["input_audio_buffer_overrun"]
-    assert backend.events == [CommitRequested(None)]  # it goes on
+    assert backend.events == [CommitRequested(None, held=0.002)]  # it goes on
     dropped = next(iter(metrics.dropped_audio.collect())).samples[0].value
     assert 0.09 < dropped < 0.11
 
