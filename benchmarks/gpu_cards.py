@@ -10,6 +10,7 @@ from typing import Final
 
 from rich.console import Console
 
+from models.base import SPARE_STREAMS
 from models.engines.resident import STREAMS
 from models.engines.vllm.topology import is_dual, needs_of
 from models.vita.config import (
@@ -21,7 +22,7 @@ from models.vita.config import (
     VisionConfig,
     VitaConfig,
 )
-from models.vita.footprint import SPARE, Footprint, footprint
+from models.vita.footprint import Footprint, footprint
 from models.vita.released import RELEASED_STATES
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -58,7 +59,7 @@ def table() -> str:
 
 
 def _most(need: Footprint, card: int) -> str:
-    count = min(need.conversations(card * GIGABYTE), STREAMS - SPARE)
+    count = min(need.conversations(card * GIGABYTE), STREAMS - SPARE_STREAMS)
     return str(count) if count else "none"
 
 

@@ -19,6 +19,7 @@ import torch
 from benchmarks.gpu_model import WORDS
 from benchmarks.percentiles import distribution
 from models.base import (
+    SPARE_STREAMS,
     SPEAK_RATE,
     AnswerChunk,
     AnswerOptions,
@@ -53,32 +54,35 @@ def spread(seconds: Sequence[float]) -> dict[str, Any]:
 
 
 def held(device: torch.device) -> int:
-    """Bytes that torch has allocated on a GPU; 0 on the CPU, where nobody counts them."""
+    """Bytes that torch has allocated on a GPU; on the CPU those of all tensors that live."""
     gc.collect()
-    return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    tensors = (found for found in gc.get_objects() if issubclass(type(found), torch.Tensor))
+    storages = (each.untyped_storage() for each in tensors if each.device == device)
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 async def memory(weights: VitaWeights, pair: Pair) -> dict[str, Any]:
     """Bytes of the weights, and of what each instance adds when it warms up (its caches with their
-    graphs, its voices); beside them what was calculated from the sizes of the model."""
+    graphs, its voices); beside them what `antiphon inspect` calculates from the sizes of the
+    model for as many conversations."""
     need = footprint(weights.model.config, weights.capacity)
     marks = [held(weights.device)]
     for instance in pair:
         await instance.warm_up()
         marks.append(held(weights.device))
     second = marks[2] - marks[1]
-    prepared = weights.slots.count
+    conversations = weights.slots.count - SPARE_STREAMS
+    caches = need.instance(conversations)
     return {
+        "conversations": conversations,
         "weights": weights.bytes,
         "first_instance_adds": marks[1] - marks[0],
         "second_instance_adds": second,
-        "second_beside_caches_share_of_weights":
-            max(0, second - prepared * (need.stream + need.voice)) / weights.bytes,
-        "calculated": {
-            "weights": need.weights,
-            "caches_of_an_instance": prepared * (need.stream + need.voice),
-        },
-    }  # fmt: skip
+        "second_beside_caches_share_of_weights": max(0, second - caches) / weights.bytes,
+        "calculated": {"weights": need.weights, "caches_of_an_instance": caches},
+    }
 
 
 async def listened(stream: Stream, samples: Samples) -> list[float]:

@@ -18,9 +18,8 @@ from torch.nn.functional import scaled_dot_product_attention
 from benchmarks import gpu_measures
 from benchmarks.gpu_model import Size, random_weights
 from benchmarks.gpu_nano import random_nano
-from models.base import InstanceFailed
+from models.base import SPARE_STREAMS, InstanceFailed
 from models.engines.cuda_graphs import prepare_process
-from models.engines.kv_cache import SPARE_SLOTS
 from models.engines.pytorch import PytorchInstance
 from models.engines.vita_model import VitaWeights
 
@@ -50,7 +49,7 @@ class Setting:
 
     @property
     def slots(self) -> int:
-        return PREPARED + SPARE_SLOTS if self.is_real else 2
+        return SPARE_STREAMS + (PREPARED if self.is_real else 1)
 
     @property
     def weights(self) -> VitaWeights:

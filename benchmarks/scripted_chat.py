@@ -211,15 +211,15 @@ _MODELS = orjson.dumps({"object": "list", "data": [{"id": "scripted", "object": 
 
 
 async def _read_request(reader: asyncio.StreamReader) -> SeenRequest | None:
-    """The next request; None at the end of the connection."""
+    """The next request; None at the end of the connection, be it in the middle of one."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first, *lines = head.split("\r\n")
+        pairs = (line.partition(":") for line in lines if line)
+        headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
     except asyncio.IncompleteReadError:
         return None
-    first, *lines = head.split("\r\n")
-    pairs = (line.partition(":") for line in lines if line)
-    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
     return SeenRequest(first.split(" ")[1], headers, orjson.loads(body) if body else None)
 
 

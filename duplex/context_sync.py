@@ -16,6 +16,7 @@ from itertools import chain, groupby
 from duplex.conversation import ContextEntry, OutdatedPicture, SpokenTurn
 from duplex.playout import AudioStore
 from models.base import (
+    FRAMES_READ,
     AssistantText,
     Conversation,
     Instance,
@@ -25,9 +26,9 @@ from models.base import (
     Stream,
     UnknownMark,
     UserImage,
+    capabilities_of,
 )
 
-FRAMES_READ = 4  # of frames of a video in a row, as VITA samples them
 # A stream with less of its capacity left is opened afresh from the last entries.
 MIN_ROOM = 0.2
 ENTRIES_KEPT = 8
@@ -50,12 +51,14 @@ class SyncPlan:
 class StreamContext:
     """What one stream knows. `base` is the key before which it has forgotten the conversation.
     `own_answer` is its own last answer, whole, with the mark before it; what follows the mark
-    `unconfirmed` is in the stream but not, or not yet, part of the conversation."""
+    `unconfirmed` is in the stream but not, or not yet, part of the conversation. Of frames of a
+    video in a row it is given at most `frames`."""
 
     read: list[tuple[str, Mark]] = field(default_factory=list)
     base: str | None = None
     own_answer: tuple[str, Mark] | None = None
     unconfirmed: Mark | None = None
+    frames: int = FRAMES_READ
 
     def add(self, key: str, before: Mark) -> None:
         """The stream has read this entry, from the mark `before` on."""
@@ -71,7 +74,7 @@ class StreamContext:
         if known == len(self.read):
             known, agreed = self._adopt_own_answer(entries, known, agreed)
         mark = self.read[known][1] if known < len(self.read) else self.unconfirmed
-        return SyncPlan(mark, readable(entries[agreed:]))
+        return SyncPlan(mark, readable(entries[agreed:], self.frames))
 
     def rewound(self, plan: SyncPlan) -> None:
         """The stream has been rewound as planned: forget what went with it."""
@@ -146,26 +149,34 @@ def ends_spoken(context: Sequence[ContextEntry]) -> bool:
     return last is not None and isinstance(last.content, SpokenTurn)
 
 
-def readable(context: Sequence[ContextEntry]) -> tuple[ContextEntry, ...]:
-    """What a stream is to read: no outdated pictures, and of each row of frames only some."""
+def readable(
+    context: Sequence[ContextEntry], frames: int = FRAMES_READ
+) -> tuple[ContextEntry, ...]:
+    """What a stream is to read: no outdated pictures, and at most `frames` of a row of frames."""
     there = [entry for entry in context if not isinstance(entry.content, OutdatedPicture)]
     rows = [(are_frames, tuple(row)) for are_frames, row in groupby(there, _is_frame)]
-    kept = (_spread(row) if are_frames else row for are_frames, row in rows)
+    kept = (
+        [row[place] for place in sampled_frames(len(row), frames)] if are_frames else row
+        for are_frames, row in rows
+    )
     return tuple(chain.from_iterable(kept))
 
 
-def _spread(row: tuple[ContextEntry, ...]) -> Sequence[ContextEntry]:
-    """At most FRAMES_READ of a row: the first, the last, and what lies evenly between."""
-    if len(row) <= FRAMES_READ:
-        return row
-    step = (len(row) - 1) / (FRAMES_READ - 1)
-    return [row[round(place * step)] for place in range(FRAMES_READ)]
+def sampled_frames(count: int, most: int) -> list[int]:
+    """Which of `count` frames in a row are read, at most `most` (two or more): the first, the
+    last, and what lies evenly between."""
+    if count <= most:
+        return list(range(count))
+    step = (count - 1) / (most - 1)
+    return [round(place * step) for place in range(most)]
 
 
-def last_entries(context: Sequence[ContextEntry], count: int) -> tuple[ContextEntry, ...]:
+def last_entries(
+    context: Sequence[ContextEntry], count: int, frames: int = FRAMES_READ
+) -> tuple[ContextEntry, ...]:
     """The readable tail of a context, beginning with something the user said or showed: at least
     `count` entries beside the frames."""
-    entries = readable(context)
+    entries = readable(context, frames)
     places = [place for place, entry in enumerate(entries) if not _is_frame(entry)]
     start = places[-count] if len(places) > count else 0
     while start > 0 and isinstance(entries[start].content, AssistantText):
@@ -191,8 +202,9 @@ class SyncedStream:
     def __init__(
         self, instance: Instance, opening: Callable[[], Conversation], audio_store: AudioStore
     ) -> None:
-        self.context = StreamContext()
         self._instance = instance
+        self._frames = capabilities_of(instance).frames
+        self.context = StreamContext(frames=self._frames)
         self._opening = opening
         self._audio_store = audio_store
         self._stream: Stream | None = None
@@ -214,7 +226,7 @@ class SyncedStream:
     async def sync(self, context: tuple[ContextEntry, ...]) -> bool:
         """Come to know this context, or as much of its end as there is room for; True if anything
         had to be read. Raises OutOfRoom when not even the last entry fits."""
-        entries, kept = await self._rewind(context), len(readable(context))
+        entries, kept = await self._rewind(context), len(readable(context, self._frames))
         while True:
             try:
                 await self._read(entries)
@@ -241,7 +253,7 @@ class SyncedStream:
     def _num_fitting(self, context: Sequence[ContextEntry]) -> int:
         """How many entries from the end of a context fit, as far as their sizes are known; those
         that are not known are taken to be as long as the others are on the average."""
-        keys = [entry.key for entry in readable(context)]
+        keys = [entry.key for entry in readable(context, self._frames)]
         self._sizes = {key: self._sizes[key] for key in keys if key in self._sizes}
         usual = sum(self._sizes.values()) / len(self._sizes) if self._sizes else 0.0
         left = (1 - MIN_ROOM) * self._instance.capacity()
@@ -265,7 +277,7 @@ class SyncedStream:
     async def close(self) -> None:
         """Give the stream back; the next use opens a fresh one that knows nothing."""
         stream, self._stream = self._stream, None
-        self.context = StreamContext()
+        self.context = StreamContext(frames=self._frames)
         if stream is not None:
             await stream.close()
 
@@ -292,7 +304,8 @@ class SyncedStream:
         """Take a stream that knows nothing yet; give what it is to read: all of the context, or
         the last `kept` entries where there is no room for all."""
         await self.close()
-        entries = readable(context) if kept is None else last_entries(context, kept)
-        is_all = not entries or entries[0].key == readable(context)[0].key
-        self.context = StreamContext(base=None if is_all else entries[0].key)
+        whole = readable(context, self._frames)
+        entries = whole if kept is None else last_entries(context, kept, self._frames)
+        is_all = not entries or entries[0].key == whole[0].key
+        self.context = StreamContext(base=None if is_all else entries[0].key, frames=self._frames)
         return entries

@@ -15,7 +15,7 @@ from duplex.actions import StartAnswer
 from duplex.context_sync import readable
 from duplex.conversation import ContextEntry
 from duplex.stream_worker import SessionServices, StreamWorker
-from models.base import Conversation, Instance, Instructions, UserText, is_up
+from models.base import Conversation, Instance, Instructions, UserText, capabilities_of, is_up
 
 # An instance that does not stop for so long is left behind.
 STOP_TIMEOUT_S = 0.2
@@ -66,9 +66,9 @@ class Pair:
         """True if the instance stops when it is told to, as far as is known."""
         return all(outage.instance is not instance for outage in self.outages)
 
-    def others(self, instance: Instance) -> list[Instance]:
-        """The responsive instances of this pair other than this one."""
-        return [one for one in self.instances if one is not instance and self.is_responsive(one)]
+    def is_usable(self, instance: Instance) -> bool:
+        """Can streams be opened on this instance, and does it stop when it is told to?"""
+        return is_up(instance) and self.is_responsive(instance)
 
 
 class Lease:
@@ -83,17 +83,15 @@ class Lease:
         self.roles = (first, second) if pair.num_sessions % 2 else (second, first)
 
     def replacement(self, lost: Instance, generator: Instance) -> Instance:
-        """Where a fresh monitor stream may be opened when an instance left this lease: on another
-        responsive instance of this process, else on the generator's own."""
-        candidates = [one for one in self.pair.others(lost) if one is not generator]
-        candidates += [
-            one
-            for pair in self._pool.pairs
-            if pair is not self.pair
-            for one in pair.instances
-            if pair.is_responsive(one)
-        ]
-        return candidates[0] if candidates else generator
+        """Where a fresh monitor stream may be opened when a stream on `lost` failed or did not
+        stop: on another instance, of this pair first, else on the generator's own, else on `lost`
+        itself, of which perhaps only that stream is broken. One that is down or unresponsive is
+        passed over; where all are, the generator's own."""
+        pairs = sorted(self._pool.pairs, key=lambda pair: pair is not self.pair)
+        others = [(pair, one) for pair in pairs for one in pair.instances]
+        others.sort(key=lambda other: (other[1] is lost, other[1] is generator))
+        usable = (one for pair, one in others if pair.is_usable(one))
+        return next(usable, generator)
 
     def mark_unresponsive(self, instance: Instance) -> Outage:
         """Work on this instance did not stop in time; whoever waits for it ends the outage."""
@@ -237,7 +235,8 @@ class Roles:
             context = action.context if is_said else (*action.context, GREETED)
             self.monitor.answer(response_id, action.options, context=context)
         else:
-            self.monitor.answer(response_id, action.options, segment=segment)
+            known = None if action.speculative else action.context
+            self.monitor.answer(response_id, action.options, segment=segment, context=known)
         if not action.speculative:
             self.swap()
 
@@ -251,7 +250,8 @@ class Roles:
     def _conversation_of(self, action: StartAnswer) -> Conversation:
         contents, opening = action.items, self._opening()
         if contents is None:
-            contents = tuple(entry.content for entry in readable(action.context))
+            frames = capabilities_of(self.monitor.instance).frames
+            contents = tuple(entry.content for entry in readable(action.context, frames))
         items = tuple(map(self._services.audio_store.resolve, contents))
         if not any(map(_is_said, items)):
             items = (*items, UserText(GREETING))

@@ -20,6 +20,8 @@ HEAR_RATE = 16_000  # samples a second that models hear
 SPEAK_RATE = 24_000  # samples a second that models speak
 HEAR_CHUNK = 2_560  # samples of one encoder chunk (160 ms): one verdict each
 HEAR_AHEAD = 720  # samples beyond a chunk that its encoding looks at (45 ms, as nano's does)
+SPARE_STREAMS = 2  # of an instance, beside one for each conversation: what goes out of band
+FRAMES_READ = 4  # frames of a video in a row that a model is given, where it asks for no more
 
 
 class InstanceFailed(Exception):
@@ -292,7 +294,7 @@ class Capabilities:
     of one conversation, 0 if unknown; `longest_sound`: seconds of one stretch of sound that it can
     read, 0.0 if unknown; `languages`: those it was made for (ISO 639), none if unknown.
     `is_streamed`: sound is encoded once, as it comes; else every verdict encodes the whole segment
-    anew, and must not be asked for as often."""
+    anew, and must not be asked for as often. `frames`: how many of a video in a row it is given."""
 
     pictures: bool = True
     tools: bool = True
@@ -300,6 +302,7 @@ class Capabilities:
     longest_sound: float = 0.0
     languages: tuple[str, ...] = ()
     is_streamed: bool = True
+    frames: int = FRAMES_READ
 
 
 @runtime_checkable

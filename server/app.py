@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from models.base import Instance, InstanceFailed, SpeakerEncoder
+from models.base import SPARE_STREAMS, Instance, InstanceFailed, SpeakerEncoder
 from models.engines.choice import engine_for
 from server import addresses, gate
 from server.admission import RETRY_AFTER, Denied
@@ -56,7 +56,6 @@ def create_app(settings: ServerSettings, engine: Engine | None = None) -> FastAP
     return app
 
 
-SPARE_STREAMS = 2  # of an instance, beside one for each conversation: what goes out of band
 INSTANCES = 2  # of a pair
 
 # Each of these modules has `load`, which reads a folder, and what makes an instance of it.

@@ -18,10 +18,16 @@ def cascade_options(settings: ServerSettings) -> dict[str, Any]:
     """What the cascade's `load` wants to know beside the folder and the synthesizer. Raises
     ConfigurationError; InstanceFailed for a transcriber that cannot be had."""
     from models.engines.cascade.chat_endpoint import ChatEndpoint
+    from models.vita.config import LANGUAGES
 
     chats = [ChatEndpoint(each) for each in chat_settings(settings)]
-    languages = (settings.cascade.language,)
-    return {"chats": chats, "transcriber": chosen_transcriber(settings), "languages": languages}
+    language = settings.cascade.language
+    if language not in LANGUAGES:
+        logger.warning("nano judges turns by English and Chinese only: in %r it guesses", language)
+        if not settings.synthesizer:
+            logger.warning("nano cannot say %r: set a synthesizer that can", language)
+    transcriber = chosen_transcriber(settings)
+    return {"chats": chats, "transcriber": transcriber, "languages": (language,)}
 
 
 def chat_settings(settings: ServerSettings) -> list[ChatSettings]:

@@ -17,7 +17,7 @@ from weakref import ReferenceType, ref
 import torch
 from torch import Tensor
 
-from models.base import OutOfRoom
+from models.base import SPARE_STREAMS, OutOfRoom
 from models.engines.cuda_graphs import GraphedStep, uses_graphs
 from models.engines.kv_buffers import Buffers, Step
 from models.vita.cache import LayerCache
@@ -25,8 +25,7 @@ from models.vita.language_model import LanguageModel, causal_mask
 
 logger = logging.getLogger(__name__)
 SHORTEST_WINDOW: Final = 512  # tokens that the shortest graph attends to; each next one twice that
-SPARE_SLOTS: Final = 2  # for streams that are opened beside a conversation's own
-DEFAULT_SLOTS: Final = 4 + SPARE_SLOTS
+DEFAULT_SLOTS: Final = 4 + SPARE_STREAMS
 
 
 def windows(capacity: int) -> list[int]:

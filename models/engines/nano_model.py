@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from models.base import HEAR_CHUNK, AnswerOptions, BadInput, Synthesizer, UserImage
+from models.base import FRAMES_READ, HEAR_CHUNK, AnswerOptions, BadInput, Synthesizer, UserImage
 from models.engines.answering import Answer
 from models.engines.bundle import BLIND
 from models.engines.grammar import NanoGrammar
@@ -90,6 +90,7 @@ class NanoModel:
 
     hearing_piece = HEAR_CHUNK
     is_streamed = True
+    frames_read = FRAMES_READ
 
     def __init__(
         self,

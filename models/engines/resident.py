@@ -77,6 +77,11 @@ class Model(Protocol[Memory]):
         ...
 
     @property
+    def frames_read(self) -> int:
+        """How many frames of a video in a row it is given."""
+        ...
+
+    @property
     def is_streamed(self) -> bool:
         """Whether sound is encoded once, as it comes, and not the whole segment at each verdict."""
         ...
@@ -126,6 +131,7 @@ class ResidentInstance(Generic[Memory]):
             longest_sound=self.model.capacity // 2 * SECONDS_A_TOKEN,
             languages=LANGUAGES,
             is_streamed=self.model.is_streamed,
+            frames=self.model.frames_read,
         )
 
     def fitted(self, item: Item) -> Item:

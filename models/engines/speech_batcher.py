@@ -19,12 +19,10 @@ from torch import Tensor
 from models.engines.cuda_graphs import GraphedStep, uses_graphs
 from models.engines.kv_buffers import Buffers, Step, static_step
 from models.vita.cache import LayerCache
-from models.vita.speech_decoder import SpeechDecoder
+from models.vita.speech_decoder import SpeechDecoder, batch_rows, row_places
 
 logger = logging.getLogger(__name__)
 DEFAULT_ROWS = 8  # where steps are graphs: those are captured before anybody speaks
-_LEAST = 4  # rows of a step for several: for two or three it takes as long, on a CPU longer
-_ALIGNED = 16  # what the length of a row is a multiple of: fused attention wants that
 
 
 class SpeechBatcher:
@@ -40,11 +38,12 @@ class SpeechBatcher:
         self._step = _speech_step(decoder)
         self._graphs: dict[int, GraphedStep] = {}
         self._is_graphed = uses_graphs(decoder.norm.weight)
-        rows = _size(max(2, rows)) if self._is_graphed else _LEAST
+        rows = batch_rows(max(2, rows if self._is_graphed else 0))
         self._buffers = self._empty(rows)
         self._holders: list[ReferenceType[SpeechSlot] | None] = [None] * rows
         if self._is_graphed:
-            self._graphs = {size: self._graph(size) for size in {_size(n + 1) for n in range(rows)}}
+            sizes = {batch_rows(n + 1) for n in range(rows)}
+            self._graphs = {size: self._graph(size) for size in sizes}
 
     @property
     def device(self) -> torch.device:
@@ -93,7 +92,7 @@ class SpeechBatcher:
     def _together(self, count: int) -> tuple[Tensor, ...]:
         """For `count` of the first rows. Those that only fill up the step write where their next
         code will stand, which does no harm."""
-        lines = self._lines()[: _size(count)]
+        lines = self._lines()[: batch_rows(count)]
         past = [0 if line is None else line.length for line in lines]
         codes = [0 if line is None else line.code for line in lines]
         read = torch.tensor(codes, device=self.device)[:, None]
@@ -104,7 +103,7 @@ class SpeechBatcher:
 
     def _line_up(self, lines: Sequence[SpeechSlot]) -> None:
         """Bring their rows among the first."""
-        size = _size(len(lines))
+        size = batch_rows(len(lines))
         inside = {line.row for line in lines}
         free = (row for row in range(size) if row not in inside)
         for line in lines:
@@ -140,13 +139,8 @@ class SpeechBatcher:
     def _empty(self, rows: int) -> Buffers:
         config, like = self.decoder.config, self.decoder.norm.weight
         head = config.width // config.heads
-        length = -(-(self.capacity + 1) // _ALIGNED) * _ALIGNED
+        length = row_places(self.capacity)
         return Buffers.empty(config.layers, length, config.heads, head, like, rows)
-
-
-def _size(count: int) -> int:
-    """Rows of a step for so many: a power of two."""
-    return 1 if count == 1 else max(_LEAST, 1 << (count - 1).bit_length())
 
 
 class SpeechSlot:

@@ -23,7 +23,7 @@ from models.engines.prompt import Array, Feature, Piece
 from models.engines.resident import DeviceStream
 from models.engines.speech_batcher import SpeechBatchers, SpeechSlot
 from models.engines.vita_segment import LONGEST, VERDICT_EVERY
-from models.engines.vita_sight import picture_tiles
+from models.engines.vita_sight import frames_read, picture_tiles
 from models.engines.vita_speaking import TEXT_VECTORS, VitaVoice
 from models.engines.wording import VitaWording
 from models.engines.writing import TokenWriter
@@ -141,6 +141,10 @@ class VitaWeights:
     @property
     def sees(self) -> bool:
         return self.model.vision is not None
+
+    @property
+    def frames_read(self) -> int:
+        return frames_read(self.capacity, self.model.config.vision)
 
     @property
     def is_streamed(self) -> bool:

@@ -10,7 +10,7 @@ import soundfile
 
 from models.base import HEAR_RATE, InstanceFailed, Samples
 
-_TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+_SECONDS, _CONNECT_SECONDS = 10.0, 3.0
 
 
 class EndpointTranscriber:
@@ -22,14 +22,15 @@ class EndpointTranscriber:
         model: str = "whisper-1",
         language: str = "en",
         key: str = "",
-        transport: httpx.BaseTransport | None = None,
+        seconds: float = _SECONDS,
     ) -> None:
-        """`url`: up to and with /v1, or up to it."""
+        """`url`: up to and with /v1, or up to it. `seconds`: how long an answer may take."""
         base = url.rstrip("/").removesuffix("/v1")
         self._address = f"{base}/v1/audio/transcriptions"
         self._asked = {"model": model, "language": language, "response_format": "json"}
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = httpx.Client(headers=headers, timeout=_TIMEOUT, transport=transport)
+        timeout = httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))
+        self._client = httpx.Client(headers=headers, timeout=timeout)
 
     def transcribe(self, samples: Samples) -> str:
         """The words in samples [n] at 16 kHz. Raises InstanceFailed."""
@@ -40,11 +41,13 @@ class EndpointTranscriber:
             if response.is_error:
                 raise InstanceFailed(f"the transcriber's address answered {response.status_code}")
             text = response.json()["text"]
+            if not isinstance(text, str):
+                raise ValueError(type(text).__name__)
         except httpx.HTTPError as error:
             raise InstanceFailed(f"the transcriber's address: {type(error).__name__}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise InstanceFailed("the transcriber's address gave no text") from error
-        return str(text).strip()
+        return text.strip()
 
     def close(self) -> None:
         self._client.close()

@@ -12,7 +12,8 @@ class WhisperTranscriber:
     """A models.base.Transcriber over a CTranslate2 folder; wants the extra `whisper`."""
 
     def __init__(self, folder: Path, language: str = "en") -> None:
-        """Raises InstanceFailed where the package is missing or the folder cannot be read."""
+        """Raises InstanceFailed where the package is missing, the folder cannot be read, or its
+        model does not know the language."""
         try:
             from faster_whisper import WhisperModel
         except ModuleNotFoundError as error:
@@ -21,6 +22,8 @@ class WhisperTranscriber:
             self._model: Any = WhisperModel(str(folder), device="auto", compute_type="default")
         except (RuntimeError, ValueError, OSError) as error:
             raise InstanceFailed(f"{folder} cannot be read by faster-whisper: {error}") from error
+        if language not in self._model.supported_languages:
+            raise InstanceFailed(f"the model in {folder} does not know the language {language!r}")
         self._language = language
 
     def transcribe(self, samples: Samples) -> str:

@@ -8,15 +8,17 @@ from typing import Final
 
 import torch
 
+from models.base import SPARE_STREAMS
 from models.vita.checkpoint import dtype_of, expected_shapes
 from models.vita.config import LanguageModelConfig, SpeechDecoderConfig, VitaConfig
+from models.vita.speech_decoder import batch_rows, row_places
 
 HALF: Final = 2  # bytes of a number in a cache on a GPU
 OVERHEAD: Final = 1_500_000_000  # CUDA's contexts, its libraries' workspaces, activations: a guess
 USABLE: Final = 0.95  # of a card's memory
 INSTANCES: Final = 2
-SPARE: Final = 2  # caches of an instance beside one for each conversation
 SPOKEN_TEXT: Final = 512  # vectors of one spoken chunk
+MOST: Final = 1_024  # conversations at once that anybody asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +30,19 @@ class Footprint:
     stream: int
     voice: int
 
+    def instance(self, conversations: int) -> int:
+        """What one instance adds that is prepared for so many conversations at once."""
+        streams = conversations + SPARE_STREAMS
+        return streams * self.stream + batch_rows(streams) * self.voice
+
     def total(self, conversations: int) -> int:
         """What a server takes that is prepared for so many conversations at once."""
-        streams = INSTANCES * (conversations + SPARE)
-        return self.weights + OVERHEAD + streams * (self.stream + self.voice)
+        return self.weights + OVERHEAD + INSTANCES * self.instance(conversations)
 
     def conversations(self, card: int) -> int:
-        """How many conversations fit on a card of so many bytes, by memory alone."""
-        left = USABLE * card - self.total(0)
-        return max(0, int(left // (INSTANCES * (self.stream + self.voice))))
+        """How many conversations fit on a card of so many bytes, by memory alone; MOST at most."""
+        fits = (count for count in range(MOST, 0, -1) if self.total(count) <= USABLE * card)
+        return next(fits, 0)
 
 
 def footprint(config: VitaConfig, context: int) -> Footprint:
@@ -66,4 +72,5 @@ def cache_bytes(language: LanguageModelConfig, context: int) -> int:
 
 def voice_bytes(speech: SpeechDecoderConfig) -> int:
     """Keys and values of one spoken chunk."""
-    return HALF * 2 * speech.layers * speech.width * (1 + SPOKEN_TEXT + speech.max_codes)
+    places = row_places(1 + SPOKEN_TEXT + speech.max_codes)
+    return HALF * 2 * speech.layers * speech.width * places

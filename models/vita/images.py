@@ -10,7 +10,6 @@ Pixels = npt.NDArray[np.uint8]  # [height, width, 3], RGB
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 MOST_TILES = 12
-FEWEST_FRAMES, MOST_FRAMES = 4, 16
 
 
 def tile_grid(width: int, height: int, most: int = MOST_TILES, side: int = 448) -> tuple[int, int]:
@@ -59,13 +58,3 @@ def normalise(pixels: Pixels) -> npt.NDArray[np.float32]:
     """[n, h, w, 3] uint8 -> [n, 3, h, w], ImageNet mean and deviation."""
     scaled = (pixels.astype(np.float32) / 255 - MEAN) / DEVIATION
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
-
-
-def sampled_frames(frames: int, frames_per_second: float) -> list[int]:
-    """Which frames of a clip the model sees: one a second, never fewer than 4 (of a clip that has
-    them) nor more than 16, evenly spread from the first to the last."""
-    if frames <= 0 or frames_per_second <= 0:
-        return []
-    wanted = round(frames / frames_per_second)
-    count = min(frames, max(FEWEST_FRAMES, min(MOST_FRAMES, wanted)))
-    return [int(place) for place in np.linspace(0, frames - 1, count)]

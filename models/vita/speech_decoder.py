@@ -41,6 +41,18 @@ def _present(count: int, lengths: Tensor | None, like: Tensor) -> Tensor:
     return places < lengths[:, None]
 
 
+def batch_rows(voices: int) -> int:
+    """Rows of a batched step for so many voices: one, or a power of two from four on, since for two
+    or three voices it takes as long."""
+    return 1 if voices == 1 else max(4, 1 << (voices - 1).bit_length())
+
+
+def row_places(places: int) -> int:
+    """Places that a row of the decoder's memory has for a chunk of so many and one to come: a
+    multiple of 16, as fused attention wants it."""
+    return -(-(places + 1) // 16) * 16
+
+
 class SpeechDecoder(nn.Module):
     """A bidirectional pre-network over the text; then bos and text are read bidirectionally as a
     prefix by the main layers, which go on with start, code, code, ... causally.

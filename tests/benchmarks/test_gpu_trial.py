@@ -41,7 +41,7 @@ async def test_every_stage_runs_at_tiny_size(tmp_path: Path) -> None:
 
     memory, answer = found["memory"], found["answer"]
     assert memory["weights"] > 100_000
-    assert memory["second_instance_adds"] == 0
+    assert memory["second_instance_adds"] > 0  # its voices: on the CPU no cache is prepared
     assert answer["verdict"]["count"] == answer["first_sound"]["count"] == 2
     assert 0 < answer["verdict"]["p50_ms"] < answer["first_text"]["p50_ms"]
     assert answer["first_text"]["p50_ms"] < answer["first_sound"]["p50_ms"]
@@ -57,9 +57,11 @@ async def test_every_stage_runs_at_tiny_size(tmp_path: Path) -> None:
 
 
 def test_the_table_of_cards_is_calculated() -> None:
-    """The document says what the sizes of the model say."""
+    """The documents say what the sizes of the model say."""
     document = (gpu_cards.ROOT / "docs" / "models.md").read_text(encoding="utf-8")
-    assert gpu_cards.table() in document
+    readme = (gpu_cards.ROOT / "README.md").read_text(encoding="utf-8")
+    for each in (document, readme):
+        assert gpu_cards.table() in each
     need = footprint(gpu_cards.released_config(), 4_096)
     assert f"Weights take {need.weights / 1e9:.1f} GB" in document
     assert f"takes {(need.stream + need.voice) / 1e9:.2f} GB of cache and voice" in document

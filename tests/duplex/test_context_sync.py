@@ -6,17 +6,25 @@ import numpy as np
 import pytest
 
 from duplex.context_sync import (
-    FRAMES_READ,
     StreamContext,
     SyncedStream,
     SyncPlan,
     ends_spoken,
     last_entries,
     readable,
+    sampled_frames,
 )
 from duplex.conversation import ContextEntry, OutdatedPicture, SpokenTurn
 from duplex.playout import AudioStore
-from models.base import AssistantText, Conversation, Mark, UserImage, UserText
+from models.base import (
+    FRAMES_READ,
+    AssistantText,
+    Capabilities,
+    Conversation,
+    Mark,
+    UserImage,
+    UserText,
+)
 from tests.engine_script import EngineScript
 from tests.scripted_engine import ScriptedInstance
 
@@ -136,6 +144,38 @@ def test_of_a_row_of_frames_four_are_read() -> None:
     kept = readable([*FRAMES[:8], Q1, FRAMES[8]])
     assert [entry.key for entry in kept] == ["f0/0", "f2/0", "f5/0", "f7/0", "q1", "f8/0"]
     assert readable([PICTURE] * 6) == (PICTURE,) * 6
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "places"),
+    [
+        (0, 4, []),
+        (3, 4, [0, 1, 2]),
+        (8, 4, [0, 2, 5, 7]),
+        (8, 6, [0, 1, 3, 4, 6, 7]),
+        (30, 2, [0, 29]),
+    ],
+)
+def test_frames_are_spread_evenly(count: int, most: int, places: list[int]) -> None:
+    assert sampled_frames(count, most) == places
+
+
+class Watching(ScriptedInstance):
+    """An instance whose model is given six frames of a row."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(context=self.capacity(), frames=6)
+
+
+async def test_a_model_is_given_as_many_frames_as_it_asks_for() -> None:
+    instance = Watching(EngineScript())
+    stream = SyncedStream(instance, Conversation, AudioStore())
+    for context in (FRAMES[:8], [PICTURE, *FRAMES[:8]]):  # read on, and begun afresh
+        await stream.close()
+        await stream.sync(tuple(context))
+        read = instance.streams[-1].memory.items
+        assert sum(isinstance(item, UserImage) and item.is_frame for item in read) == 6
 
 
 def test_a_minute_of_video_is_read_once_and_nothing_is_forgotten() -> None:

@@ -57,7 +57,7 @@ def test_of_two_outages_of_one_instance_the_end_of_the_first_ends_only_itself() 
         outage.is_unhealthy = True
     leases[0].mark_recovered(outages[0])
     assert not process.pairs[0].is_healthy
-    assert instance not in process.pairs[0].others(process.pairs[0].second)
+    assert not process.pairs[0].is_usable(instance)
     leases[1].mark_recovered(outages[1])
     assert process.pairs[0].is_healthy
 
@@ -78,3 +78,44 @@ def test_a_lost_monitor_is_replaced_by_another_healthy_instance_or_the_generator
     for instance in process.pairs[1].instances:
         lease.mark_unresponsive(instance)
     assert lease.replacement(lost, generator) is generator
+
+
+class Mortal(ScriptedInstance):
+    """An instance that may be down."""
+
+    is_up = True
+
+
+@pytest.mark.parametrize(
+    ("down", "unresponsive", "chosen"),
+    [
+        ((), (), "0b"),  # of one pair: the generator's own
+        (("0b",), (), "0a"),  # which is down: only a stream of the lost one was broken
+        ((), ("0b",), "0a"),
+        (("0a",), (), "0b"),
+        (("0a", "0b"), (), "0b"),  # nobody: the generator's own is tried, and says what is wrong
+        (("0a",), ("0b",), "0b"),
+    ],
+)
+def test_a_replacement_is_up_where_any_instance_is(
+    down: tuple[str, ...], unresponsive: tuple[str, ...], chosen: str
+) -> None:
+    lost, generator = (Mortal(EngineScript(), name=name) for name in ("0a", "0b"))
+    lease = PairPool([Pair(lost, generator)], 2).lease()
+    for one in (lost, generator):
+        one.is_up = one.name not in down
+        if one.name in unresponsive:
+            lease.mark_unresponsive(one)
+    assert lease.replacement(lost, generator).name == chosen
+
+
+def test_a_replacement_of_another_pair_is_one_that_is_up() -> None:
+    pairs = [
+        Pair(*(Mortal(EngineScript(), name=f"{n}{letter}") for letter in "ab")) for n in (0, 1)
+    ]
+    lease = PairPool(pairs, 2).lease()
+    lost, generator = lease.pair.instances
+    other = next(pair for pair in pairs if pair is not lease.pair)
+    assert isinstance(other.first, Mortal)
+    other.first.is_up = False
+    assert lease.replacement(lost, generator) is other.second

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,9 +14,14 @@ import pytest
 
 from benchmarks.scripted_chat import ReplyRule, ScriptedChat, ScriptedReply
 from server.app import create_app
+from server.config import load_settings
 from server.service import Engine
-from tests.models.engines.cascade.parts import scripted_cascade
-from tests.server.house import House, LevelDetector, noise, silence
+from tests.models.engines.cascade.parts import (
+    FailingTranscriber,
+    ListedTranscriber,
+    scripted_cascade,
+)
+from tests.server.house import KEY, House, LevelDetector, noise, silence
 from tests.server.test_conversation import QUESTION, first, open_session, speak, until
 
 LONG = ScriptedReply([f"word{n} " for n in range(200)], piece_delay=0.02)
@@ -32,9 +39,11 @@ LASTING = {
 
 
 @asynccontextmanager
-async def served(rule: ReplyRule, **settings: Any) -> AsyncIterator[tuple[House, ScriptedChat]]:
-    given = {"first_patience": 1.0, "next_patience": 1.0, "probe_period": 0.05}
-    async with scripted_cascade(rule, **(given | settings)) as (one, other, address):
+async def served(
+    rule: ReplyRule, transcriber: ListedTranscriber | None = None, **settings: Any
+) -> AsyncIterator[tuple[House, ScriptedChat]]:
+    given = {"first_patience": 3.0, "next_patience": 3.0, "probe_period": 0.05}
+    async with scripted_cascade(rule, transcriber, **(given | settings)) as (one, other, address):
         house = House()
         house.serve(create_app(house.settings, Engine(((one, other),), LevelDetector)))
         async with house:
@@ -91,6 +100,65 @@ async def test_a_failing_address_ends_the_answer_visibly_and_the_session_lives(n
             assert first(events, "response.done")["response"]["status"] == "completed"
 
 
+async def test_a_failing_transcriber_ends_the_turn_visibly_and_the_session_lives() -> None:
+    transcriber = FailingTranscriber()
+    async with served(lambda _: ScriptedReply(("It is well.",)), transcriber) as (house, _):
+        async with house.sdk.realtime.connect(model="nano") as connection:
+            await open_session(connection)
+            for transcriber.reason in ("the transcriber's address answered 503", ""):
+                _, events = await asyncio.gather(
+                    speak(connection, *QUESTION, silence(1.0)), until(connection, "response.done")
+                )
+                done = first(events, "response.done")["response"]
+                if transcriber.reason:
+                    assert done["status"] == "failed"
+                    assert "the transcriber's address" in str(done["status_details"])
+                else:
+                    assert done["status"] == "completed"
+
+
+SECRET = "sk-nobody-may-see-this"
+HELLO = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
+
+
+def text_under(folder: Path) -> str:
+    """All that was written into files of a folder."""
+    return "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file())
+
+
+async def test_the_key_is_in_no_event_log_trace_or_metric(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither where the address answers, nor where it repeats the key in its complaint."""
+    monkeypatch.setenv("ANTIPHON_LLM_KEY", SECRET)
+    current, seen = ScriptedReply(), list[dict[str, Any]]()
+    async with ScriptedChat(lambda _: current) as address:
+        given = {"llm": address.url, "llm_model": "scripted", "api_keys": [KEY]}
+        settings = load_settings(None, {**given, "trace_directory": tmp_path, "trace_words": True})
+        assert SECRET not in repr(settings) + settings.model_dump_json()
+        house = House()
+        house.serve(create_app(settings))
+        with caplog.at_level(logging.DEBUG):
+            async with house, house.sdk.realtime.connect(model="nano") as connection:
+                await open_session(connection, output_modalities=["text"])
+                complaint = f'{{"error": {{"message": "bad key {SECRET}"}}}}'.encode()
+                for reply in (ScriptedReply(), ScriptedReply(status=401, body=complaint)):
+                    current = reply
+                    await connection.conversation.item.create(item=HELLO)
+                    await connection.response.create()
+                    seen += await until(connection, "response.done")
+                metrics = house.service.metrics.text().decode()
+        sent = {chat.headers["authorization"] for chat in address.chats}
+    assert sent == {f"Bearer {SECRET}"}
+    ended = [event["response"]["status"] for event in seen if event["type"] == "response.done"]
+    assert ended == ["completed", "failed"]
+    assert "bad key" in caplog.text  # the operator is told, without the key
+    traces = await asyncio.to_thread(text_under, tmp_path)
+    assert "Hello." in traces
+    for text in (str(seen), caplog.text, metrics, traces):
+        assert SECRET not in text
+
+
 async def test_a_reply_that_ran_into_its_limit_is_incomplete() -> None:
     async with served(lambda _: ScriptedReply(("It is ", "in "), finish="length")) as (house, _):
         async with house.sdk.realtime.connect(model="nano") as connection:
@@ -132,6 +200,6 @@ async def test_who_interrupts_stops_the_computing_and_is_answered_with_what_was_
             await address.until(lambda: address.chats[-1] is not asked)
         roles = [message["role"] for message in address.chats[-1].body["messages"]]
         assert roles == ["user", "assistant", "user"]
-        heard = address.chats[-1].body["messages"][1]["content"]
+        heard = address.chats[-1].body["messages"][1]["content"].removesuffix("…")
         whole = "".join(LONG.pieces)
         assert whole.startswith(heard) and 0 < len(heard) < len(whole) / 4

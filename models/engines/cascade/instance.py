@@ -43,7 +43,7 @@ from models.base import (
     trouble_of,
 )
 from models.engines.cascade.language import ChatModel
-from models.engines.cascade.past import OpenSegment, Past, fitted, is_users, text_tokens
+from models.engines.cascade.past import OpenSegment, Past, fitted, is_users, tool_tokens
 from models.engines.cascade.replying import SpokenReply
 from models.engines.cascade.speech import SpeechSource
 from models.engines.cascade.state_tokens import StateTokenStream
@@ -113,7 +113,7 @@ class CascadeInstance:
         """See models.base.Measuring; half of the room, where the chat model says nothing."""
         if isinstance(self.chat, Measuring):
             return self.chat.num_fitting(tools)
-        sizes = accumulate(map(_tool_tokens, tools))
+        sizes = accumulate(map(tool_tokens, tools))
         return sum(size <= self.chat.capacity // 2 for size in sizes)
 
     def watch(self, observe: Callable[[str], None]) -> None:
@@ -152,7 +152,7 @@ class CascadeStream:
         self._instance, self._tools = instance, tools
         self._access = ExclusiveAccess()
         self._states = StateTokenStream(instance.state_model)
-        self._past = Past(tokens=sum(_tool_tokens(tool) for tool in tools))
+        self._past = Past(tokens=sum(tool_tokens(tool) for tool in tools))
         self._turns = 1  # how many turns were ever named
         self._snapshots = Snapshots[tuple[Past, Mark | None]]()
         self._warming: asyncio.Task[None] | None = None
@@ -233,13 +233,20 @@ class CascadeStream:
         past, segment = self._past, self._past.segment
         if segment is None:
             return
-        if segment.verdict is None or segment.verdict.heard < segment.size:
+        if not self._is_judged(segment):
             segment, verdict = await self._flush(segment, np.zeros(0, np.float32))
             segment = replace(segment, verdict=verdict)
         assert segment.verdict is not None
         await self._states.end_segment(past.turn)
         said = UserSound(words=segment.verdict.words)
         self._past = replace(past.with_item(said), segment=None)
+
+    def _is_judged(self, segment: OpenSegment) -> bool:
+        """Is the verdict one on the whole segment, with all of its words?"""
+        if segment.verdict is None or segment.verdict.heard < segment.size:
+            return False
+        is_spelled = self._instance.transcription is None
+        return is_spelled or segment.transcript.is_final(segment.samples)
 
     def _warm(self, past: Past) -> None:
         """At the onset of a voice: let the language model read what was said so far."""
@@ -339,8 +346,6 @@ class CascadeStream:
         async with aclosing(spoken.parts()) as parts:
             async for part in parts:
                 yield part
-        if spoken.end.reason == "length":
-            yield AnswerChunk(cut_short=True)
 
     def _keep(self, said: str, calls: list[FunctionCall]) -> None:
         """What was answered stays in the stream until a rewind."""
@@ -360,8 +365,3 @@ def _grown(segment: OpenSegment, chunk: Samples) -> OpenSegment:
 def _kept(item: Item) -> Item:
     """Of a spoken turn the words are kept, and how the model that judges heard it."""
     return replace(item, samples=None) if isinstance(item, UserSound) else item
-
-
-def _tool_tokens(tool: Tool) -> int:
-    """What a tool takes in a request."""
-    return text_tokens(f"{tool.name} {tool.description} {tool.parameters}")

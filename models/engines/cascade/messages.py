@@ -29,6 +29,7 @@ from models.base import (
 
 Message: TypeAlias = dict[str, Any]
 UNSEEN = "(An image that you cannot see.)"
+CUT = "…"  # behind the heard words of an answer that was interrupted
 _QUALITY = 85  # of the JPEG that an image is sent as
 
 
@@ -124,8 +125,9 @@ def _message(item: Item, see: Callable[[UserImage], str] | None) -> Message | No
             return {"role": "user", "content": words}
         case UserImage():
             return {"role": "user", "content": _image_parts(item, see)}
-        case AssistantText(text):
-            return {"role": "assistant", "content": text} if text.strip() else None
+        case AssistantText(text, cut):
+            said = f"{text.rstrip()}{CUT}" if cut else text
+            return {"role": "assistant", "content": said} if text.strip() else None
         case Instructions() | FunctionCall() | FunctionOutput():
             return None
 

@@ -14,6 +14,7 @@ from models.base import (
     Instructions,
     Item,
     Samples,
+    Tool,
     UserImage,
     UserSound,
     UserText,
@@ -116,6 +117,11 @@ def beginning(text: str, room: int) -> str:
         if left < 0:
             return text[:place]
     return text
+
+
+def tool_tokens(tool: Tool) -> int:
+    """How many tokens a tool takes in a request, estimated."""
+    return text_tokens(f"{tool.name} {tool.description} {tool.parameters}")
 
 
 def text_tokens(text: str) -> int:

@@ -58,10 +58,11 @@ class SpokenReply:
         self._calls: list[FunctionCall] = []
         self._is_read = False  # the reply has ended
         self._has_sounded = False
-        self.end = ReplyEnd()
+        self._end = ReplyEnd()
 
     async def parts(self) -> AsyncGenerator[AnswerPart, None]:
-        """Text as it is written, sound as it is spoken, calls at last. Raises InstanceFailed."""
+        """Text as it is written, sound as it is spoken, calls, and a mark at the end where the
+        reply ran into its limit of tokens. Raises InstanceFailed."""
         reading = asyncio.create_task(self._read(), name="reply")
         try:
             while not self._is_read or self._clauses:
@@ -79,7 +80,7 @@ class SpokenReply:
                         yield self._timed(sound)
             for call in self._calls:
                 yield call
-            if self.end.reason == "length":
+            if self._end.reason == "length":
                 yield AnswerChunk(cut_short=True)
         finally:
             reading.cancel()
@@ -117,7 +118,7 @@ class SpokenReply:
                 self._calls.append(part)
                 return []
             case ReplyEnd():
-                self.end = part
+                self._end = part
                 return []
             case None:
                 self._is_read = True

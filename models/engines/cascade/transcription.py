@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -53,15 +54,20 @@ class Transcribed:
 class SegmentTranscript:
     """The transcript of a segment of which `due` samples are next transcribed.
 
-    words     those of the last transcription but one, which has ended; None: there is none yet
+    words     those of the last transcription that has ended well; None: there is none yet
     latest    the last one, perhaps still computing
-    final     of the whole segment at a pause, and how many samples that was
+    final     of the whole segment at a pause, and how many samples that were
     """
 
     due: int = FIRST
     words: str | None = None
     latest: asyncio.Task[Transcribed] | None = None
     final: tuple[int, asyncio.Task[Transcribed]] | None = None
+
+    def is_final(self, samples: Samples) -> bool:
+        """Have the words of the whole segment, samples [n], been asked for, or of so much of it
+        that the rest is silence?"""
+        return self.final is not None and not is_audible(samples[self.final[0] :])
 
 
 class TranscriptionQueue:
@@ -74,12 +80,13 @@ class TranscriptionQueue:
     async def grown(self, transcript: SegmentTranscript, samples: Samples) -> SegmentTranscript:
         """With what is due for a segment of samples [n]. Waits for older transcriptions only."""
         while transcript.due <= len(samples):
-            known, is_known = await _result(transcript.latest), transcript.latest is not None
-            sound = samples[: transcript.due]
-            task = self._begin(sound, known.tokens, Priority.RUNNING)
+            known = await _result(transcript.latest)
+            words = transcript.words if known is None else known.text
+            guess = () if known is None else known.tokens
+            task = self._begin(samples[: transcript.due], guess, Priority.RUNNING)
             chunks = max(FIRST // HEAR_CHUNK, -(-transcript.due // (GROWTH * HEAR_CHUNK)))
             due = transcript.due + chunks * HEAR_CHUNK
-            transcript = SegmentTranscript(due, known.text if is_known else None, task)
+            transcript = SegmentTranscript(due, words, task, transcript.final)
         return transcript
 
     async def ended(
@@ -87,9 +94,10 @@ class TranscriptionQueue:
     ) -> tuple[SegmentTranscript, str]:
         """The words of the whole segment, samples [n], and the transcript that remembers them.
         Raises InstanceFailed."""
-        if transcript.final is None or transcript.final[0] != len(samples):
+        if not transcript.is_final(samples):
             known = await _result(transcript.latest)
-            task = self._begin(samples, known.tokens, Priority.HEARING)
+            guess = () if known is None else known.tokens
+            task = self._begin(samples, guess, Priority.HEARING)
             transcript = replace(transcript, final=(len(samples), task))
         assert transcript.final is not None
         return transcript, (await asyncio.shield(transcript.final[1])).text
@@ -113,7 +121,17 @@ class TranscriptionQueue:
     ) -> Transcribed:
         if not is_audible(samples):
             return Transcribed()
-        return await self._worker.run(lambda: self._compute(samples, guess), priority)
+        found = await self._worker.run(partial(self._attempt, samples, guess), priority)
+        if isinstance(found, InstanceFailed):
+            raise found
+        return found
+
+    def _attempt(self, samples: Samples, guess: tuple[int, ...]) -> Transcribed | InstanceFailed:
+        """What the transcriber finds, or why it fails: its thread is as well as before."""
+        try:
+            return self._compute(samples, guess)
+        except InstanceFailed as failure:
+            return failure
 
     def _compute(self, samples: Samples, guess: tuple[int, ...]) -> Transcribed:
         if isinstance(self.transcriber, GuessingTranscriber):
@@ -128,14 +146,13 @@ def is_audible(samples: Samples) -> bool:
     return bool(whole.size) and float(np.sqrt((whole**2).mean(axis=1)).max()) >= _AUDIBLE
 
 
-async def _result(task: asyncio.Task[Transcribed] | None) -> Transcribed:
-    """What an earlier transcription found; nothing where there was none or it failed."""
-    if task is None:
-        return Transcribed()
+async def _result(task: asyncio.Task[Transcribed] | None) -> Transcribed | None:
+    """What an earlier transcription found; None where there was none or it failed, which says
+    nothing about what was heard."""
     try:
-        return await asyncio.shield(task)
+        return None if task is None else await asyncio.shield(task)
     except InstanceFailed:
-        return Transcribed()
+        return None
 
 
 def _retrieve(task: asyncio.Task[Transcribed]) -> None:

@@ -76,7 +76,9 @@ class Engines:
         self.is_dual = is_dual(options.topology, needs, _memory_there(options), pairs)
         self._members: set[str] = set()
         self._scratch = tempfile.TemporaryDirectory(prefix="antiphon-vllm-")
-        self._folder = prepare(frontend.files, frontend.language, Path(self._scratch.name))
+        self._folder = prepare(
+            frontend.files, frontend.language, frontend.states, Path(self._scratch.name)
+        )
         self._daemons = dict[str, WeightDaemon]()
         self.hosts = self._made(pairs, needs)
         for host in self.hosts.values():

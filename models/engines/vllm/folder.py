@@ -24,8 +24,8 @@ def language_key(name: str) -> str | None:
     return name if name.startswith((*_RELEASED, "lm_head.")) else None
 
 
-def engine_config(config: LanguageModelConfig) -> dict[str, Any]:
-    """config.json of the language model alone."""
+def engine_config(config: LanguageModelConfig, states: Sequence[int]) -> dict[str, Any]:
+    """config.json of the language model alone; `states` are the ids of its state tokens."""
     sparse = config.experts > 0
     body = {
         "architectures": [ARCHITECTURE],
@@ -43,6 +43,7 @@ def engine_config(config: LanguageModelConfig) -> dict[str, Any]:
         "hidden_act": "silu",
         "sliding_window": None,
         "feature_tokens": FEATURE_TOKENS,
+        "state_token_ids": list(states),
         "bos_token_id": None,
         "eos_token_id": None,
     }
@@ -54,12 +55,14 @@ def engine_config(config: LanguageModelConfig) -> dict[str, Any]:
     return body
 
 
-def prepare(files: Sequence[Path], config: LanguageModelConfig, target: Path) -> Path:
+def prepare(
+    files: Sequence[Path], config: LanguageModelConfig, states: Sequence[int], target: Path
+) -> Path:
     """Fill the empty folder `target` with links to these weights and a config; gives it back.
     Raises FileNotFoundError where there are no safetensors: `antiphon convert` makes them."""
     if not any(file.suffix == ".safetensors" and file.exists() for file in files):
         raise FileNotFoundError("no *.safetensors in the model folder; convert it first")
     for file in files:
         (target / file.name).symlink_to(file.resolve())
-    (target / "config.json").write_text(json.dumps(engine_config(config), indent=1))
+    (target / "config.json").write_text(json.dumps(engine_config(config, states), indent=1))
     return target

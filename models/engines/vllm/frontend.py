@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
-from models.base import AnswerOptions, BadInput, Synthesizer, Tool, UserImage
+from models.base import FRAMES_READ, AnswerOptions, BadInput, Synthesizer, Tool, UserImage
 from models.engines.answering import AnswerVoice
 from models.engines.choice import engine_for
 from models.engines.grammar import Grammar, NanoGrammar, VitaGrammar
@@ -23,7 +23,7 @@ from models.engines.prompt import Array
 from models.engines.speaking import NanoVoice
 from models.engines.speech_batcher import SpeechBatchers
 from models.engines.vita_model import CAPACITY
-from models.engines.vita_sight import picture_tiles
+from models.engines.vita_sight import frames_read, picture_tiles
 from models.engines.vita_speaking import TEXT_VECTORS, VitaVoice
 from models.engines.wording import NanoWording, VitaWording, Wording
 from models.vita.checkpoint import TOKENIZER, load_without_layers
@@ -82,6 +82,11 @@ class ModelFrontend(Protocol):
         """Whether it takes pictures."""
         ...
 
+    @property
+    def frames_read(self) -> int:
+        """How many frames of a video in a row it is given."""
+        ...
+
     def see(self, image: UserImage, room: int) -> Array:
         """Vectors [n, width], for a stream with room for so many tokens. Raises BadInput where
         the model cannot see."""
@@ -123,6 +128,7 @@ class NanoFrontend:
     synthesizer: Synthesizer | None
     licence: str = ""  # our own
     is_streamed: bool = True
+    frames_read: int = FRAMES_READ
 
     @staticmethod
     def read(folder: Path, device: torch.device, synthesizer: Synthesizer | None) -> NanoFrontend:
@@ -231,6 +237,10 @@ class VitaFrontend:
     @property
     def sees(self) -> bool:
         return self.model.vision is not None
+
+    @property
+    def frames_read(self) -> int:
+        return frames_read(self.context, self.model.config.vision)
 
     def see(self, image: UserImage, room: int) -> Array:
         pixels = picture_tiles(image, room, self.model.config.vision)

@@ -106,6 +106,7 @@ class VllmInstance:
             longest_sound=self.capacity() // 2 * SECONDS_A_TOKEN,
             languages=LANGUAGES,
             is_streamed=self.frontend.is_streamed,
+            frames=self.frontend.frames_read,
         )
 
     def fitted(self, item: Item) -> Item:

@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.base import AnswerOptions, Conversation, InstanceFailed, OutOfRoom
+from benchmarks.gpu_measures import memory
+from models.base import SPARE_STREAMS, AnswerOptions, Conversation, InstanceFailed, OutOfRoom
 from models.engines import kv_cache, speech_batcher, vita_model
 from models.engines.bundle import BadBundle
 from models.engines.cuda_streams import CudaStreams
@@ -248,6 +249,23 @@ async def test_an_instance_that_is_made_anew_captures_anew(
     await stream.hear(np.zeros(6_000, np.float32), last=True)
     assert len(device.pools) == 2
     await instance.close()
+
+
+async def test_an_instance_takes_the_memory_that_inspect_calculates(
+    released: Path, device: Device
+) -> None:
+    """The trial's own measure, over the caches and voices that a GPU would prepare; on the CPU
+    numbers have twice the bytes."""
+    weights = load(released, "cpu", capacity=2_048, slots=SPARE_STREAMS + 3)
+    assert isinstance(weights, VitaWeights)
+    pair = PytorchInstance(weights, "a"), PytorchInstance(weights, "b")
+    found = await memory(weights, pair)
+    assert found["conversations"] == 3
+    wanted = 2 * found["calculated"]["caches_of_an_instance"]
+    for which in ("first", "second"):
+        assert found[f"{which}_instance_adds"] == pytest.approx(wanted, rel=0.05)
+    for instance in pair:
+        await instance.close()
 
 
 async def test_every_length_of_a_segment_is_seen_at_warm_up(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.base import BadInput, ImageDetail, UserImage
-from models.engines.vita_sight import picture_tiles
+from models.engines.vita_sight import frames_read, picture_tiles
 from models.vita.config import VisionConfig
 from models.vita.images import normalise
 
@@ -39,6 +39,17 @@ def test_a_frame_is_cropped_to_its_middle() -> None:
     found = picture_tiles(UserImage(pixels, "low"), 4_000, REAL)
     white = normalise(np.full((1, 1, 1, 3), 255, np.uint8))
     assert np.allclose(found[:, :, :, 8:-8], white, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("context", "frames"), [(2_048, 4), (4_096, 4), (6_200, 6), (8_192, 8), (32_768, 16)]
+)
+def test_a_video_has_as_many_frames_as_a_quarter_of_the_conversation_holds(
+    context: int, frames: int
+) -> None:
+    """Upstream's training has four to sixteen, one a second."""
+    assert frames_read(context, REAL) == frames
+    assert frames_read(context, None) == 4
 
 
 def test_the_blind_say_so() -> None:

@@ -235,9 +235,11 @@ def test_the_memory_of_a_gpu_is_calculated_from_the_sizes(released: Path) -> Non
     assert need.weights == held
     buffers = KvSlot(load(released).model.language, 300).buffers
     assert need.stream == buffers.bytes // 2  # those are float32
-    assert need.total(3) - need.total(2) == 2 * (need.stream + need.voice)
+    assert need.total(4) - need.total(3) == 2 * need.stream  # eight voices have room in each
+    assert need.total(7) - need.total(6) == 2 * (need.stream + 8 * need.voice)
     card = round(need.total(5) / USABLE) + 1
     assert (need.conversations(card), need.conversations(card - 2 * need.stream)) == (5, 4)
+    assert need.conversations(need.weights) == 0
 
 
 def test_a_released_vita_in_bfloat16_needs_16_9_gigabytes() -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from models.vita.images import centre_crop, normalise, sampled_frames, tile_grid, tiles
+from models.vita.images import centre_crop, normalise, tile_grid, tiles
 from tests.models.vita.golden import needs_golden, read
 
 
@@ -42,18 +41,3 @@ def test_pixels_are_normalised() -> None:
     white = normalise(np.full((1, 2, 2, 3), 255, np.uint8))
     assert white.shape == (1, 3, 2, 2)
     np.testing.assert_allclose(white[0, :, 0, 0], [2.2489, 2.4286, 2.64], atol=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("frames", "rate", "wanted"),
-    [
-        (0, 30.0, []),
-        (3, 30.0, [0, 1, 2]),
-        (30, 30.0, [0, 9, 19, 29]),
-        (240, 30.0, [0, 34, 68, 102, 136, 170, 204, 239]),
-        (3000, 30.0, 16),
-    ],
-)
-def test_frames_are_spread_evenly(frames: int, rate: float, wanted: list[int] | int) -> None:
-    found = sampled_frames(frames, rate)
-    assert (len(found) if isinstance(wanted, int) else found) == wanted

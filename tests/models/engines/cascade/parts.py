@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.scripted_chat import ReplyRule, ScriptedChat
-from models.base import SPEAK_RATE, Samples, Verdict
+from models.base import SPEAK_RATE, InstanceFailed, Samples, Verdict
 from models.engines.cascade.chat_endpoint import ChatEndpoint, ChatSettings
 from models.engines.cascade.instance import CascadeInstance, WordJudge
 from models.engines.cascade.speech import SynthesizedSpeechSource
@@ -42,6 +42,17 @@ class ListedTranscriber:
     def transcribe(self, samples: Samples) -> str:
         self.heard.append(len(samples))
         return self.words
+
+
+class FailingTranscriber(ListedTranscriber):
+    """A ListedTranscriber that fails while there is a `reason`."""
+
+    reason = ""
+
+    def transcribe(self, samples: Samples) -> str:
+        if self.reason:
+            raise InstanceFailed(self.reason)
+        return super().transcribe(samples)
 
 
 def query(segment: ScriptedSegment) -> Verdict:

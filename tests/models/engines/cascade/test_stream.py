@@ -21,6 +21,7 @@ from models.base import (
     Conversation,
     FunctionCall,
     FunctionOutput,
+    InstanceFailed,
     Instructions,
     OutOfRoom,
     Samples,
@@ -31,7 +32,11 @@ from models.base import (
 )
 from models.engines.cascade.instance import CascadeStream
 from models.engines.cascade.judging import RuleJudge
-from tests.models.engines.cascade.parts import ListedTranscriber, scripted_cascade
+from tests.models.engines.cascade.parts import (
+    FailingTranscriber,
+    ListedTranscriber,
+    scripted_cascade,
+)
 
 LOUD: Samples = (0.1 * np.sin(np.arange(16_000) * 0.3)).astype(np.float32)  # a second
 TOLD = Conversation((Instructions("be brief"),))
@@ -81,7 +86,7 @@ async def test_the_next_request_holds_what_was_heard() -> None:
         assert bodies[0]["messages"] == bodies[1]["messages"]
         assert bodies[0]["messages"][1:] == [
             {"role": "user", "content": "where is paris"},
-            {"role": "assistant", "content": "One two"},
+            {"role": "assistant", "content": "One two…"},  # interrupted there
             {"role": "user", "content": "where is paris"},
         ]
 
@@ -217,6 +222,39 @@ async def test_silence_is_not_transcribed() -> None:
         stream = await first.open(TOLD)
         assert (await stream.hear(np.zeros(16_000, np.float32), last=True)).words == ""
         assert transcriber.heard == []
+
+
+async def test_at_a_pause_only_what_was_said_since_is_transcribed() -> None:
+    """Silence behind words that were written down changes nothing, so nobody waits for it."""
+    transcriber = ListedTranscriber()
+    silence = np.zeros(HEAR_CHUNK, np.float32)
+    async with scripted_cascade(transcriber=transcriber) as (first, _, _address):
+        stream = await first.open(TOLD)
+        for chunk, sizes in ((LOUD, [16_000]), (silence, [16_000]), (LOUD, [16_000, 34_560])):
+            assert (await stream.hear(chunk, last=True)).words == "where is paris"
+            assert [size for size in transcriber.heard if size % 10_240] == sizes
+
+
+async def test_the_words_of_a_turn_are_those_of_all_of_it() -> None:
+    """Also where the last verdict was one of a chunk, whose words are older."""
+    transcriber = ListedTranscriber("where")
+    async with scripted_cascade(transcriber=transcriber) as (first, _, address):
+        stream = await first.open(TOLD)
+        await stream.hear(np.tile(LOUD, 2)[: 8 * HEAR_CHUNK])
+        transcriber.words = "where is paris"
+        await answer_of(stream)
+        assert address.chats[0].body["messages"][-1]["content"] == "where is paris"
+
+
+async def test_a_failed_transcription_is_neither_silence_nor_old_words() -> None:
+    transcriber = FailingTranscriber()
+    async with scripted_cascade(transcriber=transcriber, judge=RuleJudge()) as (first, _, _address):
+        stream = await first.open(TOLD)
+        transcriber.reason = "the transcriber's address answered 503"
+        for chunk in np.split(np.tile(LOUD, 3)[: 18 * HEAR_CHUNK], 18):
+            assert (await stream.hear(chunk)).query > 0.9
+        with pytest.raises(InstanceFailed, match="answered 503"):
+            await stream.end_segment()
 
 
 async def test_words_change_verdicts_and_no_words_are_noise() -> None:

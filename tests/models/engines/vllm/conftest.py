@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from models.engines.vllm.engines import Engines
 
 REAL = ["test_conformance.py", "test_nano.py", "test_vita.py", "test_death.py", "test_served.py",
-        "test_mixtral.py", "test_preloading.py"]  # fmt: skip
+        "test_mixtral.py", "test_preloading.py", "test_served_model.py"]  # fmt: skip
 collect_ignore = [] if find_spec("vllm") else REAL
 
 

@@ -42,7 +42,8 @@ def words(vita_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[s
     """What the daemon is told of the model, without the options of the daemon alone."""
     frontend = open_frontend(vita_folder, torch.device("cpu"), None)
     target = tmp_path_factory.mktemp("prepared")
-    told = command(prepare(frontend.files, frontend.language, target), "float32", target, 1)
+    folder = prepare(frontend.files, frontend.language, frontend.states, target)
+    told = command(folder, "float32", target, 1)
     assert told[1] == "preload"
     return told[2 : told.index("--weight-cache-socket-dir")]
 
