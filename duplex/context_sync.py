@@ -210,6 +210,11 @@ class SyncedStream:
         self._stream: Stream | None = None
         self._sizes: dict[str, int] = {}  # tokens of the entries that were read, by key
 
+    @property
+    def is_open(self) -> bool:
+        """False before the first use, and after the stream was given back or lost."""
+        return self._stream is not None
+
     async def ready(self) -> Stream:
         """The open stream. Of an opening that is too long the oldest that was said is left out.
         Raises OutOfRoom when not even the last of it fits."""

@@ -73,6 +73,10 @@ class Hearing:
         self._report = report
         self._loop = asyncio.get_running_loop()
 
+    def holds(self, number: int | None) -> bool:
+        """Does the stream hear this segment, or wait for it to become an item?"""
+        return self.segment is not None and self.segment.number == number
+
     @property
     def is_open(self) -> bool:
         """True while the stream hears a segment."""

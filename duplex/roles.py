@@ -235,8 +235,7 @@ class Roles:
             context = action.context if is_said else (*action.context, GREETED)
             self.monitor.answer(response_id, action.options, context=context)
         else:
-            known = None if action.speculative else action.context
-            self.monitor.answer(response_id, action.options, segment=segment, context=known)
+            self.monitor.answer(response_id, action.options, segment=segment)
         if not action.speculative:
             self.swap()
 

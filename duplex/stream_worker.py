@@ -24,6 +24,7 @@ from duplex.playout import AudioStore, ResponseTasks
 from models.base import (
     AnswerChunk,
     AnswerOptions,
+    AnswerUnavailable,
     BadInput,
     Conversation,
     FunctionCall,
@@ -171,6 +172,8 @@ class StreamWorker:
     async def _guard(self, job: Job) -> None:
         try:
             await job()
+        except AnswerUnavailable as error:
+            self._fail_answer(error.reason)
         except (InstanceFailed, OutOfRoom, BadInput) as error:
             await self._break(str(error) or type(error).__name__)
         except TimeoutError:
@@ -188,11 +191,16 @@ class StreamWorker:
 
     def _fail(self, reason: str) -> None:
         heard, self._hearing.segment = self._hearing.segment, None
+        self._fail_answer(reason)
+        if (
+            heard is not None and heard.item_id is None
+        ):  # the answer was held back, or there is none
+            self._report(events.HearingFailed(heard.number, reason))
+
+    def _fail_answer(self, reason: str) -> None:
         answer, self._answering = self._answering, None
         if answer is not None:
             self._report(events.AnswerFailed(answer, reason))
-        elif heard is not None:
-            self._report(events.HearingFailed(heard.number, reason))
 
     def _report(self, report: WorkerReport, samples: Samples | None = None) -> None:
         self._services.report(self, report, samples)
@@ -252,6 +260,8 @@ class StreamWorker:
             await self._hearing.forget_other(segment)
         if self._answering == response_id and context is not None:
             await self._sync(context)
+        elif segment is not None and not self._hearing.holds(segment) and not self._stream.is_open:
+            raise InstanceFailed("what was said was lost before it was answered")
         if self._answering != response_id:
             return  # cancelled before it began
         self._generation = asyncio.current_task()

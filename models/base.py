@@ -32,6 +32,12 @@ class InstanceFailed(Exception):
         self.reason = reason
 
 
+class AnswerUnavailable(InstanceFailed):
+    """An answer cannot be given, since something outside of the model fails that it needs (the
+    address of a language model or of a voice). Unlike after other failures of an instance the
+    stream lives: it is as after an answer that was broken off there."""
+
+
 class OutOfRoom(Exception):
     """The stream cannot take this much more; open a fresh one from the last turns."""
 

@@ -47,7 +47,8 @@ class ScriptedAnswer:
     """One answer: words of equal length spoken as a tone, or a function call.
 
     `stuck`: seconds for which the answer ignores its cancellation. `fail_after`: chunks after
-    which the instance breaks. Delays and lengths in seconds, `tone` in Hz.
+    which the instance breaks; `unavailable_after`: after which something outside of it fails.
+    Delays and lengths in seconds, `tone` in Hz.
     """
 
     text: str = "This is the answer."
@@ -59,6 +60,7 @@ class ScriptedAnswer:
     call: FunctionCall | None = None
     stuck: float = 0.0
     fail_after: int | None = None
+    unavailable_after: int | None = None
 
     def words(self) -> tuple[SpokenWord, ...]:
         """The spoken words; their texts joined (with the spaces that follow) are `text`."""

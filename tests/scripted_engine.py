@@ -21,6 +21,7 @@ from models.base import (
     AnswerChunk,
     AnswerOptions,
     AnswerPart,
+    AnswerUnavailable,
     AssistantText,
     Conversation,
     InstanceFailed,
@@ -254,6 +255,8 @@ class ScriptedStream:
                 await self.instance.sleep(answer.chunk_delay)
             if answer.fail_after is not None and index >= answer.fail_after:
                 self.instance.breaks(f"answer failed by script after {index} chunks")
+            if answer.unavailable_after is not None and index >= answer.unavailable_after:
+                raise AnswerUnavailable(f"unavailable by script after {index} chunks")
             if self.instance.broken is not None:
                 raise InstanceFailed(self.instance.broken)
             if self.closed:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 import httpx
 
 from audio.pcm import Pcm16Reader
-from models.base import InstanceFailed, Samples
+from models.base import AnswerUnavailable, Samples
 
 _TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 
@@ -34,18 +34,18 @@ class EndpointSynthesizer:
         )
 
     async def synthesize(self, text: str, speed: float = 1.0) -> AsyncGenerator[Samples, None]:
-        """Sound of one sentence at 24 kHz, as it arrives. Raises InstanceFailed."""
+        """Sound of one sentence at 24 kHz, as it arrives. Raises AnswerUnavailable."""
         reader, body = Pcm16Reader(), {**self._asked, "input": text}
         if speed != 1:  # some servers know no such field
             body["speed"] = speed
         try:
             async with self._client.stream("POST", "/v1/audio/speech", json=body) as response:
                 if response.is_error:
-                    raise InstanceFailed(f"the speech endpoint answered {response.status_code}")
+                    raise AnswerUnavailable(f"the speech endpoint answered {response.status_code}")
                 async for data in response.aiter_bytes():
                     yield reader.push(data)
         except httpx.HTTPError as error:
-            raise InstanceFailed(f"the speech endpoint: {type(error).__name__}") from error
+            raise AnswerUnavailable(f"the speech endpoint: {type(error).__name__}") from error
 
     async def close(self) -> None:
         await self._client.aclose()

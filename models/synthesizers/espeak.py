@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 
 from audio.pcm import Pcm16Reader
 from audio.resample import Resampler
-from models.base import SPEAK_RATE, InstanceFailed, Samples
+from models.base import SPEAK_RATE, AnswerUnavailable, InstanceFailed, Samples
 
 PROGRAM = "espeak-ng"
 _HEADER = 44  # bytes of its WAV header; the lengths in it are not set when it writes to a pipe
@@ -29,7 +29,7 @@ class EspeakSynthesizer:
 
     async def synthesize(self, text: str, speed: float = 1.0) -> AsyncGenerator[Samples, None]:
         """Sound of one sentence at 24 kHz, in pieces; speeds of 0.46 to 2.57 can be had, others
-        are the nearest of these. Raises InstanceFailed."""
+        are the nearest of these. Raises AnswerUnavailable."""
         pipe = asyncio.subprocess.PIPE
         words = min(max(round(_WORDS_A_MINUTE * speed), _SLOWEST), _FASTEST)
         process = await asyncio.create_subprocess_exec(
@@ -48,7 +48,7 @@ class EspeakSynthesizer:
             async for samples in _pieces(process.stdout):
                 yield samples
             if await process.wait() != 0:
-                raise InstanceFailed(f"{PROGRAM} failed with voice {self.voice!r}")
+                raise AnswerUnavailable(f"{PROGRAM} failed with voice {self.voice!r}")
         finally:
             if process.returncode is None:
                 process.kill()

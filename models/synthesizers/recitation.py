@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import numpy as np
 
-from models.base import AnswerChunk, AnswerPart, InstanceFailed, SpokenWord, Synthesizer
+from models.base import AnswerChunk, AnswerPart, AnswerUnavailable, SpokenWord, Synthesizer
 from models.vita.chunker import Chunker
 
 
@@ -26,7 +26,7 @@ async def spoken(
 ) -> AsyncGenerator[AnswerPart, None]:
     """A written answer with sound: each chunk of its text is spoken as soon as it is complete.
 
-    Where a chunk ends is exact; words inside it are in proportion. Raises InstanceFailed.
+    Where a chunk ends is exact; words inside it are in proportion. Raises AnswerUnavailable.
     """
     chunker, made = Chunker(), 0
     async for part in parts:
@@ -51,5 +51,5 @@ async def _said(
             end += len(samples)
             yield AnswerChunk(samples=samples)
     if end == start:
-        raise InstanceFailed("the synthesizer said nothing")
+        raise AnswerUnavailable("the synthesizer said nothing")
     yield AnswerChunk(words=estimated_words(text, start, end))

@@ -110,9 +110,8 @@ def test_a_replacement_is_up_where_any_instance_is(
 
 
 def test_a_replacement_of_another_pair_is_one_that_is_up() -> None:
-    pairs = [
-        Pair(*(Mortal(EngineScript(), name=f"{n}{letter}") for letter in "ab")) for n in (0, 1)
-    ]
+    a, b, c, d = (Mortal(EngineScript(), name=name) for name in ("0a", "0b", "1a", "1b"))
+    pairs = [Pair(a, b), Pair(c, d)]
     lease = PairPool(pairs, 2).lease()
     lost, generator = lease.pair.instances
     other = next(pair for pair in pairs if pair is not lease.pair)

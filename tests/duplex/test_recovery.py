@@ -32,6 +32,7 @@ from tests.scripted_engine import ScriptedInstance
 TEN = "one two three four five six seven eight nine ten"
 LONG = ScriptedAnswer(" ".join([TEN] * 4))
 TALKING = EngineScript(verdict=lambda _: QUERY, answers=[LONG] * 9)
+BRIEF = EngineScript(verdict=lambda _: QUERY)
 
 
 def measured(recorder: Recorder, what: str) -> list[float]:
@@ -147,6 +148,76 @@ def test_an_unresponsive_monitor_is_replaced_and_the_segment_heard_again() -> No
             assert replaced[0].segment is None and replaced[0].resume is not None
             assert replaced[0].resume.segment == 1
             assert len(call.all(actions.ResponseStarted)) == 1 and call.sound(2).size
+
+    run_virtual(main())
+
+
+# ------------------------------------------------------- an answer that fails while held back
+
+
+def said_to(instance: ScriptedInstance) -> list[str]:
+    """What the newest stream of an instance that has answered knows, by kind."""
+    (*_, answered) = [s for s in instance.streams if s.record.values("answer")]
+    return [type(item).__name__ for item in answered.memory.items]
+
+
+def test_an_instance_that_breaks_in_a_held_back_answer_loses_no_question() -> None:
+    """The monitor's stream is lost, and the open segment with it: the other instance hears it again
+    and answers it. Nobody answers what he has not heard."""
+
+    async def main() -> None:
+        breaking = replace(BRIEF, answers=[ScriptedAnswer(fail_after=0)])
+        recorder = Recorder()
+        async with calling(BRIEF, breaking, observers=(recorder,)) as call:
+            await call.speak(1.0)
+            await call.pause(2.0)
+            assert call.instances[1].broken is not None
+            assert call.reasons() == ["answered"]
+            assert [end.status.value for end in call.all(actions.ResponseEnded)] == ["completed"]
+            assert said_to(call.instances[0]) == ["UserSound", "AssistantText"]
+        resumed = [
+            r.payload for r in recorder.records if isinstance(r.payload, actions.ReplaceMonitor)
+        ]
+        assert len(resumed) == 1 and resumed[0].resume is not None
+
+    run_virtual(main())
+
+
+def test_a_held_back_answer_that_is_unavailable_leaves_its_stream_as_it_was() -> None:
+    """An address of a language model fails: the turn is committed all the same, and asked again."""
+
+    async def main() -> None:
+        answers = [ScriptedAnswer(unavailable_after=0), ScriptedAnswer()]
+        recorder, away = Recorder(), replace(BRIEF, answers=answers)
+        async with calling(BRIEF, away, observers=(recorder,)) as call:
+            await call.speak(1.0)
+            await call.pause(2.0)
+            assert call.reasons() == ["answered"]
+            assert [end.status.value for end in call.all(actions.ResponseEnded)] == ["completed"]
+            assert said_to(call.instances[1]) == ["UserSound", "AssistantText"]
+            assert len(call.instances[1].streams) == 1  # which lives
+        assert not [r for r in recorder.records if isinstance(r.payload, actions.ReplaceMonitor)]
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_an_answer_that_stays_unavailable_fails_visibly_and_the_next_is_given(after: int) -> None:
+    async def main() -> None:
+        away = replace(LONG, unavailable_after=after, chunk_delay=0.05)
+        script = replace(TALKING, answers=lambda _: away)
+        async with calling(script) as call:
+            await call.speak(1.0)
+            await call.pause(3.0)
+            ended = call.all(actions.ResponseEnded)
+            assert [end.status.value for end in ended] == ["failed"]
+            assert "unavailable by script" in str(ended[0].reason)
+            for instance in call.instances:
+                instance.script = TALKING
+            await call.speak(1.0)
+            await call.pause(2.0)
+            assert len(call.all(actions.ResponseStarted)) == 2
+            assert all(instance.broken is None for instance in call.instances)
 
     run_virtual(main())
 

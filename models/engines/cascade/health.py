@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from models.base import InstanceFailed
+from models.base import AnswerUnavailable
 
 # completed, or cancelled by us; no connection; no answer in time; refused (4xx); busy or out of
 # quota (429, 503); an error of its own (5xx); no completion; no end; nothing said.
@@ -24,7 +24,7 @@ Outcome: TypeAlias = Literal[
 ]
 
 
-class ReplyFailed(InstanceFailed):
+class ReplyFailed(AnswerUnavailable):
     """A request for a reply failed. `detail` is for the operator and not for the client;
     `retry_after`: seconds after which the address says it may be asked again."""
 

@@ -48,6 +48,7 @@ from models.engines.cascade.replying import SpokenReply
 from models.engines.cascade.speech import SpeechSource
 from models.engines.cascade.state_tokens import StateTokenStream
 from models.engines.cascade.transcription import TranscriptionQueue
+from models.engines.cascade.warming import PrefixWarming
 from models.engines.exclusive_access import ExclusiveAccess
 from models.engines.snapshots import Snapshot, Snapshots
 from models.word_evidence import evidence_of, weighed
@@ -155,8 +156,7 @@ class CascadeStream:
         self._past = Past(tokens=sum(tool_tokens(tool) for tool in tools))
         self._turns = 1  # how many turns were ever named
         self._snapshots = Snapshots[tuple[Past, Mark | None]]()
-        self._warming: asyncio.Task[None] | None = None
-        self._warmed: tuple[Item, ...] = ()  # what the language model was last given to read
+        self._warming = PrefixWarming(instance.chat)
         self._transcript_seconds = 0.0
 
     # ------------------------------------------------------------------------------ hearing
@@ -166,7 +166,7 @@ class CascadeStream:
             chunk = np.asarray(chunk, np.float32)
             past = self._past
             if past.segment is None:
-                self._warm(past)
+                self._warming.begin(Conversation(past.items, self._tools))
             segment = past.segment or OpenSegment()
             self._check_room(replace(past, segment=_grown(segment, chunk)))
             if last:
@@ -200,7 +200,8 @@ class CascadeStream:
         return segment, verdict
 
     async def _flush(self, segment: OpenSegment, chunk: Samples) -> tuple[OpenSegment, Verdict]:
-        """Hear a chunk and judge all of the segment, with all of its words."""
+        """Hear a chunk and judge all of the segment, with all of its words; where the transcriber
+        fails they are those that the state model spells."""
         queue, grown = self._instance.transcription, _grown(segment, chunk)
         if queue is None:  # letters that are spelled tell little
             return grown, await self._judge(segment, chunk, last=True)
@@ -210,6 +211,8 @@ class CascadeStream:
             transcript, words = await queue.ended(segment.transcript, grown.samples)
             self._transcript_seconds = time.perf_counter() - began
             verdict = replace(await judging, words=words)
+        except InstanceFailed:  # of the transcriber, which the log tells; or raised again here
+            return grown, await judging
         finally:
             judging.cancel()
             await asyncio.wait({judging})
@@ -248,22 +251,6 @@ class CascadeStream:
         is_spelled = self._instance.transcription is None
         return is_spelled or segment.transcript.is_final(segment.samples)
 
-    def _warm(self, past: Past) -> None:
-        """At the onset of a voice: let the language model read what was said so far."""
-        if past.items is self._warmed:
-            return
-        self._stop_warming()
-        self._warmed = past.items
-        conversation = Conversation(past.items, self._tools)
-        self._warming = asyncio.create_task(self._instance.chat.warm(conversation), name="warm")
-
-    def _stop_warming(self) -> asyncio.Task[None] | None:
-        """Let the language model be; gives the task that ends for it."""
-        task, self._warming = self._warming, None
-        if task is not None:
-            task.cancel()
-        return task
-
     # ------------------------------------------------------------------------------ reading
 
     async def read(self, item: Item) -> None:
@@ -295,7 +282,7 @@ class CascadeStream:
 
     async def close(self) -> None:
         if self._access.close():
-            warming = self._stop_warming()
+            warming = self._warming.stop()
             await self._states.close()
             if warming is not None:
                 await asyncio.wait({warming})
@@ -319,7 +306,7 @@ class CascadeStream:
     async def answer(self, options: AnswerOptions) -> AsyncGenerator[AnswerPart, None]:
         with self._access.call("answer"):
             await self._end_segment()
-            self._stop_warming()
+            self._warming.stop()
             if self.room() < LEAST_ANSWER:
                 raise OutOfRoom(f"{self.room()} tokens are left for an answer")
             options = replace(options, max_tokens=min(options.max_tokens, self.room()))

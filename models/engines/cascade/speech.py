@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Protocol
 
-from models.base import AnswerChunk, AnswerOptions, InstanceFailed, Synthesizer
+from models.base import AnswerChunk, AnswerOptions, AnswerUnavailable, Synthesizer
 from models.engines.jobs import Priority
 from models.engines.leading_silence import LeadingSilenceTrimmer
 from models.engines.networks import Networks
@@ -120,7 +120,7 @@ class _SynthesizedSpeech:
                 self._made += len(kept)
                 yield AnswerChunk(samples=kept)
         if is_silent:
-            raise InstanceFailed("the synthesizer said nothing")
+            raise AnswerUnavailable("the synthesizer said nothing")
         yield AnswerChunk(words=estimated_words(clause.text, start, self._made))
 
     async def end(self) -> AsyncGenerator[AnswerChunk, None]:

@@ -75,6 +75,8 @@ class MultimodalProcessor(BaseMultiModalProcessor):  # type: ignore[misc]
 class Talker(nn.Module, SupportsMultiModal, SupportsPP):  # type: ignore[misc]
     """token ids and vectors -> logits."""
 
+    states: Tensor  # ids of the state tokens
+
     @classmethod
     def get_placeholder_str(cls, modality: str, i: int) -> str | None:
         return None

@@ -136,9 +136,6 @@ async def test_a_spoken_conversation_with_a_barge_in(nano: Engines) -> None:
         assert sum(len(base64.b64decode(event["delta"])) for event in mine) > SPEAK_RATE
 
 
-@pytest.mark.xfail(
-    strict=False, reason="after an engine died the next answer fails in some runs: not understood"
-)
 async def test_a_session_outlives_its_engine(nano: Engines) -> None:
     """The engine dies under an answer: a terminal event, and the next question is answered."""
     slow = {"output": {"speed": 0.5}}
