@@ -19,6 +19,11 @@ COPY duplex/ duplex/
 COPY server/ server/
 RUN --mount=type=cache,target=/root/.cache/pip /opt/antiphon/bin/pip install --no-deps .
 
+# ---- without what this server never loads
+FROM build AS build-cpu
+COPY deploy/slim.py /build/slim.py
+RUN python /build/slim.py /opt/antiphon
+
 # ---- torch beside it; its wheels bring the CUDA libraries, the host only the driver
 FROM build AS build-gpu
 RUN --mount=type=cache,target=/root/.cache/pip \
@@ -72,5 +77,5 @@ CMD ["serve", "--engine", "vllm", "--model", "/model"]
 
 # The last stage is what a plain `docker build .` makes.
 FROM base AS cpu
-COPY --from=build /opt/antiphon /opt/antiphon
+COPY --from=build-cpu /opt/antiphon /opt/antiphon
 CMD ["serve"]

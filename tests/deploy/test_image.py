@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import yaml
 
+from models.moonshine import FOLDER
+from models.vad import _WEIGHTS
 from server.app import ENGINES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+slim = SimpleNamespace(**runpy.run_path(str(ROOT / "deploy" / "slim.py")))
 
 
 def locked(name: str) -> dict[str, str]:
@@ -51,3 +56,22 @@ def test_the_image_for_vllm_has_its_own_lock() -> None:
     assert {"vllm", "torch", "redis", "opentelemetry-sdk"} <= lock.keys()
     assert lock["torch"] == "2.13.0"
     assert "requirements/vllm.lock" in DOCKERFILE
+
+
+def test_only_what_is_never_loaded_is_taken_out_of_the_image(tmp_path: Path) -> None:
+    packages = tmp_path / "lib" / "python3.11" / "site-packages"
+    kept = [f"silero_vad/data/{_WEIGHTS}", f"{FOLDER}/encoder_model.ort", "numpy/core.py"]
+    gone = [pattern.replace("**", "lib").replace("*", "x") for pattern in slim.UNUSED]
+    for name in (*kept, *gone):
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).write_bytes(b"1")
+    assert slim.main(tmp_path) == 0
+    left = {str(path.relative_to(packages)) for path in packages.rglob("*") if path.is_file()}
+    assert left == set(kept)
+    assert slim.main(tmp_path) == 1  # there is nothing of it any more: the list is out of date
+
+
+def test_the_cpu_image_is_copied_from_what_is_slim() -> None:
+    slimmed = DOCKERFILE.split("AS build-cpu")[1].split("FROM ")[0]
+    assert "slim.py /opt/antiphon" in slimmed
+    assert "COPY --from=build-cpu /opt/antiphon" in DOCKERFILE.split("FROM base AS cpu")[1]

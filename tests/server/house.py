@@ -115,9 +115,10 @@ class House:
                 await asyncio.sleep(0.01)
 
     async def until_empty(self) -> None:
-        """Wait until every session has given its lease back."""
+        """Wait until every session has given its lease back, and what is kept of it is written."""
+        service = self.service
         async with asyncio.timeout(10):
-            while self.service.admission.taken:  # noqa: ASYNC110  there is no event for it
+            while service.admission.taken or service.drain.num_calls:  # noqa: ASYNC110  no event
                 await asyncio.sleep(0.01)
 
 

@@ -18,7 +18,7 @@ from tests.server.house import KEY, House, noise, silence
 
 QUESTION = TimelineClip.of("question", np.concatenate([noise(0.6), silence(0.1)]))
 ANSWERS = EngineScript(answers=[ScriptedAnswer("one two", word_seconds=0.2)])
-TWICE = CallScript(cues=(Cue(QUESTION, at=1.0), Cue(QUESTION)), settle=0.3, patience=6.0)
+TWICE = CallScript(cues=(Cue(QUESTION, at=1.0), Cue(QUESTION)), settle=0.3, patience=30.0)
 
 
 def transcripts(call: CallMachine) -> list[str]:
@@ -39,7 +39,7 @@ async def test_a_lost_connection_loses_no_turn(moment: str) -> None:
         await house.until_empty()
     assert len(caller.gaps) == 1
     lost, back = caller.gaps[0]
-    assert back - lost < 3
+    assert back - lost < 10
     # Both questions are answered; of the answer that was cut the rest is missing.
     assert len(transcripts(caller.call)) >= (1 if moment == "in the answer" else 2)
     created = [o.event for o in caller.call.happenings if o.event["type"] == "session.created"]
