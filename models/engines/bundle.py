@@ -14,7 +14,7 @@ codec.onnx            codes -> acoustic features
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +133,10 @@ class Bundle:
             raise ValueError("this model has no voice")
         features: npt.NDArray[np.float32] = self.voice.codec.run(None, {"codes": codes})[0]
         return features
+
+    def by_sound_alone(self) -> Bundle:
+        """The same networks for one who has the words from elsewhere: none are recognised here."""
+        return replace(self, recogniser=None, config=replace(self.config, reads_words=False))
 
     @staticmethod
     def read(folder: Path) -> Bundle:

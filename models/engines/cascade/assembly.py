@@ -49,7 +49,9 @@ def load(
     words of `languages`. Raises BadBundle."""
     queue = None if transcriber is None else TranscriptionQueue(transcriber)
     written = LANGUAGES if transcriber is None else languages
-    return CascadeParts(Bundle.read(folder), chats, queue, synthesizer, RuleJudge(), written)
+    return CascadeParts(
+        Bundle.read(folder).by_sound_alone(), chats, queue, synthesizer, RuleJudge(), written
+    )
 
 
 def assemble(parts: CascadeParts, name: str) -> CascadeInstance:

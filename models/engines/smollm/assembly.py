@@ -27,4 +27,6 @@ def load(
     mind = network.load(graph=folder / files.GRAPH.name, changes=folder / files.CHANGES.name)
     chat = SmolChatModel(mind)
     queue = None if transcriber is None else TranscriptionQueue(transcriber)
-    return cascade.CascadeParts(Bundle.read(NANO), (chat,), queue, synthesizer, SmolJudge(chat))
+    return cascade.CascadeParts(
+        Bundle.read(NANO).by_sound_alone(), (chat,), queue, synthesizer, SmolJudge(chat)
+    )

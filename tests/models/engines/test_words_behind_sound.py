@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models.base import HEAR_CHUNK, Conversation, Samples, UserSound
+from models.engines.bundle import Bundle
+from models.engines.cascade import assembly as cascade
 from models.engines.memory import PromptMemory
 from models.engines.nano_model import NanoModel
 from models.moonshine import Recognition
@@ -143,3 +146,10 @@ def test_weights_that_never_learned_words_read_none(parts: Parts) -> None:
     stream.hear(sound(4.5))
     stream.flush()
     assert not set(networks.prompt.recognised(WORDS)) & set(ids_of(stream))
+
+
+def test_a_cascade_has_its_own_words_and_nano_judges_the_sound_alone() -> None:
+    folder = Path(__file__).parents[3] / "models" / "nano"
+    assert Bundle.read(folder).config.reads_words
+    bundle = cascade.load(folder, ()).bundle
+    assert bundle.recogniser is None and not bundle.config.reads_words
