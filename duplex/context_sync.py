@@ -76,11 +76,10 @@ class StreamContext:
         mark = self.read[known][1] if known < len(self.read) else self.unconfirmed
         return SyncPlan(mark, readable(entries[agreed:], self.frames))
 
-    def rewound(self, plan: SyncPlan) -> None:
-        """The stream has been rewound as planned: forget what went with it."""
-        if plan.mark is not None:
-            self.read = [entry for entry in self.read if entry[1].position < plan.mark.position]
-            self.unconfirmed = self.own_answer = None
+    def rewound(self, mark: Mark) -> None:
+        """The stream has been rewound to this mark: forget what went with it."""
+        self.read = [entry for entry in self.read if entry[1].position < mark.position]
+        self.unconfirmed = self.own_answer = None
 
     def _start(self, context: Sequence[ContextEntry]) -> int | None:
         if self.base is None:
@@ -300,7 +299,7 @@ class SyncedStream:
                 await stream.rewind(plan.mark)
             except UnknownMark:  # a mark that the stream no longer keeps
                 return await self._begin_afresh(context)
-            self.context.rewound(plan)
+            self.context.rewound(plan.mark)
         return plan.entries
 
     async def _begin_afresh(

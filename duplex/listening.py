@@ -385,7 +385,6 @@ class Listening:
             segment.origin = Origin.CLIENT
             self._turns.drop_speculation(segment)
             self._barge_in.on_handed_to_client(segment)
-            self._tracker.close()
             segment.voice.offer(VoiceStep.RESUME)
         elif before.turn_detection is TurnDetection.MANUAL:
             segment.origin = Origin.VOICE

@@ -129,7 +129,7 @@ def read_trace(path: Path) -> Iterator[Record]:
             try:
                 yield from_json(orjson.loads(line))
             except ValidationError as error:
-                first = error.errors(include_url=False, include_input=False)[0]
+                first = error.errors()[0]
                 where = ".".join(str(part) for part in first["loc"])
                 raise ValueError(f"{path.name}:{number}: {where}: {first['msg']}") from error
             except (ValueError, KeyError, TypeError) as error:

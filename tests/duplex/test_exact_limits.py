@@ -182,6 +182,17 @@ def test_voice_enters_at_the_threshold_and_leaves_below_it() -> None:
     assert tracker.last_voiced == pytest.approx(0.096)
 
 
+def test_a_closed_segment_leaves_nothing_of_its_voice() -> None:
+    tracker = VoiceTracker()
+    tracker.measure(window(0.0, 0.9))
+    tracker.close()
+    assert tracker.measure(window(0.032, 0.4)) is Edge.QUIET
+    assert tracker.measure(window(0.064, 0.9)) is Edge.ONSET
+    tracker.pause()
+    assert tracker.measure(window(0.096, 0.4)) is Edge.QUIET
+    assert tracker.measure(window(0.128, 0.9)) is Edge.RESUMED
+
+
 def test_a_gap_of_80_ms_is_a_pause() -> None:
     tracker = VoiceTracker()
     tracker.measure(window(0.0, 0.9))

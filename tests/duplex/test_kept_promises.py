@@ -332,3 +332,80 @@ def test_a_session_goes_on_with_what_another_has_left_behind() -> None:
             assert any(isinstance(item, UserSound) for items in known for item in items)
 
     run_virtual(main())
+
+
+def test_a_verdict_that_comes_late_decides_in_its_own_step() -> None:
+    stage = Scene(verdict=None)
+    stage.hear(1.0, True)
+    stage.hear(0.6, False)
+    assert not stage.all(actions.BufferCommitted)
+    stage.judge(QUERY, flushed=True)
+    assert list(stage.times(actions.BufferCommitted)) == [stage.now]
+    late = Scene(verdict=None)
+    late.hear(1.0, True)
+    late.hear(0.6, False)
+    late.judge(NOISE, flushed=True)
+    assert late.reasons() == ["ignored-noise"]
+
+
+def test_an_answer_out_of_band_is_no_news_to_who_listens() -> None:
+    stage = Scene(answers=False)
+    stage.handle(events.ResponseRequested(AnswerOptions(), in_conversation=False))
+    assert stage.one(actions.ResponseStarted).in_conversation is False
+    assert not stage.all(actions.SyncMonitor) and not stage.all(actions.ShowSwap)
+    assert stage.session.conversation.turns == []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason"), [(UNFINISHED, "superseded"), (NOISE, "abandoned"), (None, "abandoned")]
+)
+def test_no_segment_grows_beyond_half_a_minute(verdict: Verdict | None, reason: str) -> None:
+    """What was talk so far is a turn, what was none is given up; the voice goes on as another."""
+    stage = Scene(verdict=verdict, answers=False)
+    stage.hear(31.0, True)
+    ended = stage.all(actions.EndHearing)
+    assert len(ended) == 1
+    assert ended[0].until - ended[0].start == pytest.approx(30.0, abs=0.4)
+    assert len(stage.all(actions.BeginHearing)) == 2
+    if verdict is UNFINISHED:
+        assert len(stage.all(actions.BufferCommitted)) == 1
+    else:
+        assert stage.reasons() == [reason]
+
+
+def test_the_stream_of_an_answer_out_of_band_goes_with_it() -> None:
+    async def main() -> None:
+        async with calling(SHORT) as call:
+            asked = events.ResponseRequested(
+                AnswerOptions(speak=False), items=(UserText("hi"),), in_conversation=False
+            )
+            call.orchestrator.handle(asked)
+            await call.pause(1.0)
+            (apart,) = (
+                stream
+                for one in call.instances
+                for stream in one.streams
+                if stream.record.values("answer")
+            )
+            assert apart.closed
+            assert all(
+                not s.closed for one in call.instances for s in one.streams if s is not apart
+            )
+
+    run_virtual(main())
+
+
+def test_nothing_counts_of_a_monitor_that_was_left_behind() -> None:
+    async def main() -> None:
+        async with calling(SHORT) as call:
+            await call.speak(0.5)
+            roles, responses = call.orchestrator._roles, call.orchestrator._responses
+            old = roles.monitor
+            verdict = events.VerdictGiven(1, QUERY, 0.5)
+            assert responses.admit(old, verdict)
+            roles.replace_monitor()
+            assert roles.monitor is not old
+            assert not responses.admit(old, verdict)
+            assert responses.admit(roles.monitor, verdict)
+
+    run_virtual(main())

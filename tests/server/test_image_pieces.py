@@ -108,3 +108,8 @@ def test_a_torn_file_has_few_pieces(size: int) -> None:
     png = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR" + bytes(17)
     for file in (gif, jpeg, png, b"RIFF" + bytes(20)):
         assert not is_fragmented(file[:size])
+
+
+def test_bytes_that_only_fill_are_pieces_too() -> None:
+    for filling in (b"\xff\x00", b"\xff\xff", b"\x00\x00"):
+        assert is_fragmented(b"\xff\xd8" + filling * MOST_PIECES)

@@ -18,6 +18,8 @@ from server.realtime import images, json_input
 from server.realtime.budget import BudgetSettings, Cost, SessionBudget, TokenBucket
 from server.realtime.decode import MAX_APPEND, AudioReceived, LongAudioReceived
 from server.realtime.encode import Encoder
+from server.realtime.formats import PCM
+from server.realtime.items import read_item
 from server.realtime.refusal import Refusal
 from server.realtime.session_config import SessionConfig
 from server.realtime.session_fields import Extension
@@ -316,3 +318,38 @@ def test_a_function_call_shows_its_arguments_whole(new_encoder: NewEncoder) -> N
     done = next(e for e in found if e["type"] == "response.function_call_arguments.done")
     assert (done["arguments"], done["call_id"]) == ('{"a": 1}', "call_c")
     assert orjson.loads(done["arguments"]) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("item", "field"),
+    [
+        ({"type": "function_call", "name": "f", "call_id": "c", "arguments": "x"}, "arguments"),
+        ({"type": "function_call_output", "call_id": "c", "output": "x"}, "output"),
+    ],
+)
+def test_what_functions_say_counts_as_text(item: dict[str, Any], field: str) -> None:
+    budget = SessionBudget(BudgetSettings(text=1000))
+    bill = budget.new_bill()
+    read = read_item({**item, field: "x" * 1000}, PCM, bill=bill)
+    assert read.cost.text == 1000
+    with pytest.raises(Refusal) as caught:
+        read_item({**item, field: "x" * 1001}, PCM, bill=budget.new_bill())
+    assert caught.value.param == f"item.{field}"
+
+
+def test_an_unknown_field_is_called_unknown_and_an_old_one_by_todays_name() -> None:
+    with pytest.raises(Refusal) as caught:
+        SessionConfig().changed({"volume": 3})
+    assert caught.value.message == "Unknown parameter: 'session.volume'."
+    with pytest.raises(Refusal) as caught:
+        SessionConfig().changed({"voice": "alloy"})
+    assert caught.value.message == (
+        "Unknown parameter: 'session.voice' (the GA protocol calls it "
+        "'session.audio.output.voice')."
+    )
+
+
+def test_a_server_that_ends_says_how_to_go_on(new_encoder: NewEncoder) -> None:
+    event = new_encoder().draining("token")
+    assert event["type"] == "error"
+    assert (event["error"]["code"], event["error"]["resume_token"]) == ("session_draining", "token")
