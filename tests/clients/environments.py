@@ -46,7 +46,7 @@ def _python(client: Client, folder: Path, newest: bool) -> Environment:
     python = folder / "venv" / "bin" / "python"
     lock = client.folder / "requirements.lock"
     wanted = client.folder / "requirements.in" if newest else lock
-    if not _is_current(folder, wanted):
+    if newest or not _is_current(folder, wanted):
         _run(sys.executable, "-m", "venv", folder / "venv")
         options = ["--upgrade"] if newest else ["--no-deps"]
         pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
@@ -66,7 +66,7 @@ def _node(client: Client, folder: Path, newest: bool) -> Environment:
     if tuple(map(int, version.split(".")[:2])) < NODE_AT_LEAST:
         raise NotInstallable(f"node {version} is too old")
     lock = client.folder / "package-lock.json"
-    if not _is_current(folder, lock):
+    if newest or not _is_current(folder, lock):
         shutil.copy(client.folder / "package.json", folder)
         if newest:
             _run(npm, "update", "--no-package-lock", "--no-audit", "--no-fund", cwd=folder)

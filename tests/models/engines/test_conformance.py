@@ -22,12 +22,16 @@ from models.base import (
     AnswerPart,
     AssistantText,
     Conversation,
+    FunctionOutput,
     Instance,
     Instructions,
+    Item,
+    Measuring,
     OutOfRoom,
     Samples,
     SpokenWord,
     Stream,
+    Tool,
     UnknownMark,
     UserSound,
     UserText,
@@ -133,6 +137,11 @@ async def instances(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Insta
     yield made[0], made[1]
     for instance in made:
         await instance.close()
+
+
+def engine_of(request: pytest.FixtureRequest) -> str:
+    """The engine that a test is run with."""
+    return str(request.node.callspec.params["instances"])
 
 
 @pytest.fixture
@@ -355,6 +364,59 @@ async def test_room_shrinks_until_there_is_none(instance: Instance) -> None:
     with pytest.raises(OutOfRoom):
         long = UserText("hello there " * instance.capacity())  # cut to a part of the room
         await instance.open(Conversation((long,) * 6))
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        UserText("hello there what is it " * 900),
+        UserText("\N{GRINNING FACE}" * 3_000),
+        AssistantText("it is what it is " * 900),
+        Instructions("be brief and kind " * 900),
+        FunctionOutput("call", "it is sunny today " * 900),
+    ],
+)
+async def test_what_is_said_to_fit_is_read_and_leaves_room(
+    instance: Instance, item: Item, request: pytest.FixtureRequest
+) -> None:
+    if not isinstance(instance, Measuring) or engine_of(request) == "pytorch-nano":
+        pytest.skip("it measures nothing, or its prompt was made here without a capacity")
+    kept = instance.fitted(item)
+    name = "output" if isinstance(item, FunctionOutput) else "text"
+    assert kept is not item and 0 < len(getattr(kept, name)) < len(getattr(item, name))
+    assert getattr(item, name).startswith(getattr(kept, name))
+    stream = await instance.open(Conversation())
+    await stream.read(kept)
+    assert stream.room() > 0  # the toy checkpoints have a few hundred tokens in all
+    short = UserText("hello there")
+    assert instance.fitted(short) is short
+
+
+async def test_functions_that_are_said_to_fit_are_all_read(
+    instance: Instance, request: pytest.FixtureRequest
+) -> None:
+    if not isinstance(instance, Measuring) or engine_of(request) == "pytorch-nano":
+        pytest.skip("it measures nothing, or its prompt was made here without a capacity")
+    schema = {"type": "object", "properties": {"where": {"type": "string"}}}
+    tools = tuple(Tool(f"look_up_{n}", "Looks something up.", schema) for n in range(400))
+    count = instance.num_fitting(tools)
+    assert 0 < count < len(tools)
+    assert instance.num_fitting(tools[:count]) == count
+    stream = await instance.open(Conversation(tools=tools[:count]))
+    more = await instance.open(Conversation(tools=tools[: count // 2]))
+    assert 0 < stream.room() < more.room()
+
+
+async def test_an_answer_that_may_not_be_longer_says_so(
+    instance: Instance, request: pytest.FixtureRequest
+) -> None:
+    """The wire calls it incomplete."""
+    if engine_of(request) in ("scripted", "cascade"):
+        pytest.skip("its script ends by itself")
+    stream = await instance.open(Conversation())
+    await stream.read(LONG)
+    parts = [part async for part in stream.answer(AnswerOptions(max_tokens=1, seed=1))]
+    assert any(part.cut_short for part in parts if isinstance(part, AnswerChunk))
 
 
 async def test_heard_sound_can_be_told_to_another(instances: Pair) -> None:
