@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 # Voice at which a segment is compared for the first time, and how much more of it is worth another
 # look: soon at first, when little is known.
-FIRST = round(0.22 * HEAR_RATE)
-SOON, LATER = round(0.09 * HEAR_RATE), round(0.28 * HEAR_RATE)
+FIRST = round(0.12 * HEAR_RATE)
+SOON, LATER = round(0.06 * HEAR_RATE), round(0.28 * HEAR_RATE)
 SOON_UNTIL = round(0.7 * HEAR_RATE)
 # Of a voice that is compared the newest so much counts, as the encoder takes it at once; of one
 # that is learned, three times as much.
