@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -140,6 +141,7 @@ def test_silence_stands_in_for_sound_and_moves_no_position() -> None:
 def test_how_long_hearing_takes_is_measured_against_the_sound() -> None:
     async def check(one: Bench) -> None:
         await one.begin()
+        await asyncio.sleep(3.0)
         one.record(MAX_PIECE)
         await one.hearing.flush(1, MAX_PIECE, 0)
         ((what, value),) = one.measured

@@ -317,3 +317,15 @@ def test_no_segment_grows_beyond_half_a_minute(verdict: Verdict | None, reason: 
         assert len(stage.all(actions.BufferCommitted)) == 1
     else:
         assert stage.reasons() == [reason]
+
+
+def test_a_hang_up_tells_nobody_of_an_answer_that_was_held_back() -> None:
+    stage = Scene()
+    stage.hear(1.0, True)
+    stage.hear(0.1, False)
+    held = stage.one(actions.StartAnswer)
+    assert held.speculative
+    stage.handle(events.SessionEnded())
+    assert stage.one(actions.CancelAnswer) == actions.CancelAnswer(held.response_id, rewind=True)
+    assert not stage.all(actions.ResponseEnded)
+    assert stage.reasons() == ["abandoned"]

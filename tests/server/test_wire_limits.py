@@ -353,3 +353,9 @@ def test_a_server_that_ends_says_how_to_go_on(new_encoder: NewEncoder) -> None:
     event = new_encoder().draining("token")
     assert event["type"] == "error"
     assert (event["error"]["code"], event["error"]["resume_token"]) == ("session_draining", "token")
+
+
+def test_a_report_of_playback_names_its_answer() -> None:
+    decoder = new_decoder(antiphon={"playback_ack": True})
+    with pytest.raises(Refusal):
+        decode(decoder, "antiphon.playback", audio_ms=500)
