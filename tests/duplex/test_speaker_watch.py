@@ -226,7 +226,7 @@ def test_a_voice_is_the_mean_of_what_was_heard_of_it() -> None:
 
 
 def test_a_voice_is_compared_soon_and_then_less_often() -> None:
-    """The first time at 220 ms of voice, then every 90 ms up to 700 ms, then every 280 ms."""
+    """The first time at 120 ms of voice, then every 60 ms up to 700 ms, then every 280 ms."""
     encoder = LoudnessEncoder()
     reported: list[events.SpeakerScored] = []
 
@@ -250,7 +250,7 @@ def test_a_voice_is_compared_soon_and_then_less_often() -> None:
 
     run_virtual(main())
     assert [round(seconds, 2) for seconds in encoder.calls[1:]] == pytest.approx(
-        [0.22, 0.31, 0.40, 0.49, 0.58, 0.67, 0.76, 1.04, 1.32]
+        [*(0.12 + 0.06 * n for n in range(11)), 1.0, 1.28]
     )
     assert [one.until for one in reported] == pytest.approx(encoder.calls[1:])
     assert {(one.segment, one.score) for one in reported} == {(2, 0.9)}
