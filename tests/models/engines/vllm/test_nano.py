@@ -46,7 +46,9 @@ async def pair(nano: Engines) -> AsyncIterator[tuple[VllmInstance, VllmInstance]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def reference() -> AsyncIterator[PytorchInstance]:
-    instance = PytorchInstance(load_pytorch(NANO, "cpu"), "reference")
+    with pytest.MonkeyPatch.context() as patch:  # on vLLM nano judges by its sound alone
+        patch.setattr("models.engines.nano_torch.recogniser_for", lambda _: None)
+        instance = PytorchInstance(load_pytorch(NANO, "cpu"), "reference")
     torch.set_num_threads(1)
     yield instance
     await instance.close()
