@@ -150,8 +150,9 @@ async def measure(
         for name in attacks:
             if running.done():
                 break
+            held = observer.period.memory[-1] if observer.period.memory else math.nan
             period = await observer.during(name, attack_from_outside(name, line, each))
-            await observer.rest(period, before, back)
+            await observer.rest(period, max(before, held), back)
             periods.append(period)
     finally:
         await end(running)
