@@ -20,7 +20,8 @@ test: .venv/dev
 
 # Numbers hold on any x86-64: what computes once more with the instructions of older processors.
 test-avx2: .venv/dev
-	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/pytest tests/audio tests/models
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=1 \
+		$(BIN)/pytest --numprocesses 2 --dist loadfile tests/audio tests/models
 
 check: .venv/dev
 	$(BIN)/ruff format --check .
