@@ -29,6 +29,8 @@ from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
     InterruptionFrame,
+    LLMMessagesAppendFrame,
+    LLMRunFrame,
     OutputAudioRawFrame,
     TranscriptionFrame,
     TTSAudioRawFrame,
@@ -82,6 +84,11 @@ class RealtimeWire(FrameSerializer):  # type: ignore[misc]
         event = json.loads(data)
         if event["type"] == "session.update":
             await self._send("session.updated", session={"id": "peer"})
+        if event["type"] == "conversation.item.create":
+            words = event["item"]["content"][0]["text"]
+            return LLMMessagesAppendFrame([{"role": "user", "content": words}])
+        if event["type"] == "response.create":
+            return LLMRunFrame()
         if event["type"] != "input_audio_buffer.append":
             return None
         sound = base64.b64decode(event["audio"])

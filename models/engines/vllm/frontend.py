@@ -190,7 +190,7 @@ class VitaFrontend:
     files: Sequence[Path]
     licence: str
     voice_of_another: Synthesizer | None
-    context: int = CAPACITY
+    capacity: int = CAPACITY  # tokens of one stream
     is_streamed: bool = False
     rooms: SpeechBatchers = field(default_factory=SpeechBatchers)
 
@@ -207,7 +207,8 @@ class VitaFrontend:
         if checkpoint.tokenizer is None:
             raise CheckpointRefused(f"{TOKENIZER} is missing: without it there are no words")
         template = TEMPLATES[checkpoint.config.template]
-        prompt = VitaPrompt.read(checkpoint.tokenizer, template, prompts, context)
+        capacity = min(context, language.positions - 1)
+        prompt = VitaPrompt.read(checkpoint.tokenizer, template, prompts, capacity)
         return VitaFrontend(
             model=checkpoint.model,
             language=language,
@@ -216,16 +217,12 @@ class VitaFrontend:
             files=sorted(folder.glob("*.safetensors*")),
             licence=checkpoint.licence,
             voice_of_another=synthesizer,
-            context=context,
+            capacity=capacity,
         )
 
     @property
     def states(self) -> Sequence[int]:
         return self.prompt.states.ids
-
-    @property
-    def capacity(self) -> int:
-        return min(self.context, self.language.positions - 1)
 
     @property
     def synthesizer(self) -> Synthesizer | None:
@@ -240,7 +237,7 @@ class VitaFrontend:
 
     @property
     def frames_read(self) -> int:
-        return frames_read(self.context, self.model.config.vision)
+        return frames_read(self.capacity, self.model.config.vision)
 
     def see(self, image: UserImage, room: int) -> Array:
         pixels = picture_tiles(image, room, self.model.config.vision)
