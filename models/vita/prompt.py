@@ -15,7 +15,6 @@ from models.vita.config import StateTokens
 from models.vita.plain_text import PlainText
 from models.vita.system_prompts import Sight, SystemPrompts, trained_prompts
 
-LETTERS_A_TOKEN = 4  # about; what a token of a released vocabulary has
 CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
 
 
@@ -92,7 +91,9 @@ class VitaPrompt:
         self._prompts = prompts or trained_prompts()
         special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
         self._plain = PlainText(tokenizer, special, None if capacity is None else capacity // 2)
-        self._tools_letters = None if capacity is None else capacity * LETTERS_A_TOKEN // 4
+        # Tokens of the client's instructions, of the functions, and of the whole first turn.
+        self._part = None if capacity is None else capacity // 4
+        self._first_turn = None if capacity is None else capacity * 3 // 4
         known = [tokenizer.token_to_id(name) for name in template.ends]
         if known[0] is None:
             raise ValueError(f"the tokenizer has no {template.ends[0]}, which ends an answer")
@@ -129,7 +130,7 @@ class VitaPrompt:
 
     def num_fitting(self, tools: Sequence[Tool]) -> int:
         """How many of these functions `opening` has room for."""
-        return len(_described(tools, self._tools_letters))
+        return len(self._described(tools))
 
     def decode(self, ids: Iterable[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
@@ -139,14 +140,27 @@ class VitaPrompt:
     ) -> list[int]:
         """What stands before the first turn: the model's own system prompt for what is seen, the
         client's instructions behind it, then the functions."""
-        told = f"\n{instructions}"[: self._tools_letters] if instructions else ""
-        text = self._prompts.of(sight) + told + describe(tools, self._tools_letters)
-        return [*self.markup(self.template.begin), *self.system(text)]
+        told = self._plain.cut(f"\n{instructions}", self._part) if instructions else ""
+        text = self._prompts.of(sight) + told + _functions(self._described(tools))
+        return [*self.markup(self.template.begin), *self.system(text, self._first_turn)]
 
-    def system(self, text: str) -> list[int]:
-        """A system turn."""
+    def system(self, text: str, room: int | None = None) -> list[int]:
+        """A system turn; its text has at most `room` tokens (None: as many as any other)."""
         before, behind = (self.markup(markup) for markup in self.template.system)
-        return [*before, *self.encode(text), *behind]
+        return [*before, *self._plain.encode(text, room), *behind]
+
+    def _described(self, tools: Sequence[Tool]) -> list[str]:
+        """One line for each function, as many as there is room for."""
+        lines: list[str] = []
+        left = self._part
+        for tool in tools:
+            line = _described(tool)
+            if left is not None:
+                left -= len(self._plain.encode(line, left + 1))
+                if left < 0:
+                    break
+            lines.append(line)
+        return lines
 
     def user(self) -> list[int]:
         """Opens a user's turn; words, sound and images follow."""
@@ -190,27 +204,21 @@ def _arguments(text: str) -> Any:
         return text
 
 
-def describe(tools: Sequence[Tool], letters: int | None = None) -> str:
-    """The functions that may be called, as Qwen2.5 has learnt to read them; those that begin
-    within so many letters."""
-    if not tools:
+def describe(tools: Sequence[Tool]) -> str:
+    """The functions that may be called, as Qwen2.5 has learnt to read them."""
+    return _functions([_described(tool) for tool in tools])
+
+
+def _functions(lines: Sequence[str]) -> str:
+    if not lines:
         return ""
-    lines = _described(tools, letters)
     how = f'{CALL_OPEN}{{"name": ..., "arguments": ...}}{CALL_CLOSE}'
     return "\n\nFunctions:\n" + "\n".join(lines) + f"\nTo call one, answer only: {how}"
 
 
-def _described(tools: Sequence[Tool], letters: int | None) -> list[str]:
-    """One line for each function, as many as fit into so many letters."""
-    lines: list[str] = []
-    for t in tools:
-        about = {"name": t.name, "description": t.description, "parameters": t.parameters}
-        lines.append(json.dumps(about))
-        letters = None if letters is None else letters - len(lines[-1])
-        if letters is not None and letters < 0:
-            del lines[-1]
-            break
-    return lines
+def _described(tool: Tool) -> str:
+    about = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return json.dumps(about)
 
 
 def told_for_one_answer(options: AnswerOptions, tools: Sequence[Tool]) -> str:

@@ -127,3 +127,18 @@ def test_calls_are_read(text: str, call: FunctionCall | None) -> None:
 def test_tools_are_described_only_where_there_are_any() -> None:
     assert describe(()) == ""
     assert '"name": "lamp"' in describe((Tool("lamp", "switches it"),))
+
+
+def test_functions_are_counted_in_tokens_and_stand_whole_in_the_first_turn() -> None:
+    """A Chinese description has far more tokens a letter than an English one."""
+    words, template = tokenizer(VITA_15), VITA_15
+    tools = tuple(Tool(f"f{n}", "\N{CJK UNIFIED IDEOGRAPH-706F}" * 12) for n in range(200))
+    for capacity in (1024, 2048):
+        prompt = VitaPrompt(words, template, None, capacity)
+        fit = prompt.num_fitting(tools)
+        opening = prompt.opening("\N{CJK UNIFIED IDEOGRAPH-706F}" * 4096, tools)
+        assert 0 < fit < len(tools)
+        assert len(opening) < capacity
+        said = prompt.decode(opening)
+        assert f'"f{fit - 1}"' in said and "To call one" in said
+        assert f'"f{fit}"' not in said
