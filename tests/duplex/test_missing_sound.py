@@ -136,6 +136,16 @@ def test_exactly_100_ms_may_be_committed() -> None:
     assert stage.one(actions.BufferCommitted)
 
 
+def test_less_than_100_ms_is_refused_however_long_the_call() -> None:
+    stage = manual()
+    stage.hear(5.0, True)
+    stage.handle(events.CommitRequested())
+    assert not stage.all(actions.Refuse)
+    stage.hear(0.064, True)
+    stage.handle(events.CommitRequested("less"))
+    assert stage.one(actions.Refuse).event_id == "less"
+
+
 def test_a_long_buffer_is_cut_into_turns_and_nothing_of_it_is_lost() -> None:
     stage = manual()
     stage.hear(75.0, True)

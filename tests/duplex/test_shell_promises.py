@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
 
 from duplex import events
 from duplex.conversation import SpokenTurn, Turn
 from duplex.session import Snapshot
-from models.base import AnswerOptions, UserSound, UserText
+from models.base import AnswerOptions, UserSound, UserText, Verdict
 from tests.duplex.call import SHORT, Recorder, calling
 from tests.duplex.scene import QUERY
 from tests.duplex.virtual import run_virtual
+from tests.engine_script import EngineScript, ScriptedAnswer, ScriptedSegment
 
 
 def test_a_written_answer_makes_no_record_of_sound() -> None:
@@ -39,6 +42,39 @@ def test_a_session_that_is_over_has_given_everything_back() -> None:
         assert call.pool.num_sessions == 0
 
     run_virtual(main())
+
+
+def test_the_level_says_when_voice_ended() -> None:
+    async def main() -> None:
+        recorder = Recorder()
+        async with calling(SHORT, observers=(recorder,)) as call:
+            await call.pause(0.5)
+            await call.speak(0.6)
+            await call.pause(0.12)
+        windows = [record.payload for record in recorder.records]
+        measured = [one for one in windows if isinstance(one, events.VoiceMeasured)]
+        amid = [one for one in measured if 0.6 < one.end < 1.05]
+        assert amid and all(one.end - (one.sounded_until or 0.0) < 0.03 for one in amid)
+        assert abs((measured[-1].sounded_until or 0.0) - 1.1) < 0.03
+
+    run_virtual(main())
+
+
+def test_where_sound_stops_coming_the_monitor_hears_silence() -> None:
+    heard: list[ScriptedSegment] = []
+
+    def verdict(segment: ScriptedSegment) -> Verdict:
+        heard.append(segment)
+        return QUERY
+
+    async def main() -> None:
+        async with calling(EngineScript(verdict=verdict, answers=[ScriptedAnswer("Yes.")])) as call:
+            await call.speak(1.0)
+            await asyncio.sleep(1.5)  # nothing comes any more
+
+    run_virtual(main())
+    quiet = [len(one.samples) - np.flatnonzero(one.samples)[-1] for one in heard]
+    assert max(quiet) > 1000  # more than 60 ms of silence
 
 
 def test_a_session_goes_on_with_what_another_has_left_behind() -> None:

@@ -183,6 +183,31 @@ def test_no_snapshot_holds_a_print_and_the_end_forgets_it() -> None:
     assert (during, after) == (1, 0)
 
 
+def test_a_voice_that_could_not_be_learned_does_no_harm() -> None:
+    encoder, recorder = LoudnessEncoder(is_broken=True), Recorder()
+
+    async def main() -> None:
+        async with calling(script(), encoder=encoder, observers=(recorder,)) as call:
+            await answered(call)
+            encoder.is_broken = False
+            await answered(call)
+            await call.speak(0.4, USER)
+            await call.pause(1.0)
+
+    run_virtual(main())
+    assert scores(recorder) and set(scores(recorder)) == {0.9}
+
+
+def test_a_voice_in_the_middle_of_a_word_is_forgotten_too() -> None:
+    reported: list[events.SpeakerScored] = []
+    watch, piece = SpeakerWatch(LoudnessEncoder(), reported.append), np.full(160, USER, np.float32)
+    watch.begin(1)
+    watch.hear(piece, 0.01)
+    watch.forget()
+    watch.hear(piece, 0.02)
+    assert reported == []
+
+
 def prints() -> int:
     """Voice prints that are alive."""
     gc.collect()

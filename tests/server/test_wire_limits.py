@@ -357,5 +357,5 @@ def test_a_server_that_ends_says_how_to_go_on(new_encoder: NewEncoder) -> None:
 
 def test_a_report_of_playback_names_its_answer() -> None:
     decoder = new_decoder(antiphon={"playback_ack": True})
-    with pytest.raises(Refusal):
+    with pytest.raises(Refusal, match="item_id or response_id is needed"):
         decode(decoder, "antiphon.playback", audio_ms=500)
