@@ -44,6 +44,7 @@ _CLIPS = ("question_en_capital", "question_en_colour", "question_en_sum")
 _FOLDER = Path("tests/data/audio")
 _TALKERS, _SEATS = 4, 8  # the attacker takes seats as well
 _AN_ATTACK = 20.0  # seconds
+_WARMING = ("many small pictures", "largest items")  # decoded in threads of their own
 _PATIENCE = 8.0  # seconds for an answer
 _SETTLING = 30.0  # seconds in which the server must let everything go
 _STALLED = "antiphon_stalled_turns_total"
@@ -142,7 +143,9 @@ def _shuffled(names: Any, random: Random) -> Iterator[str]:
 async def run(line: CallerLine, minutes: float, seed: int) -> tuple[Talk, list[str], list[Held]]:
     """All of them together; what is held before and after, when nobody is there."""
     random, found, names = Random(seed), Talk(), list[str]()
-    await _one_call(line, random)  # what is made once is made
+    await _one_call(line, random)  # what is made once is made, pools of threads too
+    for name in _WARMING:
+        await attack_from_outside(name, line, 1.0)
     held = [await _settled(line)]
     until = asyncio.get_running_loop().time() + 60 * minutes
     attacking = asyncio.create_task(attack(line, until, Random(seed), names))

@@ -16,7 +16,6 @@ from itertools import chain, groupby
 from duplex.conversation import ContextEntry, OutdatedPicture, SpokenTurn
 from duplex.playout import AudioStore
 from models.base import (
-    FRAMES_READ,
     AssistantText,
     Conversation,
     Instance,
@@ -26,8 +25,8 @@ from models.base import (
     Stream,
     UnknownMark,
     UserImage,
-    capabilities_of,
 )
+from models.capabilities import FRAMES_READ, capabilities_of
 
 # A stream with less of its capacity left is opened afresh from the last entries.
 MIN_ROOM = 0.2

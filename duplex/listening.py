@@ -14,26 +14,19 @@ from duplex.endpointing import (
     SIDE_TALK_LASTS_S,
     Endpoint,
     Ruling,
-    is_sure,
     judge_pause,
-    may_take_turn,
     thresholds_for,
 )
 from duplex.events import HearingFailed, SpeakerScored, VerdictGiven, VoiceMeasured
 from duplex.settings import Settings, TurnDetection
 from duplex.states import SegmentState, SegmentStep, VoiceStep
 from duplex.turns import HearingFailures, Turns
+from duplex.verdict_requests import GAP_SILENCE_S, VerdictRequests
 from duplex.voice_activity import Edge, SilenceClock, VoiceTracker
 
 # Semantic detection hears a little of what came before the voice: onsets are soft. With two encoder
 # chunks and a little, the fourth ends just when an interruption's MIN_JUDGED_VOICE_S is there.
 PADDING_S = 0.33
-# After a pause the monitor is asked anew for this long (how often: `flush_every`).
-FLUSH_UNTIL_S = 0.5
-# Over an answer it is asked as often while the voice is so long, and then chunk by chunk.
-EARLY_FROM_S, EARLY_UNTIL_S = 0.15, 0.3
-# Where sound stops coming in the middle of a voice, the monitor judges it with so much silence.
-GAP_SILENCE_S = 0.32
 # What somebody said to somebody else, who may go on.
 SIDE_TALK = (actions.Reason.IGNORED_SIDE_TALK, actions.Reason.IGNORED_OTHER_SPEAKER)
 
@@ -49,6 +42,7 @@ class Listening:
         self._turns = turns
         self._barge_in = barge_in
         self._answering = answering
+        self._requests = VerdictRequests(state, barge_in)
         self._tracker = VoiceTracker()
         self._failures = HearingFailures(state, answering)
         self._clock = SilenceClock()
@@ -99,7 +93,7 @@ class Listening:
     def keep(self, segment: Segment, until: float, now: float) -> None:
         """A segment of the client's buffer becomes a turn that nobody has asked to answer yet."""
         self._clock.heard_until = max(until, segment.start)
-        self._flush(segment, self.heard_until, now)
+        self._requests.ask(segment, self.heard_until, now)
         is_announced = segment.progress.state is SegmentState.ANNOUNCED
         self.finish(segment, segment.item_id)
         if is_announced:  # its voice was heard before the client took the segment over
@@ -114,12 +108,12 @@ class Listening:
             before = max(segment.last_voiced, window.start)
             segment.voiced += max(0.0, self._tracker.last_voiced - before)
             segment.last_voiced = max(segment.last_voiced, self._tracker.last_voiced)
-            self._ask_early(segment, window.end)
+            self._requests.ask_early(segment, window.end)
         if edge is Edge.PAUSED:
             segment.voice.take(VoiceStep.PAUSE)
-            self._flush(segment, window.end, now)
+            self._requests.ask(segment, window.end, now)
         elif edge is Edge.QUIET:
-            self._ask_again(segment, window.end, now)
+            self._requests.ask_again(segment, window.end, now)
 
     def open(
         self, start: float, onset: float, now: float, origin: Origin = Origin.VOICE
@@ -134,36 +128,6 @@ class Listening:
         if self._state.settings.speaker_profile and segment.is_compared:
             self._state.emit(actions.CompareSpeaker(segment.number))
         return segment
-
-    def _flush(self, segment: Segment, until: float, now: float, silence: float = 0.0) -> None:
-        segment.flushed_at, segment.judged_at = until, now
-        self._state.emit(actions.FlushHearing(segment.number, until, silence))
-
-    def _ask_again(self, segment: Segment, until: float, now: float) -> None:
-        """Ask the monitor anew right after the voice: a little more silence may make a finished
-        query of it, and waiting for a whole encoder chunk would be late."""
-        asked, verdict = segment.flushed_at, segment.verdict
-        if asked is None or verdict is None or segment.speculation is not None:
-            return
-        pace = self._state.settings.flush_every
-        if until - segment.last_voiced > FLUSH_UNTIL_S or until - asked < pace:
-            return
-        is_settled = is_sure(verdict, segment.thresholds)
-        if segment.is_other_speaker:
-            is_settled = may_take_turn(verdict, segment.thresholds)
-        if segment.verdict_until >= asked and not is_settled:
-            self._flush(segment, until, now)
-
-    def _ask_early(self, segment: Segment, until: float) -> None:
-        """Over an answer each of the first words may tell that the user takes the turn: a whole
-        encoder chunk is too long to wait for the next verdict."""
-        is_early = EARLY_FROM_S <= segment.voiced <= EARLY_UNTIL_S
-        waited = until - segment.asked_early_at
-        if not is_early or waited < self._state.settings.flush_every:
-            return
-        if self._barge_in.may_end_answer(segment):
-            segment.asked_early_at = until
-            self._state.emit(actions.FlushHearing(segment.number, until))
 
     def _resume(self, segment: Segment, pause: float) -> None:
         """The user goes on inside a segment after a pause of so many seconds: cancel the answer
@@ -259,7 +223,7 @@ class Listening:
         is_missing = self._clock.is_missing(segment, now, self._state.settings.audio_gap)
         if is_missing and segment.voice.offer(VoiceStep.PAUSE):
             self._tracker.pause()
-            self._flush(segment, self.heard_until, now, GAP_SILENCE_S)
+            self._requests.ask(segment, self.heard_until, now, GAP_SILENCE_S)
 
     def deadline(self) -> float | None:
         """Session time at which `evaluate` has something to decide although no audio comes."""
@@ -318,7 +282,7 @@ class Listening:
 
     def _end_longest(self, segment: Segment, now: float) -> None:
         verdict = segment.verdict
-        self._flush(segment, self.heard_until, now)
+        self._requests.ask(segment, self.heard_until, now)
         if verdict is not None and verdict.query + verdict.unfinished > verdict.noise:
             self.commit(segment, now)
         else:

@@ -38,8 +38,8 @@ from models.base import (
     SpeakerEncoder,
     Tool,
     VoiceActivityDetector,
-    capabilities_of,
 )
+from models.capabilities import capabilities_of
 
 logger = logging.getLogger(__name__)
 

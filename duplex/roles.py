@@ -15,7 +15,13 @@ from duplex.actions import StartAnswer
 from duplex.context_sync import readable
 from duplex.conversation import ContextEntry
 from duplex.stream_worker import SessionServices, StreamWorker
-from models.base import Conversation, Instance, Instructions, UserText, capabilities_of, is_up
+from models.base import (
+    Conversation,
+    Instance,
+    Instructions,
+    UserText,
+)
+from models.capabilities import capabilities_of, is_up
 
 # An instance that does not stop for so long is left behind.
 STOP_TIMEOUT_S = 0.2

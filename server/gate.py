@@ -22,10 +22,9 @@ from models.base import (
     Conversation,
     Instance,
     Instructions,
-    Measuring,
     Samples,
-    capabilities_of,
 )
+from models.capabilities import Measuring, capabilities_of
 from server.admission import Denied
 from server.auth import Grant, answered_subprotocol, is_origin_allowed, presented_key
 from server.client_loop import Bounds, ClientLoop

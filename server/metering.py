@@ -21,13 +21,11 @@ from models.base import (
     AnswerChunk,
     AnswerOptions,
     AnswerPart,
-    Capabilities,
     Conversation,
     Instance,
     InstanceFailed,
     Item,
     Mark,
-    Measuring,
     Samples,
     SpeakerEncoder,
     Stream,
@@ -35,6 +33,10 @@ from models.base import (
     Verdict,
     VoiceActivityDetector,
     VoicePrint,
+)
+from models.capabilities import (
+    Capabilities,
+    Measuring,
     capabilities_of,
     is_up,
 )
@@ -76,11 +78,11 @@ class MeteredInstance:
         return capabilities_of(self._instance)
 
     def fitted(self, item: Item) -> Item:
-        """See models.base.Measuring."""
+        """See models.capabilities.Measuring."""
         return self._instance.fitted(item) if isinstance(self._instance, Measuring) else item
 
     def num_fitting(self, tools: Sequence[Tool]) -> int:
-        """See models.base.Measuring."""
+        """See models.capabilities.Measuring."""
         if isinstance(self._instance, Measuring):
             return self._instance.num_fitting(tools)
         return len(tools)

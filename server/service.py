@@ -17,13 +17,15 @@ from duplex.trace import Observer
 from models.base import (
     HEAR_CHUNK,
     AnswerOptions,
-    Capabilities,
     Conversation,
-    Dependent,
     Instance,
     InstanceFailed,
     SpeakerEncoder,
     VoiceActivityDetector,
+)
+from models.capabilities import (
+    Capabilities,
+    Dependent,
     capabilities_of,
     trouble_of,
 )

@@ -33,7 +33,7 @@ class Neighbour:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            client = await RawClient.connect(self.line)
+            client = await self._connect()
             try:
                 await client.send_event("session.update", session=_TEXT)
                 for _ in range(_ITEMS):
@@ -42,6 +42,17 @@ class Neighbour:
                     await asyncio.sleep(self.period)
             finally:
                 await client.close()
+
+    async def _connect(self) -> RawClient:
+        """Where all places are taken it waits for one, as a caller of a full server does."""
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return await RawClient.connect(self.line)
+            except ConnectionError:
+                if time.monotonic() > until:
+                    raise
+            await asyncio.sleep(1.0)
 
     async def _ask(self, client: RawClient) -> bool:
         began = time.monotonic()

@@ -6,13 +6,20 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from models.base import FRAMES_READ, HEAR_CHUNK, AnswerOptions, BadInput, Synthesizer, UserImage
+from models.base import (
+    HEAR_CHUNK,
+    AnswerOptions,
+    BadInput,
+    Synthesizer,
+    UserImage,
+)
+from models.capabilities import FRAMES_READ
 from models.engines.answering import Answer
 from models.engines.bundle import BLIND
-from models.engines.grammar import NanoGrammar
 from models.engines.hearing import StreamedFrontend
 from models.engines.listening import NanoListener
 from models.engines.memory import Dictation, PromptMemory, StreamParts
+from models.engines.nano_grammar import NanoGrammar
 from models.engines.networks import Networks
 from models.engines.prompt import Array, Feature, Piece
 from models.engines.resident import DeviceStream

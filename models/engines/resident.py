@@ -18,7 +18,6 @@ from models.base import (
     HEAR_RATE,
     AnswerOptions,
     AnswerPart,
-    Capabilities,
     Conversation,
     InstanceFailed,
     Item,
@@ -28,6 +27,7 @@ from models.base import (
     Tool,
     Verdict,
 )
+from models.capabilities import Capabilities
 from models.engines.exclusive_access import ExclusiveAccess, StreamClosed
 from models.engines.grammar import Grammar
 from models.engines.jobs import Priority, Steps
@@ -135,11 +135,11 @@ class ResidentInstance(Generic[Memory]):
         )
 
     def fitted(self, item: Item) -> Item:
-        """See models.base.Measuring."""
+        """See models.capabilities.Measuring."""
         return self.model.grammar.fitted(item)
 
     def num_fitting(self, tools: Sequence[Tool]) -> int:
-        """See models.base.Measuring."""
+        """See models.capabilities.Measuring."""
         return self.model.grammar.num_fitting(tools)
 
     async def open(self, conversation: Conversation) -> ResidentStream[Memory]:

@@ -14,7 +14,6 @@ from models.base import AnswerOptions, Synthesizer, UserImage
 from models.engines.answering import Answer
 from models.engines.cuda_graphs import uses_graphs
 from models.engines.cuda_streams import CudaStreams
-from models.engines.grammar import VitaGrammar
 from models.engines.hearing import WholeSegmentFrontend
 from models.engines.kv_cache import DEFAULT_SLOTS, KvCache, ThreadSlots
 from models.engines.memory import PromptMemory, StreamParts
@@ -22,6 +21,7 @@ from models.engines.nano_model import drawn
 from models.engines.prompt import Array, Feature, Piece
 from models.engines.resident import DeviceStream
 from models.engines.speech_batcher import SpeechBatchers, SpeechSlot
+from models.engines.vita_grammar import VitaGrammar
 from models.engines.vita_segment import LONGEST, VERDICT_EVERY
 from models.engines.vita_sight import frames_read, picture_tiles
 from models.engines.vita_speaking import TEXT_VECTORS, VitaVoice

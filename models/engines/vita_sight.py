@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from models.base import FRAMES_READ, BadInput, ImageDetail, UserImage
+from models.base import BadInput, ImageDetail, UserImage
+from models.capabilities import FRAMES_READ
 from models.engines.prompt import Array
 from models.vita.config import VisionConfig
 from models.vita.images import MOST_TILES, centre_crop, normalise, tiles

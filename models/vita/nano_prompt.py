@@ -18,13 +18,15 @@ Nothing here needs torch: training and the engines share it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
 from tokenizers import Tokenizer
 
 from models.base import FunctionCall, Tool
+from models.vita.function_choice import chosen, ranked
 from models.vita.plain_text import PlainText
 from models.vita.spoken_form import spoken_form
 
@@ -64,7 +66,7 @@ class NanoPrompt:
     """Turns the parts of a conversation into token ids."""
 
     def __init__(self, tokenizer: Tokenizer, capacity: int | None = None) -> None:
-        """`capacity`: tokens of one stream; long texts and lists of tools are cut to a part of it.
+        """`capacity`: tokens of one stream; of long texts and many functions a part of it is shown.
         Raises ValueError for a tokenizer that lacks a special token."""
         self._tokenizer = tokenizer
         room = None if capacity is None else capacity // SHARE_OF_A_TEXT
@@ -91,34 +93,38 @@ class NanoPrompt:
         return self._plain.cut(text, room)
 
     def num_fitting(self, tools: Iterable[Tool]) -> int:
-        """How many of these functions `opening` has room for."""
-        return len(self._fitting(map(signature, tools)))
+        """How many of these functions, from the first on, can be shown. Each alone has to fit: a
+        turn is shown those that it is about (see `shown`)."""
+        sizes = map(len, self._functions(map(signature, tools)))
+        room = self._tools_room
+        return sum(1 for _ in takewhile(lambda size: room is None or size <= room, sizes))
+
+    def shown(self, tools: Sequence[Tool], words: str = "") -> tuple[Tool, ...]:
+        """The functions, in their order, that a turn of these words is shown: all, or as many of
+        those that it may be about as there is room for."""
+        room = self._tools_room
+        sizes = [len(ids) for ids in self._functions(map(signature, tools))]
+        if room is None or sum(sizes) <= room:
+            return tuple(tools)
+        return tuple(tools[place] for place in chosen(sizes, ranked(tools, words), room))
 
     def decode(self, ids: Iterable[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
     def opening(self, instructions: str = "", tools: Iterable[Tool] = ()) -> list[int]:
-        """What stands before the first turn; tools for which there is no room are left out."""
+        """What stands before the first turn, with these functions (see `shown`)."""
         return self.opening_of(instructions, map(signature, tools))
 
     def opening_of(self, instructions: str, signatures: Iterable[str]) -> list[int]:
         ids: list[int] = []
         if instructions:
             ids += [self.ids[SYSTEM], *self.encode(instructions, INSTRUCTION_TOKENS)]
-        for tool in self._fitting(signatures):
-            ids += tool
+        for function in self._functions(signatures):
+            ids += function
         return ids
 
-    def _fitting(self, signatures: Iterable[str]) -> list[list[int]]:
-        """The ids of each function, as many as there is room for."""
-        room, found = self._tools_room, list[list[int]]()
-        for text in signatures:
-            tool = [self.ids[TOOL], *self.encode(text)]
-            room = None if room is None else room - len(tool)
-            if room is not None and room < 0:
-                break
-            found.append(tool)
-        return found
+    def _functions(self, signatures: Iterable[str]) -> list[list[int]]:
+        return [[self.ids[TOOL], *self.encode(text)] for text in signatures]
 
     def user(self) -> list[int]:
         """Opens a user's turn; sound vectors may follow."""

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.base import HEAR_RATE, Capabilities, Item, Measuring, Tool
+from models.base import HEAR_RATE, Item, Tool
+from models.capabilities import Capabilities, Measuring
 from server.realtime.formats import AudioFormat
 from server.realtime.refusal import Refusal
 from server.realtime.session_fields import Transcription

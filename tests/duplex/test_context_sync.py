@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from duplex.context_sync import (
+    LEAST_ROOM,
     StreamContext,
     SyncedStream,
     SyncPlan,
@@ -17,14 +18,15 @@ from duplex.context_sync import (
 from duplex.conversation import ContextEntry, OutdatedPicture, SpokenTurn
 from duplex.playout import AudioStore
 from models.base import (
-    FRAMES_READ,
     AssistantText,
-    Capabilities,
     Conversation,
+    Instructions,
     Mark,
+    OutOfRoom,
     UserImage,
     UserText,
 )
+from models.capabilities import FRAMES_READ, Capabilities
 from tests.engine_script import EngineScript
 from tests.scripted_engine import ScriptedInstance
 
@@ -218,3 +220,62 @@ def test_the_last_turns_are_counted_without_the_frames() -> None:
 def test_pictures_behind_a_spoken_turn_do_not_end_it() -> None:
     assert ends_spoken([A1, Q1, FRAMES[0], PICTURE])
     assert not ends_spoken([Q1, A1, FRAMES[0]]) and not ends_spoken(FRAMES)
+
+
+# ---------------------------------------------------------------------------- what is kept
+
+
+def entries(count: int) -> tuple[ContextEntry, ...]:
+    return tuple(ContextEntry(f"i{n}", UserText(f"item {n}")) for n in range(count))
+
+
+async def test_a_stream_opened_anew_reads_the_whole_context_where_it_fits() -> None:
+    instance = ScriptedInstance(EngineScript(capacity=100_000))
+    stream = SyncedStream(instance, Conversation, AudioStore())
+    await stream.sync(entries(32))
+    await stream.close()
+    await stream.sync(entries(33))
+    assert len(instance.streams) == 2
+    assert len(instance.streams[1].memory.items) == 33
+
+
+async def test_a_context_that_does_not_fit_is_read_from_its_last_entries() -> None:
+    instance = ScriptedInstance(EngineScript(capacity=80))
+    stream = SyncedStream(instance, Conversation, AudioStore())
+    await stream.sync(entries(40))
+    items = instance.streams[-1].memory.items
+    one = instance.streams[-1].record.values("read")
+    assert items[-1] == UserText("item 39")
+    # Nothing is forgotten that fits: with one entry more there would be too little room left.
+    assert 0.1 * 80 <= instance.streams[-1].room() <= 0.2 * 80 + 80 // len(one)
+    assert len(instance.streams) <= 3
+
+
+async def test_a_lone_entry_is_read_however_little_room_it_leaves() -> None:
+    """There is nothing older that could be left out for more."""
+    instance = ScriptedInstance(EngineScript(capacity=80))
+    stream = SyncedStream(instance, Conversation, AudioStore())
+    lone = ContextEntry("i", UserText("word " * 60))
+    assert await stream.sync((lone,))
+    assert 0 < instance.streams[-1].room() < LEAST_ROOM * 80
+    assert instance.streams[-1].memory.items == (lone.content,)
+    assert len(instance.streams) == 1
+
+
+async def test_an_opening_that_is_too_long_begins_later() -> None:
+    """An answer apart from the session's stream is told all at once what was said."""
+    said = tuple(UserText(f"item {number}") for number in range(40))
+    opening = Conversation((Instructions("Be brief."), *said))
+    instance = ScriptedInstance(EngineScript(capacity=80))
+    opened = await SyncedStream(instance, lambda: opening, AudioStore()).ready()
+    assert opened.room() > 0
+    [stream] = instance.streams
+    assert stream.memory.items[0] == Instructions("Be brief.")
+    assert stream.memory.items[-1] == said[-1] and len(stream.memory.items) > 2
+
+
+async def test_what_never_fits_is_said() -> None:
+    long = Conversation((UserText("word " * 500),))
+    instance = ScriptedInstance(EngineScript(capacity=80))
+    with pytest.raises(OutOfRoom):
+        await SyncedStream(instance, lambda: long, AudioStore()).ready()

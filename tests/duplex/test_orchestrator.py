@@ -18,9 +18,9 @@ from models.base import (
     HEAR_CHUNK,
     HEAR_RATE,
     AssistantText,
-    Capabilities,
     UserSound,
 )
+from models.capabilities import Capabilities
 from tests.duplex.call import LONG, QUERIES, SHORT, TEN, Recorder, calling, calling_on
 from tests.duplex.virtual import run_virtual
 from tests.engine_script import NOISE, QUERY, UNFINISHED, EngineScript, ScriptedAnswer, timed

@@ -10,19 +10,10 @@ from dataclasses import replace
 import pytest
 
 from duplex import actions, events
-from duplex.context_sync import SyncedStream
-from duplex.conversation import ContextEntry
-from duplex.playout import AudioStore
 from duplex.roles import STOP_TIMEOUT_S, UNHEALTHY_AFTER_S
 from duplex.settings import Settings, TurnDetection
 from duplex.trace import VERSION, Measured, Record, TraceFormat
-from models.base import (
-    AnswerOptions,
-    Conversation,
-    Instructions,
-    OutOfRoom,
-    UserText,
-)
+from models.base import AnswerOptions, Instructions, UserText
 from server.replay.rerun import rerun
 from tests.duplex.call import Call, Recorder, calling
 from tests.duplex.virtual import run_virtual
@@ -253,33 +244,7 @@ def test_a_worker_with_too_much_work_says_so_after_the_step_that_gave_it() -> No
     run_virtual(main())
 
 
-# ---------------------------------------------------------------------------- what is kept
-
-
-def entries(count: int) -> tuple[ContextEntry, ...]:
-    return tuple(ContextEntry(f"i{n}", UserText(f"item {n}")) for n in range(count))
-
-
-async def test_a_stream_opened_anew_reads_the_whole_context_where_it_fits() -> None:
-    instance = ScriptedInstance(EngineScript(capacity=100_000))
-    stream = SyncedStream(instance, Conversation, AudioStore())
-    await stream.sync(entries(32))
-    await stream.close()
-    await stream.sync(entries(33))
-    assert len(instance.streams) == 2
-    assert len(instance.streams[1].memory.items) == 33
-
-
-async def test_a_context_that_does_not_fit_is_read_from_its_last_entries() -> None:
-    instance = ScriptedInstance(EngineScript(capacity=80))
-    stream = SyncedStream(instance, Conversation, AudioStore())
-    await stream.sync(entries(40))
-    items = instance.streams[-1].memory.items
-    one = instance.streams[-1].record.values("read")
-    assert items[-1] == UserText("item 39")
-    # Nothing is forgotten that fits: with one entry more there would be too little room left.
-    assert 0.1 * 80 <= instance.streams[-1].room() <= 0.2 * 80 + 80 // len(one)
-    assert len(instance.streams) <= 3
+# ------------------------------------------------------------------------- new instructions
 
 
 def test_new_instructions_forget_nothing() -> None:
@@ -360,22 +325,3 @@ def test_usage_of_a_cancelled_answer_counts_what_was_made() -> None:
             assert 0 < end.output_tokens < 4 + len(LONG.text) // 4
 
     run_virtual(main())
-
-
-async def test_an_opening_that_is_too_long_begins_later() -> None:
-    """An answer apart from the session's stream is told all at once what was said."""
-    said = tuple(UserText(f"item {number}") for number in range(40))
-    opening = Conversation((Instructions("Be brief."), *said))
-    instance = ScriptedInstance(EngineScript(capacity=80))
-    opened = await SyncedStream(instance, lambda: opening, AudioStore()).ready()
-    assert opened.room() > 0
-    [stream] = instance.streams
-    assert stream.memory.items[0] == Instructions("Be brief.")
-    assert stream.memory.items[-1] == said[-1] and len(stream.memory.items) > 2
-
-
-async def test_what_never_fits_is_said() -> None:
-    long = Conversation((UserText("word " * 500),))
-    instance = ScriptedInstance(EngineScript(capacity=80))
-    with pytest.raises(OutOfRoom):
-        await SyncedStream(instance, lambda: long, AudioStore()).ready()

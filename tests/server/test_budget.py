@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import orjson
 import pytest
-from PIL import Image
 
 from duplex import events
 from models.base import (
     HEAR_RATE,
     AssistantText,
-    Capabilities,
     FunctionCall,
     FunctionOutput,
     Instructions,
@@ -26,55 +22,12 @@ from models.base import (
     UserImage,
     UserText,
 )
-from server.realtime.budget import EXCEEDED, BudgetSettings, SessionBudget, TokenBucket
-from server.realtime.client_events import Append
-from server.realtime.decode import Decoder, LongAudioReceived, Step
-from server.realtime.formats import PCM, SoundReader, decode_base64
-from server.realtime.functions import check_functions
+from server.realtime.budget import EXCEEDED, SessionBudget, TokenBucket
+from server.realtime.decode import Decoder
 from server.realtime.images import MAX_PIXELS
-from server.realtime.json_input import MAX_DEPTH, MAX_MARKS, MAX_VALUES, parse_object
-from server.realtime.refusal import Refusal
 from server.realtime.session_config import SessionConfig
-from server.realtime.session_fields import FunctionTool
 from server.realtime.wire_ids import WireIds
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def new_decoder(clock: Clock | None = None, **limits: Any) -> Decoder:
-    budget = SessionBudget(BudgetSettings(**limits), clock or Clock())
-    return Decoder(WireIds("t", budget), SessionConfig(), 0.08)
-
-
-def send(decoder: Decoder, kind: str, **fields: Any) -> list[Step]:
-    return decoder.decode(orjson.dumps({"type": kind, **fields}))
-
-
-def refused(decoder: Decoder, kind: str, **fields: Any) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        send(decoder, kind, **fields)
-    return caught.value
-
-
-def message(*content: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {"type": "message", "role": "user", "content": list(content), **fields}
-
-
-def text(words: str) -> dict[str, Any]:
-    return {"type": "input_text", "text": words}
-
-
-def picture(side: int, form: str = "PNG") -> dict[str, Any]:
-    stream = io.BytesIO()
-    Image.new("P", (side, side)).save(stream, form)
-    data = base64.b64encode(stream.getvalue()).decode()
-    return {"type": "input_image", "image_url": f"data:image/{form.lower()};base64,{data}"}
-
+from tests.server.budgeted import Clock, message, new_decoder, picture, refused, send, text
 
 # ---------------------------------------------------------------------------------------- items
 
@@ -362,208 +315,3 @@ def test_a_bucket_that_nobody_used_is_full() -> None:
     assert not bucket.is_full
     clock.now = 0.5
     assert bucket.is_full
-
-
-# ------------------------------------------------------------------------------------ functions
-
-
-def nested(levels: int) -> dict[str, Any]:
-    value: dict[str, Any] = {"type": "string"}
-    for _ in range(levels):
-        value = {"type": "object", "properties": {"a": value}}
-    return value
-
-
-@pytest.mark.parametrize(
-    ("parameters", "param"),
-    [
-        ({"properties": 5}, "parameters.properties"),
-        ({"properties": []}, "parameters.properties"),
-        ({"properties": {"a": 5}}, "parameters.properties.a"),
-        ({"properties": {"a": {"type": "objekt"}}}, "parameters.properties.a.type"),
-        ({"properties": {"a": {"minimum": "x"}}}, "parameters.properties.a.minimum"),
-        ({"required": "a"}, "parameters.required"),
-        ({"type": "string"}, "parameters.type"),
-        ({"type": ["object", 3]}, "parameters.type"),
-        ({"$ref": 5}, "parameters.$ref"),
-    ],
-)
-def test_a_schema_that_is_none_is_refused_by_its_path(
-    parameters: dict[str, Any], param: str
-) -> None:
-    tool = {"type": "function", "name": "f", "parameters": parameters}
-    said = refused(new_decoder(), "session.update", session={"tools": [tool]})
-    assert said.param == f"session.tools[0].{param}"
-    said = refused(new_decoder(), "response.create", response={"tools": [tool]})
-    assert said.param == f"response.tools[0].{param}"
-
-
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        None,
-        {},
-        {"type": "object", "properties": {"a": {"type": ["string", "null"]}}, "required": ["a"]},
-        {
-            "$schema": "http://json-schema.org/draft-07/schema#",
-            "properties": {"a": {"items": [{}]}},
-        },
-        {"$schema": "http://127.0.0.1:1/nowhere", "$ref": "http://127.0.0.1:1/nothing"},
-        nested(14),
-    ],
-)
-def test_what_clients_write_is_taken_and_nothing_is_looked_up(
-    parameters: dict[str, Any] | None,
-) -> None:
-    check_functions([FunctionTool(name="f", parameters=parameters)], BudgetSettings(), "tools")
-
-
-def test_functions_are_few_small_and_flat() -> None:
-    tool = FunctionTool(name="f", description="x" * 600)
-    limits = BudgetSettings(functions=2, function_bytes=1024, function_depth=8)
-    for tools, param in [
-        ([FunctionTool(name="f")] * 3, "tools"),
-        ([tool] * 2, "tools[1]"),
-        ([FunctionTool(name="f", parameters=nested(4))], "tools[0].parameters"),
-    ]:
-        with pytest.raises(Refusal) as caught:
-            check_functions(tools, limits, "tools")
-        assert (caught.value.code, caught.value.param) == (EXCEEDED, param)
-
-
-# ----------------------------------------------------------------------------------------- JSON
-
-
-@pytest.mark.parametrize("opening", ['{"a":', "["])
-def test_depth_is_refused_on_the_way_in(opening: str) -> None:
-    closing = "}" if opening[0] == "{" else "]"
-
-    def nest(levels: int) -> str:
-        return '{"x":' + opening * (levels - 1) + "1" + closing * (levels - 1) + "}"
-
-    parse_object(nest(MAX_DEPTH))
-    for levels in (MAX_DEPTH + 1, 300, 900, 100_000):
-        with pytest.raises(Refusal) as caught:
-            parse_object(nest(levels))
-        assert caught.value.code == "invalid_json"
-
-
-def test_values_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orjson, "loads", lambda _: pytest.fail("it was parsed"))
-    with pytest.raises(Refusal, match="values"):
-        parse_object('{"x":[' + "[]," * MAX_MARKS + "1]}")
-
-
-@pytest.mark.parametrize("shape", ['{"x":[%s1]}', '{"y":{"z":[[%s1]]}}'])
-def test_values_are_counted_exactly_and_not_those_in_texts(shape: str) -> None:
-    parse_object(shape % ("1," * (MAX_VALUES - 10)))
-    with pytest.raises(Refusal, match="values"):
-        parse_object(shape % ("1," * MAX_VALUES))
-    parse_object(orjson.dumps({"x": "a,b:[" * MAX_VALUES}))
-
-
-# ---------------------------------------------------------------------------------------- sound
-
-
-@pytest.mark.parametrize("size", [0, 1, 2, 3, 2**18 - 1, 2**18, 2**19 + 7])
-def test_base64_in_pieces_is_base64(size: int) -> None:
-    data = np.random.default_rng(1).bytes(size)
-    assert decode_base64(base64.b64encode(data).decode(), "audio") == data
-
-
-@pytest.mark.parametrize("bad", ["AA==AAAA", "A" * (2**18 - 2) + "==" + "A" * 8, "AAA", "*", "é"])
-def test_no_base64_is_refused(bad: str) -> None:
-    with pytest.raises(Refusal) as caught:
-        decode_base64(bad, "audio")
-    assert caught.value.param == "audio"
-
-
-def test_a_long_append_is_resampled_in_little_memory() -> None:
-    import tracemalloc
-
-    data = np.random.default_rng(1).integers(-9000, 9000, 2_000_000).astype("<i2").tobytes()
-    whole, parts = SoundReader(PCM), SoundReader(PCM)
-    tracemalloc.start()
-    samples = whole.push(data)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 8 * len(data)
-    pieces = [parts.push(data[at : at + 96_000]) for at in range(0, len(data), 96_000)]
-    np.testing.assert_array_equal(samples, np.concatenate(pieces))
-
-
-def test_what_the_model_cannot_do_is_refused_before() -> None:
-    blind = SessionBudget(can=Capabilities(pictures=False, tools=False))
-    decoder = Decoder(WireIds("t", blind), SessionConfig(), 0.08)
-    said = refused(decoder, "conversation.item.create", item=message(picture(8)))
-    assert (said.code, said.param) == ("unsupported_content_type", "item.content[0].type")
-    tool = {"type": "function", "name": "f"}
-    said = refused(decoder, "session.update", session={"tools": [tool]})
-    assert said.param == "session.tools"
-    send(decoder, "session.update", session={"tools": []})
-    send(decoder, "conversation.item.create", item=message(text("hi")))
-
-
-@pytest.mark.parametrize("name", ["de", "de-DE", "xx"])
-def test_a_language_that_the_model_does_not_know_is_refused(name: str) -> None:
-    can = Capabilities(languages=("en", "zh"))
-    budget = SessionBudget(can=can)
-    decoder = Decoder(WireIds("t", budget), SessionConfig(), 0.08)
-    audio = {"input": {"transcription": {"language": name}}}
-    said = refused(decoder, "session.update", session={"audio": audio})
-    assert said.param == "session.audio.input.transcription.language"
-    assert "en and zh" in said.message
-    for known in ("en", "en-US", "ZH_cn", None):
-        wanted = {"audio": {"input": {"transcription": {"language": known}}}}
-        send(decoder, "session.update", session=wanted)
-    send(new_decoder(), "session.update", session={"audio": {"input": {"transcription": {}}}})
-
-
-def test_what_can_never_fit_into_the_context_is_refused_before_it_is_decoded() -> None:
-    budget = SessionBudget(can=Capabilities(context=10, longest_sound=1.0))
-    decoder = Decoder(WireIds("t", budget), SessionConfig(), 0.08)
-    second = base64.b64encode(bytes(48_000)).decode()
-    sound = {"type": "input_audio", "audio": second}
-    send(decoder, "conversation.item.create", item=message(text("x" * 640), sound))
-    longer = {"type": "input_audio", "audio": base64.b64encode(bytes(60_000)).decode()}
-    output = {"type": "function_call_output", "call_id": "c", "output": "x" * 700}
-    for item, param in [
-        (message(text("x" * 641)), "item.content[0].text"),
-        (message(sound, longer), "item.content[1].audio"),
-        (output, "item.output"),
-    ]:
-        said = refused(decoder, "conversation.item.create", item=item)
-        assert (said.code, said.param) == ("context_length_exceeded", param)
-    said = refused(decoder, "response.create", response={"input": [message(longer)]})
-    assert said.param == "response.input[0].content[0].audio"
-
-
-# ------------------------------------------------------------------------------- large messages
-
-
-def test_a_long_append_becomes_samples_little_by_little() -> None:
-    data = np.random.default_rng(2).integers(-9000, 9000, 400_000).astype("<i2").tobytes()
-    audio = base64.b64encode(data).decode()
-    (step,) = send(new_decoder(), "input_audio_buffer.append", audio=audio)
-    assert isinstance(step, LongAudioReceived)
-    pieces = list(step.pieces())
-    assert max(map(len, pieces)) <= HEAR_RATE // 2
-    np.testing.assert_array_equal(np.concatenate(pieces), SoundReader(PCM).push(data))
-    assert not step.encoded
-
-
-def test_the_largest_append_takes_little_more_memory_than_on_the_wire() -> None:
-    import tracemalloc
-
-    decoder = new_decoder()
-    form = {"type": "audio/pcmu"}
-    send(decoder, "session.update", session={"audio": {"input": {"format": form}}})
-    audio = base64.b64encode(bytes(15 * 2**20)).decode()
-    event = Append(type="input_audio_buffer.append", audio=audio)
-    tracemalloc.start()
-    (step,) = decoder.steps(event)
-    assert isinstance(step, LongAudioReceived)
-    assert sum(len(piece) for piece in step.pieces()) / HEAR_RATE == pytest.approx(1966, abs=1)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 1.1 * len(audio)  # as sound it is six times as much

@@ -16,7 +16,13 @@ from typing import Any
 
 import httpx
 
-from models.base import AnswerOptions, Capabilities, Conversation, UserImage, UserText
+from models.base import (
+    AnswerOptions,
+    Conversation,
+    UserImage,
+    UserText,
+)
+from models.capabilities import Capabilities
 from models.engines.cascade.chat_delta import DeltaReader, rubbish
 from models.engines.cascade.chat_failures import failed_response, failed_transport
 from models.engines.cascade.event_stream import EventStream

@@ -24,21 +24,23 @@ from models.base import (
     AnswerOptions,
     AnswerPart,
     AssistantText,
-    Capabilities,
     Conversation,
-    Dependent,
-    Describing,
     FunctionCall,
     Instance,
     InstanceFailed,
     Item,
     Mark,
-    Measuring,
     OutOfRoom,
     Samples,
     Tool,
     UserSound,
     Verdict,
+)
+from models.capabilities import (
+    Capabilities,
+    Dependent,
+    Describing,
+    Measuring,
     is_up,
     trouble_of,
 )
@@ -105,13 +107,13 @@ class CascadeInstance:
         return replace(can, languages=can.languages or self._languages)
 
     def fitted(self, item: Item) -> Item:
-        """See models.base.Measuring; a fourth of the room, where the chat model says nothing."""
+        """See capabilities.Measuring; a fourth of the room, where the chat model says nothing."""
         if isinstance(self.chat, Measuring):
             return self.chat.fitted(item)
         return fitted(item, self.chat.capacity // 4)
 
     def num_fitting(self, tools: Sequence[Tool]) -> int:
-        """See models.base.Measuring; half of the room, where the chat model says nothing."""
+        """See capabilities.Measuring; half of the room, where the chat model says nothing."""
         if isinstance(self.chat, Measuring):
             return self.chat.num_fitting(tools)
         sizes = accumulate(map(tool_tokens, tools))

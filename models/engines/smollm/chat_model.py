@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from models.base import (
     AnswerOptions,
-    Capabilities,
     Conversation,
     InstanceFailed,
     Item,
@@ -17,6 +16,7 @@ from models.base import (
     Tool,
     Verdict,
 )
+from models.capabilities import Capabilities
 from models.engines.cascade.language import ReplyPart
 from models.engines.jobs import Priority
 from models.engines.smollm.reply import ReadingSteps, ReplySteps
@@ -49,11 +49,11 @@ class SmolChatModel:
         return Capabilities(pictures=False, context=self.capacity, languages=("en",))
 
     def fitted(self, item: Item) -> Item:
-        """See models.base.Measuring."""
+        """See models.capabilities.Measuring."""
         return fitted(self._network.chat, item, self.capacity // 4)
 
     def num_fitting(self, tools: Sequence[Tool]) -> int:
-        """See models.base.Measuring."""
+        """See models.capabilities.Measuring."""
         return num_fitting(self._network.chat, tools, self.capacity // 2)
 
     async def reply(

@@ -12,16 +12,25 @@ from typing import Any, Protocol
 
 import torch
 
-from models.base import FRAMES_READ, AnswerOptions, BadInput, Synthesizer, Tool, UserImage
+from models.base import (
+    AnswerOptions,
+    BadInput,
+    Synthesizer,
+    Tool,
+    UserImage,
+)
+from models.capabilities import FRAMES_READ
 from models.engines.answering import AnswerVoice
 from models.engines.choice import engine_for
-from models.engines.grammar import Grammar, NanoGrammar, VitaGrammar
+from models.engines.grammar import Grammar
 from models.engines.hearing import ListeningFrontend, StreamedFrontend, WholeSegmentFrontend
 from models.engines.listening import NanoListener
+from models.engines.nano_grammar import NanoGrammar
 from models.engines.nano_torch import TorchNetworks, load_nano, weights_of
 from models.engines.prompt import Array
 from models.engines.speaking import NanoVoice
 from models.engines.speech_batcher import SpeechBatchers
+from models.engines.vita_grammar import VitaGrammar
 from models.engines.vita_model import CAPACITY
 from models.engines.vita_sight import frames_read, picture_tiles
 from models.engines.vita_speaking import TEXT_VECTORS, VitaVoice

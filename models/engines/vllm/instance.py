@@ -18,13 +18,13 @@ import torch
 from models.base import (
     HEAR_CHUNK,
     AnswerOptions,
-    Capabilities,
     Conversation,
     InstanceFailed,
     Item,
     Synthesizer,
     Tool,
 )
+from models.capabilities import Capabilities
 from models.engines.cuda_graphs import prepare_process
 from models.engines.cuda_streams import CudaStreams
 from models.engines.jobs import Priority
@@ -110,11 +110,11 @@ class VllmInstance:
         )
 
     def fitted(self, item: Item) -> Item:
-        """See models.base.Measuring."""
+        """See models.capabilities.Measuring."""
         return self.frontend.grammar.fitted(item)
 
     def num_fitting(self, tools: Sequence[Tool]) -> int:
-        """See models.base.Measuring."""
+        """See models.capabilities.Measuring."""
         return self.frontend.grammar.num_fitting(tools)
 
     async def open(self, conversation: Conversation) -> VllmStream:

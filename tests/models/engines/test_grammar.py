@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
@@ -12,16 +14,21 @@ from models.base import (
     FunctionOutput,
     Instructions,
     Item,
+    Tool,
     UserSound,
     UserText,
 )
-from models.engines.grammar import Grammar, NanoGrammar, PromptState, VitaGrammar
+from models.engines.grammar import Grammar, PromptState
+from models.engines.nano_grammar import NanoGrammar
 from models.engines.prompt import Feature, features_of
+from models.engines.vita_grammar import VitaGrammar
 from models.vita.nano_prompt import NanoPrompt
 from models.vita.prompt import TEMPLATES, VitaPrompt
 from models.vita.system_prompts import trained_prompts
 from tests.models.engines.conftest import tiny_tokenizer
 from tests.models.vita.released_folder import tokenizer
+
+NANO = Path(__file__).parents[3] / "models" / "nano"
 
 
 def sound(level: float = 1.0) -> list[Feature]:
@@ -131,6 +138,43 @@ def test_what_is_seen_chooses_the_system_prompt(vita: VitaPrompt) -> None:
     assert still.line.pieces[0] == seen.line.pieces[0]  # a still picture in a video
 
 
+def many_functions() -> tuple[Tool, ...]:
+    others = tuple(Tool(f"get_record_{n}", "Looks up a guest.") for n in range(90))
+    return (*others, Tool("set_timer", "Rings after some minutes."), *others)
+
+
+def opening_of(prompt: NanoPrompt, talk: PromptState) -> str:
+    (ids, *_) = talk.line.pieces
+    assert not isinstance(ids, Feature)
+    return prompt.decode(ids)
+
+
+def test_nano_is_shown_the_functions_that_a_turn_is_about() -> None:
+    prompt = NanoPrompt.read(NANO / "tokenizer.json", capacity=1024)
+    grammar = NanoGrammar(prompt, reads_words=True)
+    begun = grammar.begun("be brief", many_functions())
+    assert "set_timer" not in opening_of(prompt, begun)
+    typed = grammar.typed(begun, "Set two timers for me")
+    assert typed.line.ids[: begun.line.length] == begun.line.ids  # only the answer is worth it
+    asked = grammar.answering(typed)
+    assert "set_timer" in opening_of(prompt, asked)
+    assert opening_of(prompt, asked).startswith("be brief")
+    ids = [*prompt.user(), *prompt.encode("Set two timers for me"), *prompt.state(False)]
+    assert asked.line.ids[-len(ids) :] == ids
+    spoken = grammar.heard(grammar.answered(asked), sound())
+    assert "set_timer" in opening_of(prompt, grammar.answering(spoken))  # no words: as it was
+    named = grammar.recognised(spoken, "look up record 7 of the guest")
+    assert "get_record_7" in opening_of(prompt, grammar.answering(named))
+    assert "set_timer" not in opening_of(prompt, grammar.answering(named))
+
+
+def test_nano_is_shown_all_functions_for_which_there_is_room() -> None:
+    prompt = NanoPrompt.read(NANO / "tokenizer.json", capacity=1024)
+    grammar, tools = NanoGrammar(prompt), (Tool("lamp", "switches it"), Tool("clock"))
+    asked = grammar.answering(grammar.typed(grammar.begun("", tools), "what time is it"))
+    assert asked.line.pieces[0] == tuple(prompt.opening("", tools))
+
+
 def test_what_is_told_for_one_answer_is_not_kept(vita: VitaPrompt) -> None:
     grammar = VitaGrammar(vita)
     talk = grammar.heard(grammar.begun(""), sound())
@@ -142,4 +186,4 @@ def test_what_is_told_for_one_answer_is_not_kept(vita: VitaPrompt) -> None:
 
 def test_what_is_no_words_is_refused(nano: NanoPrompt) -> None:
     with pytest.raises(ValueError, match="UserSound"):
-        NanoGrammar(nano).read(PromptState(), UserSound())
+        NanoGrammar(nano).read(NanoGrammar(nano).begun(""), UserSound())

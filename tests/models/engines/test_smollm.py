@@ -13,7 +13,6 @@ import pytest
 from models.base import (
     AnswerOptions,
     AssistantText,
-    Capabilities,
     Conversation,
     FunctionCall,
     FunctionOutput,
@@ -25,8 +24,8 @@ from models.base import (
     UserSound,
     UserText,
     Verdict,
-    capabilities_of,
 )
+from models.capabilities import Capabilities, capabilities_of
 from models.engines.cascade.instance import CascadeInstance
 from models.engines.cascade.language import ReplyEnd, ReplyPart
 from models.engines.cascade.speech import SynthesizedSpeechSource

@@ -38,6 +38,15 @@ def test_opening_is_bounded_and_names_tools(prompt: NanoPrompt) -> None:
     assert prompt.opening() == []
 
 
+def test_of_many_functions_each_has_to_fit_alone() -> None:
+    prompt = NanoPrompt.read(TOKENIZER, capacity=1024)
+    ordinary = [Tool(f"get_record_{n}", "Looks up a record.") for n in range(128)]
+    assert prompt.num_fitting(ordinary) == 128
+    assert prompt.num_fitting([*ordinary[:5], Tool("f" * 2000), *ordinary]) == 5
+    assert 0 < len(prompt.opening("", prompt.shown(ordinary))) <= 1024 // 4
+    assert prompt.shown(ordinary, "record 99")[-1].name == "get_record_99"
+
+
 def test_answers_end(prompt: NanoPrompt) -> None:
     assert prompt.answer("") == [prompt.ids[END]]
     assert prompt.answer("No", cut=True)[-2:] == [prompt.ids["<cut>"], prompt.ids[END]]
