@@ -40,7 +40,7 @@ from server.call.script import CallScript, Cue
 from server.call.timeline import load_clip
 
 _CLIP = Path("tests/data/audio/question_en_capital.flac")
-_SPOKEN_EVERY = 8.0  # seconds from one spoken question to the next
+_SPOKEN_EVERY = 4.0  # seconds from one spoken question to the next
 _LAG_EVERY = 0.1
 _MEMORY_EVERY = 0.25
 _REST = 2.0  # seconds between two attacks, at least

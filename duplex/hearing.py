@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # After a stall the sound is taken in pieces of at most this, so that verdicts keep coming.
 MAX_PIECE = 4 * HEAR_CHUNK
+# Where more sound than this waits, in samples, hearing takes at most half of the instance's time:
+# who sends faster than is spoken delays nobody else.
+MAX_WAITING = 2 * HEAR_RATE
 
 
 class HeardState(Enum):
@@ -128,13 +131,15 @@ class Hearing:
         began = self._loop.time()
         async with asyncio.timeout(WORK_TIMEOUT_S):
             verdict = await stream.hear(sound, last=last)
+        seconds = self._loop.time() - began
         if len(sound):
-            seconds = self._loop.time() - began
             self._services.measure("hear_rtf", seconds * HEAR_RATE / len(sound))
         heard.fed = until
         if verdict.heard:
             judged = until if last else heard.start + verdict.heard - heard.silence
             self._report(VerdictGiven(heard.number, verdict, judged / HEAR_RATE, last))
+        if not last and self._services.recording.end - until > MAX_WAITING:
+            await asyncio.sleep(seconds)
 
     # -------------------------------------------------------------------------- its end
 

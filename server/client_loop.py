@@ -52,6 +52,8 @@ _OVERRUN = Refusal(
     param="audio",
 )
 _REPLIED = 2**20  # bytes a second that requests may be replied with, answers aside
+_WORK_SHARE = 0.25  # of the time may go into reading the messages of one client
+_WORK_SAVED = 1.0  # seconds of such work that may be done at once
 _PIECE = HEAR_RATE // 2  # samples handed over at a time, so that an overrun loses no more
 
 
@@ -111,6 +113,7 @@ class ClientLoop:
         self._is_expelled = False
         self._allowance = _allowance(bounds.limits.messages_a_second, self._clock)
         self._replies = TokenBucket(_REPLIED, 4 * _REPLIED, self._clock)
+        self._work = TokenBucket(_WORK_SHARE, _WORK_SAVED, self._clock)
 
     # ------------------------------------------------------------------------------ running
 
@@ -158,6 +161,7 @@ class ClientLoop:
                 await self._apply(step, talk)
             await self._wait(self._decoder.pause())
             await self._wait(self._replies.take(0))
+            await self._wait(self._work.take(0))
             await asyncio.sleep(0)  # a message that is there already is read without waiting
 
     async def _next_steps(self) -> list[Step]:
@@ -165,6 +169,7 @@ class ClientLoop:
         text = await self._connection.receive()
         self._last_message = self._clock()
         await self._wait_for_allowance()
+        began = self._clock()
         try:
             if text is None:
                 raise Refusal("Messages are JSON text; binary frames are not taken.")
@@ -174,6 +179,8 @@ class ClientLoop:
             return []
         except NoText:
             raise ConnectionClosing(NO_TEXT, "no UTF-8") from None
+        finally:
+            self._work.take(min(self._clock() - began, _WORK_SAVED))
 
     async def _wait_for_allowance(self) -> None:
         """A client that sends too many messages is read more slowly, at its own expense."""
@@ -206,6 +213,9 @@ class ClientLoop:
         for piece in _pieces(samples):
             if not await self._hand_over(partial(talk.hear, piece), talk):
                 self._metrics.dropped_audio.inc(len(piece) / HEAR_RATE)
+        if (pause := self._decoder.sound_pause(len(samples))) and self._connection.has_left():
+            raise Disconnected(LOST)
+        await self._wait(pause)
 
     async def _hand_over(self, give: Callable[[], None], talk: ConversationBackend) -> bool:
         """A client that sends faster than can be heard is read no faster than that; only where

@@ -139,6 +139,7 @@ async def converse(websocket: WebSocket, service: Service) -> None:
         await websocket.accept(answered_subprotocol(websocket.scope.get("subprotocols", [])))
         session = caller.grant.session or service.session
         connection = WebSocketConnection(websocket)
+        held.callback(service.freed.session_ended)
         await RealtimeSession(connection, service, lease, session, leaving, caller).run()
 
 

@@ -66,6 +66,10 @@ class MessageDecoder:
         """Seconds for which this client is to wait, for what its latest message asks for."""
         return self._decoder.pause()
 
+    def sound_pause(self, samples: int) -> float:
+        """Seconds for which this client is to wait after so much sound."""
+        return self._decoder.sound_pause(samples)
+
 
 def _parse(decoder: Decoder, text: str | bytes) -> ClientEvent:
     try:

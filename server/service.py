@@ -43,6 +43,7 @@ from server.meter import SessionMeter
 from server.metering import MeteredDetector, MeteredInstance, MeteredSpeakerEncoder
 from server.metrics import Metrics
 from server.outbox import Outbox
+from server.process_memory import FreedMemory
 from server.realtime.model_names import ModelNames
 from server.realtime.session_config import SessionConfig
 from server.resume.vault import Vault
@@ -93,6 +94,7 @@ class Service:
         self.visitors = Visitors(settings.allowances)
         limits = settings.limits
         self.half_open = HalfOpen(limits.half_open, limits.request_seconds, self.metrics.refusals)
+        self.freed = FreedMemory()
         self.disk = ThreadPoolExecutor(1, thread_name_prefix="trace")
         self.engine: Engine | None = None
         self.started = asyncio.Event()
@@ -176,6 +178,7 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.engine is not None:
             await self.engine.close()
+        self.freed.close()
         self.decoding.close()
         await asyncio.to_thread(self.disk.shutdown)
         if self.vault is not None:

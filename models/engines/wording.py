@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from itertools import takewhile
 from typing import Protocol
 
 from models.base import AnswerOptions, FunctionCall, Tool
@@ -12,6 +15,9 @@ from models.vita.prompt import CALL_CLOSE, CALL_OPEN, VitaPrompt, parse_call
 
 logger = logging.getLogger(__name__)
 _HALF = "\ufffd"  # what the tokenizer gives for a letter of which only some bytes are there
+
+
+_VALUES = ("1", "true", '"a"', "[", "{")  # how a value may begin
 
 
 class Wording(Protocol):
@@ -63,7 +69,6 @@ class NanoWording:
         self._slow_down = slow_down or (lambda: None)
         self._begun = self._calling = self.is_cut = False
         self._text = ""
-        self._names = [prompt.encode(tool.name) for tool in tools]
         self.ids: list[int] = []
         self.call: FunctionCall | None = None
         self.forced = self._force(options.tool_choice)
@@ -73,20 +78,37 @@ class NanoWording:
         return (self._prompt.ids[END],)
 
     def barred(self) -> Sequence[int]:
-        if self._calling and (going_on := self._names_going_on()):
+        if self._calling and (going_on := self._call_going_on()):
             return [token for token in range(self._prompt.num_tokens) if token not in going_on]
         allowed = {END}
         if not self._begun:
             allowed |= {SLOW, CALL} if self._may_call else {SLOW}
         return [self._prompt.ids[name] for name in SPECIAL if name not in allowed]
 
-    def _names_going_on(self) -> set[int]:
-        """What may come next in the name of a declared function; nothing once one is complete."""
+    def _call_going_on(self) -> set[int]:
+        """What may come next in the name of a declared function and of its first argument; nothing
+        once both are complete."""
         so_far = self.ids
-        if any(name == so_far[: len(name)] for name in self._names):
+        if any(call == so_far[: len(call)] for call in self._calls):
             return set()
-        begun = (name for name in self._names if name[: len(so_far)] == so_far)
-        return {name[len(so_far)] for name in begun}
+        begun = (call for call in self._calls if call[: len(so_far)] == so_far)
+        return {call[len(so_far)] for call in begun}
+
+    @cached_property
+    def _calls(self) -> list[list[int]]:
+        """How a call may begin: the name of a function, and of one of its arguments."""
+        return [call for tool in self._tools for call in self._beginnings(tool)]
+
+    def _beginnings(self, tool: Tool) -> Iterator[list[int]]:
+        names = tool.parameters.get("properties", {})
+        if not names:
+            yield self._prompt.encode(tool.name)
+        elif not tool.parameters.get("required"):
+            yield self._prompt.encode(f"{tool.name} {{}}")
+        for name in names:
+            begun = f"{tool.name} {{{json.dumps(name, ensure_ascii=False)}: "
+            tokens = zip(*(self._prompt.encode(begun + value) for value in _VALUES), strict=False)
+            yield [first for first, *others in takewhile(lambda each: len(set(each)) == 1, tokens)]
 
     def is_end(self, token: int) -> bool:
         self.is_cut = token not in self.ends and len(self.ids) >= self._most

@@ -22,6 +22,7 @@ from server.realtime.session_fields import Transcription
 
 MEBIBYTE = 2**20
 EXCEEDED = "session_budget_exceeded"
+SOUND_AT_ONCE_S = 40.0  # of sound that a client may send as fast as it can
 _SAMPLE_BYTES = 4  # decoded sound is float32
 _MOST_PICTURES = 64  # in one message, however small
 _LETTERS_A_TOKEN = 64  # no tokenizer has more for what people write
@@ -42,7 +43,8 @@ class BudgetSettings(BaseModel):
     out_of_band: int = Field(default=4, ge=0)  # responses outside the conversation at a time
     updates_a_second: int = Field(default=10, ge=1)  # of the session; a burst of twice as many
     pixels_a_second: int = Field(default=8_000_000, ge=1_000_000)  # more are decoded more slowly
-    responses_a_second: int = Field(default=10, ge=1)  # asked for; a burst of four times as many
+    responses_a_second: int = Field(default=4, ge=1)  # asked for; a burst of four times as many
+    sound_speed: int = Field(default=4, ge=1)  # times playing speed, behind SOUND_AT_ONCE_S
 
 
 class TokenBucket:
@@ -111,6 +113,8 @@ class SessionBudget:
         self._pixels = TokenBucket(pixels, 4 * pixels, clock)
         responses = self.settings.responses_a_second
         self._responses = TokenBucket(responses, 4 * responses, clock)
+        speed = self.settings.sound_speed
+        self._sound = TokenBucket(speed, SOUND_AT_ONCE_S, clock)
 
     # -------------------------------------------------------------------------------- items
 
@@ -177,6 +181,11 @@ class SessionBudget:
     def pixel_wait(self, pixels: int) -> float:
         """Count decoded pixels; gives the seconds for which this client is to wait."""
         return self._pixels.take(pixels) if pixels else 0.0
+
+    def sound_wait(self, samples: int) -> float:
+        """Count sound of the input buffer, at 16 kHz; gives the seconds for which this client is
+        to wait: who sends much more than is spoken is heard at a multiple of playing speed."""
+        return self._sound.take(samples / HEAR_RATE)
 
     # ------------------------------------------------------------------ responses and updates
 

@@ -113,6 +113,10 @@ class Decoder:
         budget = self._ledger.budget
         return max(budget.pixel_wait(pixels), budget.response_wait() if asked else 0.0)
 
+    def sound_pause(self, samples: int) -> float:
+        """Seconds for which the client is to wait after so much sound."""
+        return self._ledger.budget.sound_wait(samples)
+
     def _steps(self, event: wire.ClientEvent) -> Iterator[Step]:
         match event:
             case wire.Append(audio=audio):

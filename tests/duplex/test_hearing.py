@@ -151,6 +151,26 @@ def test_how_long_hearing_takes_is_measured_against_the_sound() -> None:
     bench(check, verdict_delay=0.1)
 
 
+@pytest.mark.parametrize(("seconds", "share"), [(10, 0.6), (2, 1.0)])
+def test_who_sends_faster_than_is_spoken_leaves_the_instance_to_others(
+    seconds: int, share: float
+) -> None:
+    """Half of the time, as long as more than two seconds wait; a short delay is made up at once."""
+
+    async def check(one: Bench) -> None:
+        await one.begin()
+        one.record(seconds * SECOND)
+        began = asyncio.get_running_loop().time()
+        while await one.hearing.hear():
+            pass
+        spent = asyncio.get_running_loop().time() - began
+        pairs = zip(one.measured, one.heard(), strict=True)
+        worked = sum(rtf * samples / HEAR_RATE for (_, rtf), samples in pairs)
+        assert worked / spent == pytest.approx(share, abs=0.05)
+
+    bench(check, verdict_delay=0.1)
+
+
 def test_a_segment_that_becomes_an_item_is_kept_and_one_that_does_not_is_forgotten() -> None:
     async def check(one: Bench) -> None:
         await one.begin()

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import orjson
+import pytest
 
 from duplex.events import CommitRequested, Event
 from duplex.orchestrator import InputOverrun
-from models.base import Samples, Tool
+from models.base import HEAR_RATE, Samples, Tool
 from server.client_loop import Bounds, ClientLoop
 from server.config import Limits
 from server.connections import BROKEN, NORMAL, Disconnected
 from server.draining.drain import Leaving
 from server.message_decoder import DecodingThreads, MessageDecoder
 from server.metrics import Metrics
+from server.realtime.budget import SOUND_AT_ONCE_S, BudgetSettings, SessionBudget
 from server.realtime.decode import Decoder
 from server.realtime.encode import Encoder
 from server.realtime.model_names import ModelNames
@@ -87,7 +90,7 @@ class Backend:
 
 
 def new_loop(connection: MemoryConnection, metrics: Metrics) -> ClientLoop:
-    ids = WireIds("t")
+    ids = WireIds("t", SessionBudget(BudgetSettings(), asyncio.get_running_loop().time))
     session = SessionConfig()
     decoder = MessageDecoder(Decoder(ids, session, 0.08, ModelNames("nano")), DecodingThreads())
     encoder = Encoder(ids, session, lambda _: None, None)
@@ -108,6 +111,10 @@ def talk(
     return run_virtual(main())
 
 
+SECOND = {
+    "type": "input_audio_buffer.append",
+    "audio": base64.b64encode(bytes(48_000)).decode(),
+}
 APPEND = {"type": "input_audio_buffer.append", "audio": PCM_100MS}
 COMMIT = {"type": "input_audio_buffer.commit"}
 
@@ -150,6 +157,53 @@ def test_sound_that_must_wait_is_not_dropped() -> None:
     connection = MemoryConnection(APPEND)
     talk(connection, Backend(hear), 5.0)
     assert connection.errors() == [] and np.concatenate(heard).size > 1500
+
+
+def test_sound_is_taken_at_a_multiple_of_playing_speed_behind_the_first_of_it() -> None:
+    heard: list[tuple[float, int]] = []
+    connection = MemoryConnection(*[SECOND] * 120)
+
+    def hear(samples: Samples) -> None:
+        heard.append((asyncio.get_running_loop().time(), len(samples)))
+
+    talk(connection, Backend(hear), 60.0)
+    began = heard[0][0]
+    at_once = sum(count for when, count in heard if when - began < 0.1) / HEAR_RATE
+    assert SOUND_AT_ONCE_S <= at_once <= SOUND_AT_ONCE_S + 1
+    assert sum(count for _, count in heard) / HEAR_RATE == pytest.approx(120, abs=0.1)
+    assert heard[-1][0] - began == pytest.approx((120 - SOUND_AT_ONCE_S) / 4, abs=0.5)
+
+
+def test_nobody_goes_on_to_take_the_sound_of_a_client_that_has_left() -> None:
+    heard: list[Samples] = []
+    connection = MemoryConnection(*[SECOND] * 120)
+    talk(connection, Backend(heard.append), 5.0)
+    assert sum(map(len, heard)) / HEAR_RATE < SOUND_AT_ONCE_S + 4 * 5 + 3
+
+
+def test_messages_that_take_long_to_read_are_read_more_slowly() -> None:
+    """A client whose messages take longer than a quarter of the time waits at its own expense."""
+    times: list[float] = []
+
+    class Slow:
+        async def decode(self, text: str) -> list[Any]:
+            times.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(0.5)
+            return []
+
+        def pause(self) -> float:
+            return 0.0
+
+    async def main() -> None:
+        loop = new_loop(connection, Metrics())
+        loop._decoder = Slow()  # type: ignore[assignment]
+        asyncio.get_running_loop().call_later(60.0, connection.left.set)
+        await loop.run(Backend(refuse))
+
+    connection = MemoryConnection(*[COMMIT] * 10)
+    run_virtual(main())
+    assert times[1] - times[0] == pytest.approx(0.5)  # some may be done at once
+    assert times[-1] - times[-2] == pytest.approx(2.0)
 
 
 def test_a_conversation_that_breaks_is_told_and_closed() -> None:

@@ -140,7 +140,8 @@ def test_what_is_seen_chooses_the_system_prompt(vita: VitaPrompt) -> None:
 
 def many_functions() -> tuple[Tool, ...]:
     others = tuple(Tool(f"get_record_{n}", "Looks up a guest.") for n in range(90))
-    return (*others, Tool("set_timer", "Rings after some minutes."), *others)
+    asked = {"properties": {"minutes": {}, "label": {}, "melody": {}}}
+    return (*others, Tool("set_timer", "Rings after some minutes.", asked), *others)
 
 
 def opening_of(prompt: NanoPrompt, talk: PromptState) -> str:

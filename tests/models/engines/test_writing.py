@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -14,7 +15,7 @@ from models.engines.memory import PromptMemory
 from models.engines.nano_model import drawn
 from models.engines.wording import NanoWording
 from models.engines.writing import TokenWriter
-from models.vita.nano_prompt import SLOW
+from models.vita.nano_prompt import SLOW, NanoPrompt
 
 pytestmark = pytest.mark.timeout(300)  # the first of all exports a model
 
@@ -124,6 +125,27 @@ def test_a_name_that_nobody_declared_cannot_be_written(bundle: Bundle) -> None:
             break
         wording.take(allowed[-1])
     assert wording.ids in names
+
+
+NANO = Path(__file__).parents[3] / "models" / "nano"
+
+
+def test_an_argument_that_nobody_declared_cannot_be_written() -> None:
+    """Whatever the model would rather say, the first argument is one that the function has."""
+    prompt = NanoPrompt.read(NANO / "tokenizer.json")
+    timer = Tool("set_timer", parameters={"properties": {"minutes": {}, "label": {}}})
+    for rather in (0, 1, -1):
+        options = AnswerOptions(tool_choice="required")
+        wording = NanoWording(prompt, (timer, Tool("now")), options)
+        while len(allowed := allowed_next(wording, prompt)) < 100:
+            wording.take(allowed[min(rather, len(allowed) - 1)])
+        said = prompt.decode(wording.ids).rstrip()
+        assert said in ("now", "set_timer {}", 'set_timer {"minutes":', 'set_timer {"label":')
+
+
+def allowed_next(wording: NanoWording, prompt: NanoPrompt) -> list[int]:
+    barred = set(wording.barred())
+    return [token for token in range(prompt.num_tokens) if token not in barred]
 
 
 @pytest.mark.parametrize(
