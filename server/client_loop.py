@@ -52,6 +52,7 @@ _OVERRUN = Refusal(
     param="audio",
 )
 _REPLIED = 2**20  # bytes a second that requests may be replied with, answers aside
+_LEAVING_PERIOD = 0.5  # seconds between two looks whether a client that waits has left
 _WORK_SHARE = 0.25  # of the time may go into reading the messages of one client
 _WORK_SAVED = 1.0  # seconds of such work that may be done at once
 _PIECE = HEAR_RATE // 2  # samples handed over at a time, so that an overrun loses no more
@@ -187,9 +188,14 @@ class ClientLoop:
         await self._wait(self._allowance.take())
 
     async def _wait(self, seconds: float) -> None:
+        """Read nothing more for so long, unless the client leaves meanwhile."""
         if seconds > 0:
             self._metrics.throttled.inc(seconds)
-            await asyncio.sleep(seconds)
+        until = self._clock() + seconds
+        while (left := until - self._clock()) > 0:
+            if self._connection.has_left():
+                raise Disconnected(LOST)
+            await asyncio.sleep(min(left, _LEAVING_PERIOD))
 
     async def _apply(self, step: Step, talk: ConversationBackend) -> None:
         match step:
@@ -213,9 +219,7 @@ class ClientLoop:
         for piece in _pieces(samples):
             if not await self._hand_over(partial(talk.hear, piece), talk):
                 self._metrics.dropped_audio.inc(len(piece) / HEAR_RATE)
-        if (pause := self._decoder.sound_pause(len(samples))) and self._connection.has_left():
-            raise Disconnected(LOST)
-        await self._wait(pause)
+        await self._wait(self._decoder.sound_pause(len(samples)))
 
     async def _hand_over(self, give: Callable[[], None], talk: ConversationBackend) -> bool:
         """A client that sends faster than can be heard is read no faster than that; only where

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,7 +141,7 @@ def test_what_is_seen_chooses_the_system_prompt(vita: VitaPrompt) -> None:
 
 def many_functions() -> tuple[Tool, ...]:
     others = tuple(Tool(f"get_record_{n}", "Looks up a guest.") for n in range(90))
-    asked = {"properties": {"minutes": {}, "label": {}, "melody": {}}}
+    asked: dict[str, Any] = {"properties": {"minutes": {}, "label": {}, "melody": {}}}
     return (*others, Tool("set_timer", "Rings after some minutes.", asked), *others)
 
 

@@ -20,8 +20,8 @@ from models.vita.config import SpeechDecoderConfig
 from models.vita.letters import spell
 from models.vita.speech_decoder import SpeechDecoder
 from models.vita.spoken_chunk import START, CodeChoice, SpokenChunkDecoder
+from tests.models.engines.conformance import answer_of
 from tests.models.engines.conftest import torch_networks
-from tests.models.engines.test_conformance import answer_of
 
 NANO = Path(__file__).parents[3] / "models" / "nano"
 SENTENCES = (

@@ -9,7 +9,7 @@ import pytest
 from models.base import Conversation, Instructions
 from models.engines.pytorch import PytorchInstance
 from models.engines.pytorch import load as load_pytorch
-from tests.models.engines.test_conformance import hear_in, sound
+from tests.models.engines.conformance import hear_in, sound
 from tests.models.engines.vllm.engine_room import instances_of, running, words_of
 from tests.models.vita.released_folder import ANSWER
 

@@ -30,7 +30,7 @@ from models.engines.speech_batcher import SpeechBatcher
 from models.engines.vllm.engines import CPU_BLOCK, Engines
 from models.engines.vllm.instance import VllmInstance
 from models.engines.vllm.stream import VllmStream
-from tests.models.engines.test_conformance import answer_of
+from tests.models.engines.conformance import answer_of
 from tests.models.engines.vllm.engine_room import NANO, clip, instances_of, words_of
 
 CLIPS = ("question_en_capital", "question_en_sum", "unfinished_en", "side_talk_salt", "fan")

@@ -16,7 +16,7 @@ from models.engines.vllm.host import EngineHost
 from models.engines.vllm.instance import load
 from models.engines.vllm.requests import SentFeatures
 from models.vita.tensor_files import CheckpointRefused
-from tests.models.engines.test_conformance import close_to, hear_in, sound
+from tests.models.engines.conformance import close_to, hear_in, sound
 from tests.models.engines.vllm.engine_room import instances_of, words_of
 from tests.models.vita.released_folder import ANSWER
 
