@@ -137,7 +137,9 @@ class ClientLoop:
             over = ConnectionClosing(BROKEN, "internal error")
             self._tell(Refusal("The server failed; this session is lost.", code="server_error"))
         await self._close(over)
-        await self._bounds.keeper.finish(talk.snapshot, is_over=over.code == NORMAL)
+        is_over = over.code == NORMAL
+        is_lost = over.is_gone and not is_over
+        await self._bounds.keeper.finish(talk.snapshot, is_over=is_over, is_lost=is_lost)
         return over.code
 
     def emit(self, outgoing: Outgoing) -> None:
@@ -169,6 +171,7 @@ class ClientLoop:
         """What the next message asks for; nothing where it is refused."""
         text = await self._connection.receive()
         self._last_message = self._clock()
+        self._bounds.keeper.hear_of_client()
         await self._wait_for_allowance()
         began = self._clock()
         try:

@@ -24,6 +24,7 @@ from server.faults import one_line
 Progress = Callable[[CallMachine, float], None]
 
 _APPEND = "input_audio_buffer.append"
+_GIVEN_BACK_WITHIN = 30.0  # seconds in which a server notices that a client is gone
 _ANSWER_TIMEOUT = 10.0  # seconds for the reply to a request
 _RETRY_AFTER = 5.0  # seconds, where a busy server names none
 
@@ -136,16 +137,22 @@ class Caller:
         """Go on over another connection. Raises CallFailed where there is no way."""
         loop = asyncio.get_running_loop()
         since = loop.time() - self._begun
+        is_uncertain = False  # a try was lost that may have used the token
         for wait in self._ticket.waits() if self._resumes and self._ticket.token else ():
             await asyncio.sleep(wait)
             try:
                 await self._connect(self._ticket.headers)
                 created = await self._receive()
             except (Unreached, LineLost):
+                is_uncertain = True
                 continue  # it is being restarted
             except ServerBusy:
                 self.refused += 1
                 continue  # another one has to be found
+            except CallFailed:
+                if not is_uncertain or loop.time() - self._begun - since > _GIVEN_BACK_WITHIN:
+                    raise
+                continue  # the server has not noticed yet that the token has come to nothing
             again = self.call.come_back(created, loop.time() - self._begun)
             self.gaps.append((since, loop.time() - self._begun))
             unsent = [each for each in self._unsent if each["type"] != _APPEND]

@@ -57,6 +57,7 @@ class SnapshotKeeper:
         self._writing = asyncio.Lock()
         self._written: set[str] = set()  # fields of sound and pixels that the store has
         self._is_playing = False
+        self._is_heard_of = False  # the client has said something on this connection
         self.configure(session)
 
     # ------------------------------------------------------------------------- what is told
@@ -100,6 +101,10 @@ class SnapshotKeeper:
         elif isinstance(outgoing, actions.ResponseEnded):
             self._is_playing = False
 
+    def hear_of_client(self) -> None:
+        """The client has said something: it has this session, and needs no token of another."""
+        self._is_heard_of = True
+
     # --------------------------------------------------------------------------- the writing
 
     async def run(self, snapshot: Callable[[], Snapshot]) -> None:
@@ -124,14 +129,22 @@ class SnapshotKeeper:
         except (TimeoutError, AlreadyTaken):
             return False
 
-    async def finish(self, snapshot: Callable[[], Snapshot], *, is_over: bool) -> None:
-        """The connection has ended; `is_over`: and the client wanted it so."""
+    async def finish(
+        self, snapshot: Callable[[], Snapshot], *, is_over: bool, is_lost: bool = False
+    ) -> None:
+        """The connection has ended. `is_over`: and the client wanted it so; `is_lost`: without a
+        word. A client that was lost before it said anything may not know its new token, and comes
+        with the old one: that one is good again."""
         if self._vault is None or self._token is None:
             return
         if is_over:
             await self._vault.forget(self._token)
-        else:
-            await self.flush(snapshot)
+            return
+        await self.flush(snapshot)
+        if is_lost and self._claim is not None and not self._is_heard_of:
+            self._written.clear()
+            fields = self._fields(snapshot(), self._vault.settings.sound)
+            await self._vault.give_back(self._claim.token, fields)
 
     async def _wait_for_change(self, vault: Vault) -> None:
         """A change, a second of an answer, or the time at which the store would soon forget."""

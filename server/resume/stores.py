@@ -45,6 +45,10 @@ class SnapshotStore(Protocol):
         StoreFailed."""
         ...
 
+    async def give_back(self, place: str, fields: Fields, seconds: float) -> None:
+        """Put an entry where one was taken, so that it can be taken again. Raises StoreFailed."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -94,6 +98,10 @@ class MemoryStore:
             return False
         self._taken[place] = self._clock() + TAKEN_SECONDS
         return True
+
+    async def give_back(self, place: str, fields: Fields, seconds: float) -> None:
+        self._taken.pop(place, None)
+        await self.put(place, fields, seconds)
 
     async def close(self) -> None:
         self._entries.clear()
@@ -167,6 +175,13 @@ class RedisStore:
     async def take(self, place: str) -> bool:
         asked = self._take([PREFIX + place], [_milliseconds(TAKEN_SECONDS)])
         return bool(await self._asked(asked))
+
+    async def give_back(self, place: str, fields: Fields, seconds: float) -> None:
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.delete(PREFIX + place)
+        pipeline.hset(PREFIX + place, mapping=fields)
+        pipeline.pexpire(PREFIX + place, _milliseconds(seconds))
+        await self._asked(pipeline.execute())
 
     async def close(self) -> None:
         await self._redis.aclose()

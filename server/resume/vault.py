@@ -98,6 +98,16 @@ class Vault:
         except StoreFailed as failure:
             self._log(failure)
 
+    async def give_back(self, token: ResumeToken, fields: Mapping[str, Media | None]) -> None:
+        """Make a used token good again, since its client cannot know that it was used."""
+        try:
+            loop = asyncio.get_running_loop()
+            sealed = await loop.run_in_executor(self._threads, self._seal, fields)
+            kept = {name: value for name, value in sealed.items() if value is not None}
+            await self._store.give_back(token.place, kept, self.seconds)
+        except StoreFailed as failure:
+            self._log(failure)
+
     def _seal(self, changed: Mapping[str, Media | None]) -> dict[str, bytes | None]:
         return {
             name: None if make is None else self._cipher.encrypt(make())

@@ -51,6 +51,23 @@ async def test_forged_foreign_and_used_tokens_say_the_same_and_lose_nothing() ->
         await house.until_empty()
 
 
+async def test_a_token_whose_client_was_lost_at_once_is_good_again() -> None:
+    """The client may never have learnt its new token, so it comes with the old one."""
+    async with House(resume=MEMORY) as house:
+        token = await kept_token(house)
+        for _ in range(2):
+            client = await house.connect(f"resume={token}")
+            await lose(client)
+            await house.until_empty()
+        async with house.connect(f"resume={token}") as client:
+            created = await receive(client, "session.created")
+            assert len(created["session"]["antiphon"]["resumed"]["items"]) == 2
+            await write_turn(client, "Still there?")
+            await lose(client)
+        await house.until_empty()
+        assert await refused(house, f"resume={token}") == (404, "resume_token_unknown")
+
+
 @needs_redis
 async def test_a_lost_server_does_not_bring_a_used_token_back(
     shared: dict[str, ResumeSettings],

@@ -72,6 +72,14 @@ async def test_who_wrote_it_cannot_bring_back_what_was_taken(store: SnapshotStor
     assert await store.get(PLACE) == {} and not await store.take(PLACE)
 
 
+async def test_what_was_given_back_can_be_taken_again(store: SnapshotStore) -> None:
+    await store.put(PLACE, {"talk": b"one", "sound": b"1"}, 60)
+    assert await store.take(PLACE)
+    await store.give_back(PLACE, {"talk": b"two"}, 60)
+    assert await store.get(PLACE) == {"talk": b"two"}
+    assert await store.take(PLACE) and not await store.take(PLACE)
+
+
 async def test_it_expires_unless_it_is_written_again(store: SnapshotStore) -> None:
     await store.put(PLACE, {"talk": b"one"}, 0.4)
     await store.put("b" * 64, {"talk": b"two"}, 0.1)
