@@ -29,6 +29,8 @@ UNUSED = (
     "onnxruntime/quantization",
     "onnxruntime/tools",
     "hf_xet",  # downloads: nothing is fetched
+    "huggingface_hub",
+    "fsspec",
     "numpy/**/tests",
     "numpy/f2py",
     "pip",  # nothing is installed any more
