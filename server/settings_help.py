@@ -19,16 +19,16 @@ def _paragraphs(settings: type[BaseModel], prefix: str) -> list[str]:
     own: list[str] = []
     sections: list[str] = []
     for name, field in settings.model_fields.items():
-        variable = f"{prefix}{name.upper()}"
-        if isinstance(field.default, BaseModel):
-            sections += _paragraphs(type(field.default), f"{variable}__")
+        variable, default = f"{prefix}{name.upper()}", field.get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            sections += _paragraphs(type(default), f"{variable}__")
         else:
-            own.append(f"{variable}={_shown(field.default)}")
+            own.append(f"{variable}={_shown(default)}")
     return ["  ".join(own), *sections]
 
 
 def _shown(default: Any) -> str:
     """A default as it is written in the environment; nothing for what is empty or secret."""
-    if default is None or isinstance(default, SecretStr | tuple):
+    if default is None or isinstance(default, SecretStr | tuple | dict):
         return ""
     return f".../{BUNDLED_MODEL.name}" if default == BUNDLED_MODEL else str(default)
