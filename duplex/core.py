@@ -74,6 +74,7 @@ class Segment:
     verdict_until: float = 0.0
     flushed_at: float | None = None  # of the last flush, None while the voice goes on
     asked_early_at: float = 0.0  # user audio, of the last flush while the voice went on
+    asked_ahead_at: float = 0.0  # the same, of the last flush where a pause was likely
     judged_at: float = 0.0  # session time of the last flush or verdict: since then one is awaited
     speculation: int | None = None
     speaker_score: float | None = None  # that the voice is a user's; None: not compared

@@ -109,6 +109,7 @@ class Listening:
             segment.voiced += max(0.0, self._tracker.last_voiced - before)
             segment.last_voiced = max(segment.last_voiced, self._tracker.last_voiced)
             self._requests.ask_early(segment, window.end)
+            self._requests.ask_ahead(segment, window.end)
         if edge is Edge.PAUSED:
             segment.voice.take(VoiceStep.PAUSE)
             self._requests.ask(segment, window.end, now)

@@ -84,8 +84,8 @@ class Orchestrator:
         self._detector = detector
         self._emit = emit
         self._observers = observers
-        self._is_streamed = capabilities_of(lease.pair.first).is_streamed
-        self._settings = (settings or Settings()).paced(is_streamed=self._is_streamed)
+        self._can = capabilities_of(lease.pair.first)
+        self._settings = self._paced(settings or Settings())
         self._opening = conversation or Conversation()
         self.session = Session(token, self._settings)
         self._recording = RecentAudio(RECORDING)
@@ -263,7 +263,7 @@ class Orchestrator:
         if self._is_closed:
             return
         if isinstance(event, events.SettingsChanged):  # a client does not know the model's pace
-            paced = event.settings.paced(is_streamed=self._is_streamed)
+            paced = self._paced(event.settings)
             event = events.SettingsChanged(paced)
             if not paced.speaker_profile:
                 self._speakers.forget()
@@ -276,6 +276,10 @@ class Orchestrator:
                 self._step(self._posted.popleft())
         finally:
             self._is_stepping = False
+
+    def _paced(self, settings: Settings) -> Settings:
+        can = self._can
+        return settings.paced(is_streamed=can.is_streamed, asks_ahead=can.writes_first)
 
     def _step(self, event: events.Event | None) -> None:
         now = self._now

@@ -47,6 +47,7 @@ class Settings:
     speculate: bool = True
     speaker_profile: bool = True  # tell the voices that were answered from others
     flush_every: float = FLUSH_EVERY_S  # between two verdicts that are asked for in a pause
+    asks_ahead: bool = False  # for a verdict when a pause is likely, before it is sure
     # Sound that does not come for so long counts as silence from then on, by the clock.
     audio_gap: float = 0.6
     # output
@@ -55,10 +56,11 @@ class Settings:
     strict_truncate: bool = False
     transcript_ahead: bool = False  # an answer's words are told before their sound is sent
 
-    def paced(self, *, is_streamed: bool) -> Settings:
+    def paced(self, *, is_streamed: bool, asks_ahead: bool = False) -> Settings:
         """With the pace of a model that encodes sound as it comes, or of one that encodes the whole
-        segment anew for each verdict."""
-        return replace(self, flush_every=FLUSH_EVERY_S if is_streamed else SLOW_FLUSH_EVERY_S)
+        segment anew for each verdict. `asks_ahead`: its verdict at a pause takes long."""
+        pace = FLUSH_EVERY_S if is_streamed else SLOW_FLUSH_EVERY_S
+        return replace(self, flush_every=pace, asks_ahead=asks_ahead)
 
     @property
     def is_semantic(self) -> bool:

@@ -12,6 +12,8 @@ from duplex.endpointing import is_sure, may_take_turn
 FLUSH_UNTIL_S = 0.5
 # Over an answer it is asked as often while the voice is so long, and then chunk by chunk.
 EARLY_FROM_S, EARLY_UNTIL_S = 0.15, 0.3
+# A silence that is likely to become a pause.
+AHEAD_S = 0.04
 # Where sound stops coming in the middle of a voice, the monitor judges it with so much silence.
 GAP_SILENCE_S = 0.32
 
@@ -43,6 +45,15 @@ class VerdictRequests:
             is_settled = may_take_turn(verdict, segment.thresholds)
         if segment.verdict_until >= asked and not is_settled:
             self.ask(segment, until, now)
+
+    def ask_ahead(self, segment: Segment, until: float) -> None:
+        """Ask where a voice has been silent for a moment: if it is a pause, the words are written
+        by the time that this is sure."""
+        is_likely = until - segment.last_voiced >= AHEAD_S
+        is_new = segment.last_voiced > segment.asked_ahead_at
+        if self._state.settings.asks_ahead and is_likely and is_new:
+            segment.asked_ahead_at = until
+            self._state.emit(actions.FlushHearing(segment.number, until))
 
     def ask_early(self, segment: Segment, until: float) -> None:
         """Ask over an answer, since each of the first words may tell that the user takes the turn:

@@ -33,7 +33,8 @@ class Capabilities:
     of one conversation, 0 if unknown; `longest_sound`: seconds of one stretch of sound that it can
     read, 0.0 if unknown; `languages`: those it was made for (ISO 639), none if unknown.
     `is_streamed`: sound is encoded once, as it comes; else every verdict encodes the whole segment
-    anew, and must not be asked for as often. `frames`: how many of a video in a row it is given."""
+    anew, and must not be asked for as often. `writes_first`: at a pause the words are transcribed
+    before the verdict, which takes long. `frames`: how many of a video in a row it is given."""
 
     pictures: bool = True
     tools: bool = True
@@ -41,6 +42,7 @@ class Capabilities:
     longest_sound: float = 0.0
     languages: tuple[str, ...] = ()
     is_streamed: bool = True
+    writes_first: bool = False
     frames: int = FRAMES_READ
 
 

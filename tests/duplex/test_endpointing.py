@@ -72,6 +72,26 @@ def test_a_pause_is_asked_about_as_often_as_the_model_can_say(
     assert gaps == pytest.approx([apart] * len(gaps))
 
 
+@pytest.mark.parametrize(("asks_ahead", "first"), [(True, 0.064), (False, 0.096)])
+def test_a_model_that_writes_first_is_asked_before_the_pause_is_sure(
+    asks_ahead: bool, first: float
+) -> None:
+    """Once for each silence; and an answer is prepared only once the pause is sure."""
+    settings = Settings().paced(is_streamed=True, asks_ahead=asks_ahead)
+    stage = Scene(settings=settings)
+    stage.hear(1.0, True)
+    stage.hear(0.096, False)
+    stage.hear(0.5, True)
+    stage.hear(0.064, False)
+    stage.hear(0.5, True)
+    times = [round(flush.until, 3) for flush in stage.all(actions.FlushHearing)]
+    voiced = stage.all(actions.FlushHearing)[0].until - first
+    gaps = [voiced + first, voiced + 0.096]
+    second = voiced + 0.096 + 0.512 + 0.064
+    wanted = sorted({*gaps, second}) if asks_ahead else [voiced + 0.096]
+    assert times == pytest.approx(wanted, abs=0.02)
+
+
 def test_a_query_that_is_not_sure_is_committed_later() -> None:
     stage = Scene(verdict=DOUBTFUL)
     stage.ask(silence=1.0)

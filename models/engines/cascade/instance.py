@@ -104,7 +104,8 @@ class CascadeInstance:
         can = Capabilities(context=self.chat.capacity)
         if isinstance(self.chat, Describing):
             can = self.chat.capabilities
-        return replace(can, languages=can.languages or self._languages)
+        writes = self.transcription is not None
+        return replace(can, languages=can.languages or self._languages, writes_first=writes)
 
     def fitted(self, item: Item) -> Item:
         """See capabilities.Measuring; a fourth of the room, where the chat model says nothing."""

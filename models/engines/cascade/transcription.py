@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 FIRST = 4 * HEAR_CHUNK  # samples after which a segment is transcribed for the first time
 GROWTH = 4  # it is transcribed again when it has grown by one part in so many
 _WINDOW = 320  # samples of which the level is taken
+_SPOKEN = 0.05  # of the loudest window before: what is softer is the noise of the room
 _AUDIBLE = 10 ** (-55 / 20)  # amplitude below which nothing is said
 
 
@@ -67,7 +68,10 @@ class SegmentTranscript:
     def is_final(self, samples: Samples) -> bool:
         """Have the words of the whole segment, samples [n], been asked for, or of so much of it
         that the rest is silence?"""
-        return self.final is not None and not is_audible(samples[self.final[0] :])
+        if self.final is None:
+            return False
+        known, rest = samples[: self.final[0]], samples[self.final[0] :]
+        return not is_audible(rest) or _loudest(rest) < _SPOKEN * _loudest(known)
 
 
 class TranscriptionQueue:
@@ -142,8 +146,13 @@ class TranscriptionQueue:
 
 def is_audible(samples: Samples) -> bool:
     """Is there anything to hear in samples [n]? Recognisers invent words for silence."""
+    return _loudest(samples) >= _AUDIBLE
+
+
+def _loudest(samples: Samples) -> float:
+    """The highest level of a window of samples [n]; 0.0 for less than a window."""
     whole = samples[: len(samples) // _WINDOW * _WINDOW].reshape(-1, _WINDOW)
-    return bool(whole.size) and float(np.sqrt((whole**2).mean(axis=1)).max()) >= _AUDIBLE
+    return float(np.sqrt((whole**2).mean(axis=1)).max()) if whole.size else 0.0
 
 
 async def _result(task: asyncio.Task[Transcribed] | None) -> Transcribed | None:

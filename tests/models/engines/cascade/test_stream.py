@@ -223,10 +223,12 @@ async def test_silence_is_not_transcribed() -> None:
         assert transcriber.heard == []
 
 
-async def test_at_a_pause_only_what_was_said_since_is_transcribed() -> None:
+@pytest.mark.parametrize("room", [0.0, 0.0025])
+async def test_at_a_pause_only_what_was_said_since_is_transcribed(room: float) -> None:
     """Silence behind words that were written down changes nothing, so nobody waits for it."""
     transcriber = ListedTranscriber()
-    silence = np.zeros(HEAR_CHUNK, np.float32)
+    noise = np.random.default_rng(1).standard_normal(HEAR_CHUNK).astype(np.float32)
+    silence = room * noise
     async with scripted_cascade(transcriber=transcriber) as (first, _, _address):
         stream = await first.open(TOLD)
         for chunk, sizes in ((LOUD, [16_000]), (silence, [16_000]), (LOUD, [16_000, 34_560])):
