@@ -191,6 +191,7 @@ def plot(results: list[ClientResult], servers: list[FleetServer], path: Path, ti
 
     matplotlib.use("agg")
     from matplotlib import pyplot
+    from matplotlib.patches import Patch
 
     zero = min(result.began for result in results)
     end = max(result.ended for result in results)
@@ -208,6 +209,9 @@ def plot(results: list[ClientResult], servers: list[FleetServer], path: Path, ti
     names = [server.name for server in servers] + [f"client {r.number}" for r in results]
     axes.set_yticks([row + 0.35 for row in range(len(names))], names, fontsize=8)
     axes.set_xlabel("seconds")
+    shades = (("green", "serves"), ("orange", "drains"), ("blue", "in a call"), ("red", "away"))
+    patches = [Patch(color=f"tab:{shade}", label=label) for shade, label in shades]
+    figure.legend(handles=patches, loc="lower left", fontsize=8, ncols=4)
     axes.set_title(title, fontsize=10)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
