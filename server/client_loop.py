@@ -52,6 +52,7 @@ _OVERRUN = Refusal(
     param="audio",
 )
 _REPLIED = 2**20  # bytes a second that requests may be replied with, answers aside
+_LONGEST_APPEND = 60.0  # seconds in which the sound of one message is taken in, as far as it goes
 _LEAVING_PERIOD = 0.5  # seconds between two looks whether a client that waits has left
 _WORK_SHARE = 0.25  # of the time may go into reading the messages of one client
 _WORK_SAVED = 1.0  # seconds of such work that may be done at once
@@ -205,7 +206,11 @@ class ClientLoop:
             case AudioReceived(samples=samples):
                 await self._hear(samples, talk)
             case LongAudioReceived():
+                until = self._clock() + _LONGEST_APPEND
                 for samples in step.pieces():
+                    if self._clock() > until:  # the client may be gone: nothing behind it is read
+                        self._tell(_OVERRUN)
+                        break
                     await self._hear(samples, talk)
                     await asyncio.sleep(0)
             case Configured(session=session):

@@ -21,8 +21,9 @@ from server.draining.drain import Leaving
 from server.message_decoder import DecodingThreads, MessageDecoder
 from server.metrics import Metrics
 from server.realtime.budget import SOUND_AT_ONCE_S, BudgetSettings, SessionBudget
-from server.realtime.decode import Decoder
+from server.realtime.decode import Decoder, LongAudioReceived
 from server.realtime.encode import Encoder
+from server.realtime.formats import AudioFormat, SoundReader
 from server.realtime.model_names import ModelNames
 from server.realtime.session_config import SessionConfig
 from server.realtime.wire_ids import WireIds
@@ -179,6 +180,34 @@ def test_nobody_goes_on_to_take_the_sound_of_a_client_that_has_left() -> None:
     connection = MemoryConnection(*[SECOND] * 120)
     talk(connection, Backend(heard.append), 5.0)
     assert sum(map(len, heard)) / HEAR_RATE < SOUND_AT_ONCE_S + 4 * 5 + 3
+
+
+def test_of_an_append_that_is_far_too_long_the_rest_is_dropped_and_the_client_is_told() -> None:
+    heard: list[Samples] = []
+
+    class Long:
+        async def decode(self, text: str) -> list[Any]:
+            hours = LongAudioReceived(
+                [bytes(420 * 8_000)], SoundReader(AudioFormat(type="audio/pcmu"))
+            )
+            return [hours] if "append" in text else []
+
+        def pause(self) -> float:
+            return 0.0
+
+        def sound_pause(self, samples: int) -> float:
+            return samples / HEAR_RATE / 4
+
+    async def main() -> None:
+        loop = new_loop(connection, Metrics())
+        loop._decoder = Long()  # type: ignore[assignment]
+        asyncio.get_running_loop().call_later(300.0, connection.left.set)
+        await loop.run(Backend(heard.append))
+
+    connection = MemoryConnection(APPEND, COMMIT)
+    run_virtual(main())
+    assert connection.errors() == ["input_audio_buffer_overrun"]
+    assert sum(map(len, heard)) / HEAR_RATE == pytest.approx(240, abs=1)
 
 
 def test_messages_that_take_long_to_read_are_read_more_slowly() -> None:
