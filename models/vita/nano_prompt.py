@@ -111,9 +111,9 @@ class NanoPrompt:
     def decode(self, ids: Iterable[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    def opening(self, instructions: str = "", tools: Iterable[Tool] = ()) -> list[int]:
-        """What stands before the first turn, with these functions (see `shown`)."""
-        return self.opening_of(instructions, map(signature, tools))
+    def opening(self, instructions: str = "", tools: Sequence[Tool] = ()) -> list[int]:
+        """What stands before the first turn, with as many functions as there is room for."""
+        return self.opening_of(instructions, map(signature, self.shown(tools)))
 
     def opening_of(self, instructions: str, signatures: Iterable[str]) -> list[int]:
         ids: list[int] = []
