@@ -52,7 +52,7 @@ _OVERRUN = Refusal(
     param="audio",
 )
 _REPLIED = 2**20  # bytes a second that requests may be replied with, answers aside
-_LONGEST_APPEND = 60.0  # seconds in which the sound of one message is taken in, as far as it goes
+_LONGEST_APPEND = 20.0  # seconds in which the sound of one message is taken in, as far as it goes
 _LEAVING_PERIOD = 0.5  # seconds between two looks whether a client that waits has left
 _WORK_SHARE = 0.25  # of the time may go into reading the messages of one client
 _WORK_SAVED = 1.0  # seconds of such work that may be done at once
