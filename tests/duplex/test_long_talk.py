@@ -21,7 +21,7 @@ from tests.duplex.call import SHORT, Call, calling
 from tests.duplex.virtual import run_virtual
 from tests.engine_script import ScriptedAnswer
 
-BRIEFLY = replace(SHORT, answers=lambda _: ScriptedAnswer("one two three"), capacity=2_000)
+BRIEFLY = replace(SHORT, answers=lambda _: ScriptedAnswer("one two three"), capacity=400)
 TALK = float(os.environ.get("ANTIPHON_LONG_TALK", "1800"))  # seconds, in three parts
 A_TURN = 9.0  # seconds of a question, its answer and the silence behind it
 WORDS = (Turn, ContextEntry, SpokenTurn)  # what was said, which the client may ask for
