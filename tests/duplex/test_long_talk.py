@@ -40,7 +40,7 @@ def held() -> int:
     """How many objects of our own are there, beside those that hold what was said."""
     gc.collect()
     others = (each for each in gc.get_objects() if not isinstance(each, WORDS))
-    modules = (type(each).__module__ or "" for each in others)
+    modules = (str(type(each).__module__) for each in others)
     return sum(module.split(".")[0] in ("duplex", "audio") for module in modules)
 
 
