@@ -39,7 +39,7 @@ async def sound(call: Call, seconds: float, level: float) -> None:
 def held() -> int:
     """How many objects of our own are there, beside those that hold what was said."""
     gc.collect()
-    others = (each for each in gc.get_objects() if not isinstance(each, WORDS))
+    others = (each for each in gc.get_objects() if type(each) not in WORDS)
     modules = (str(type(each).__module__) for each in others)
     return sum(module.split(".")[0] in ("duplex", "audio") for module in modules)
 
