@@ -136,7 +136,7 @@ async def converse(websocket: WebSocket, service: Service) -> None:
             await websocket.send_denial_response(denied.response())
             return
         leaving = held.enter_context(service.drain.watching())
-        await websocket.accept(answered_subprotocol(websocket.scope.get("subprotocols", [])))
+        await _accept(websocket, service, caller)
         session = caller.grant.session or service.session
         connection = WebSocketConnection(websocket)
         held.callback(service.freed.session_ended)
@@ -161,6 +161,16 @@ async def _take_conversation(service: Service, caller: KnownClient) -> None:
     if caller.claim is not None and service.vault is not None:
         check_model(service, caller.claim.session.model)
         await service.vault.take(caller.claim)
+
+
+async def _accept(websocket: WebSocket, service: Service, caller: KnownClient) -> None:
+    """The client may be lost by now: then it comes again, with the same token."""
+    try:
+        await websocket.accept(answered_subprotocol(websocket.scope.get("subprotocols", [])))
+    except BaseException:
+        if caller.claim is not None and service.vault is not None:
+            await service.vault.give_back(caller.claim)
+        raise
 
 
 def budget_of(settings: BudgetSettings, instance: Instance) -> SessionBudget:

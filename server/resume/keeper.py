@@ -142,9 +142,7 @@ class SnapshotKeeper:
             return
         await self.flush(snapshot)
         if is_lost and self._claim is not None and not self._is_heard_of:
-            self._written.clear()
-            fields = self._fields(snapshot(), self._vault.settings.sound)
-            await self._vault.give_back(self._claim.token, fields)
+            await self._vault.give_back(self._claim)
 
     async def _wait_for_change(self, vault: Vault) -> None:
         """A change, a second of an answer, or the time at which the store would soon forget."""

@@ -16,7 +16,7 @@ from server.config import ResumeSettings
 from server.metrics import Metrics
 from server.realtime.session_config import SessionConfig
 from server.resume.cipher import Cipher, FernetCipher, NoCipher, Unreadable
-from server.resume.codec import TALK, Kept, Media, WrongFormat, decode
+from server.resume.codec import TALK, Kept, Media, WrongFormat, decode, encode_talk, media
 from server.resume.stores import AlreadyTaken, Fields, StoreFailed, open_store
 from server.resume.tokens import ResumeToken
 
@@ -98,13 +98,15 @@ class Vault:
         except StoreFailed as failure:
             self._log(failure)
 
-    async def give_back(self, token: ResumeToken, fields: Mapping[str, Media | None]) -> None:
+    async def give_back(self, claim: Claim) -> None:
         """Make a used token good again, since its client cannot know that it was used."""
+        kept = claim.kept
+        fields = {TALK: lambda: encode_talk(kept), **media(kept.snapshot, self.settings.sound)}
         try:
             loop = asyncio.get_running_loop()
             sealed = await loop.run_in_executor(self._threads, self._seal, fields)
-            kept = {name: value for name, value in sealed.items() if value is not None}
-            await self._store.give_back(token.place, kept, self.seconds)
+            whole = {name: value for name, value in sealed.items() if value is not None}
+            await self._store.give_back(claim.token.place, whole, self.seconds)
         except StoreFailed as failure:
             self._log(failure)
 

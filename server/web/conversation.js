@@ -87,6 +87,7 @@ export class Conversation {
     if (known) return known;
     const { generator } = this.history.rolesAt(this.now());
     const answer = { id, generator, item: null, asked: null, audible: null, mark: null };
+    answer.isPast = false; // of a connection that was lost
     this.#answers.set(id, answer);
     return answer;
   }
@@ -113,7 +114,10 @@ export class Conversation {
 
   /** No more sound of the answers from before the connection was lost will come. */
   #goOn() {
-    for (const item of this.#playing.keys()) this.speaker.end(item);
+    for (const [item, id] of this.#playing) {
+      this.speaker.end(item);
+      this.#answer(id).isPast = true;
+    }
     this.transcript.remark("The connection was lost for a moment; the conversation goes on.");
   }
 
@@ -151,8 +155,10 @@ export class Conversation {
   #acknowledge(item, played) {
     const response_id = this.#playing.get(item);
     const audio_ms = Math.floor((played * 1000) / RATE);
-    if (response_id) this.session.send("antiphon.playback", { response_id, audio_ms });
     const answer = this.#answers.get(response_id);
+    if (response_id && !answer?.isPast) {
+      this.session.send("antiphon.playback", { response_id, audio_ms });
+    }
     if (answer?.mark?.end) this.#playing.delete(item);
   }
 

@@ -121,6 +121,12 @@ class House:
             while service.admission.taken or service.drain.num_calls:  # noqa: ASYNC110  no event
                 await asyncio.sleep(0.01)
 
+    async def until_no_connections(self) -> None:
+        """Wait until the server has noticed that nobody is connected."""
+        async with asyncio.timeout(10):
+            while self._server.server_state.connections:  # noqa: ASYNC110  no event
+                await asyncio.sleep(0.01)
+
 
 async def receive(client: ClientConnection, kind: str = "") -> dict[str, Any]:
     """The next event, or the next of that type; all are judged."""

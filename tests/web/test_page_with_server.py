@@ -104,7 +104,8 @@ def test_a_lost_connection_comes_back_and_the_conversation_goes_on(
         page.until(lambda: page.texts(".turn.assistant .words"), 40)
         line.cut()
         page.until(lambda: "the conversation goes on" in page.text("body"))
-        page.until(lambda: page.text("[data-part=status]") == "Listening")
+        page.until(lambda: page.text("[data-part=status]") != "Connecting again")
+        assert "The server says" not in page.text("body")
         assert "The connection ended here" not in page.text("body")
         page.press("#talk")
 
@@ -135,7 +136,7 @@ class Breakable:
             each.close()
 
     def cut(self) -> None:
-        for each in self._sockets:
+        for each in list(self._sockets):  # what is opened from now on stays
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
@@ -180,7 +181,6 @@ def watched(talker: Any) -> Iterator[Any]:
     talker.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
 
 
-@pytest.mark.xfail(strict=False, reason="no answer came in one of seven runs: not understood")
 def test_a_question_that_a_lost_connection_cut_is_said_again(watched: Any, server: str) -> None:
     with Breakable(server) as line:
         page = Page(watched, line.address)

@@ -10,6 +10,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from server.config import ResumeSettings
+from server.resume.vault import Claim
 from tests.server.house import KEY, House, receive
 from tests.server.resume.resuming import (
     MEMORY,
@@ -66,6 +67,39 @@ async def test_a_token_whose_client_was_lost_at_once_is_good_again() -> None:
             await lose(client)
         await house.until_empty()
         assert await refused(house, f"resume={token}") == (404, "resume_token_unknown")
+
+
+async def test_a_token_whose_client_was_lost_while_it_was_taken_is_good_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with House(resume=MEMORY) as house:
+        token = await kept_token(house)
+        vault = house.service.vault
+        assert vault is not None
+        take, is_taken, is_lost = vault.take, asyncio.Event(), asyncio.Event()
+
+        async def take_late(claim: Claim) -> None:
+            await take(claim)
+            is_taken.set()
+            await is_lost.wait()
+
+        monkeypatch.setattr(vault, "take", take_late)
+        reader, writer = await asyncio.open_connection(*house.host.split(":"))
+        writer.write(
+            f"GET /v1/realtime?resume={token} HTTP/1.1\r\nHost: {house.host}\r\n"
+            f"Authorization: Bearer {KEY}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        await is_taken.wait()
+        writer.close()
+        await house.until_no_connections()
+        is_lost.set()
+        await house.until_empty()
+        assert await reader.read() == b""
+        async with house.connect(f"resume={token}") as client:
+            created = await receive(client, "session.created")
+            assert len(created["session"]["antiphon"]["resumed"]["items"]) == 2
 
 
 @needs_redis
