@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias
+from zlib import crc32
 
 import orjson
 import typer
@@ -21,6 +22,9 @@ ANSWERS = (
     "Let me think. There are three things to know about this, and the first one is the simplest.",
     "Yes, of course. You take the second street on the left, and then it is right before you.",
 )
+
+
+_ASK_FOR_LONG = ("tell", "why", "how is", "how does")
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,15 +273,17 @@ def _whole(reply: ScriptedReply) -> bytes:
 
 
 def paced(first: float, next_piece: float) -> ReplyRule:
-    """Answers of some length in turn, at fixed times; seconds."""
-    count = 0
+    """The same answer to the same question, at fixed times (seconds); a long one to what asks for
+    a story or a reason."""
 
     def rule(body: Any) -> ScriptedReply:
-        nonlocal count
         if not body.get("stream"):
             return ScriptedReply(("Yes",), first)
-        count += 1
-        words = ANSWERS[count % len(ANSWERS)].split(" ")
+        asked = str(body["messages"][-1]["content"]).lower()
+        text = ANSWERS[crc32(asked.encode()) % len(ANSWERS)]
+        if asked.startswith(_ASK_FOR_LONG):
+            text = " ".join(ANSWERS)
+        words = text.split(" ")
         pieces = [words[0], *(f" {word}" for word in words[1:])]
         return ScriptedReply(pieces, first, next_piece)
 
