@@ -33,10 +33,16 @@ from audio.frame import HEAR_RATE, Samples
 from benchmarks.machine import header
 from benchmarks.material import find_data, load, longest_gap
 from benchmarks.percentiles import distribution, rate
-from duplex.endpointing import Endpoint, is_sure, judge_pause, thresholds_for
+from duplex.endpointing import (
+    FLUSH_EVERY_S,
+    Endpoint,
+    Settings,
+    is_sure,
+    judge_pause,
+    thresholds_for,
+)
 from duplex.listening import PADDING_S
-from duplex.settings import FLUSH_EVERY_S, Settings
-from duplex.verdict_requests import FLUSH_UNTIL_S
+from duplex.turns import FLUSH_UNTIL_S
 from models import moonshine
 from models.base import HEAR_CHUNK, Conversation, Instance
 from models.engines.embedded import EmbeddedInstance

@@ -13,8 +13,7 @@ from enum import Enum
 from audio.playout import PlayoutClock
 from duplex import actions
 from duplex.conversation import ContextEntry, History
-from duplex.endpointing import VERDICT_TIMEOUT_S, PauseHabit, Thresholds, thresholds_for
-from duplex.settings import Settings
+from duplex.endpointing import VERDICT_TIMEOUT_S, PauseHabit, Settings, Thresholds, thresholds_for
 from duplex.states import (
     ASSISTANT_STATES,
     AssistantState,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias
 
 from duplex.conversation import ItemReference, Turn
-from duplex.settings import Settings
+from duplex.endpointing import Settings
 from duplex.tagged import TAGGED
 from models.base import AnswerOptions, AnswerTimes, Item, SpokenWord, Verdict
 

@@ -14,14 +14,14 @@ from duplex.endpointing import (
     SIDE_TALK_LASTS_S,
     Endpoint,
     Ruling,
+    Settings,
+    TurnDetection,
     judge_pause,
     thresholds_for,
 )
 from duplex.events import HearingFailed, SpeakerScored, VerdictGiven, VoiceMeasured
-from duplex.settings import Settings, TurnDetection
 from duplex.states import SegmentState, SegmentStep, VoiceStep
-from duplex.turns import HearingFailures, Turns
-from duplex.verdict_requests import GAP_SILENCE_S, VerdictRequests
+from duplex.turns import GAP_SILENCE_S, HearingFailures, Turns, VerdictRequests
 from duplex.voice_activity import Edge, SilenceClock, VoiceTracker
 
 # Semantic detection hears a little of what came before the voice: onsets are soft. With two encoder

@@ -24,10 +24,10 @@ from audio.frame import Samples
 from audio.recent import RecentAudio
 from audio.voice_end import VoiceEnd
 from duplex import actions, events
+from duplex.endpointing import Settings
 from duplex.playout import AnswerSound, AudioStore, ResponseTasks
 from duplex.roles import Lease, Roles
 from duplex.session import Session, Snapshot
-from duplex.settings import Settings
 from duplex.speaker_watch import SpeakerWatch
 from duplex.stream_worker import SessionServices, StreamWorker, WorkerReport
 from duplex.trace import Measured, Observer, Record

@@ -12,8 +12,8 @@ from duplex.actions import Refuse, Refused
 from duplex.answering import Answering
 from duplex.conversation import ContextContent, ItemReference, Turn, UnknownItem
 from duplex.core import Origin, SessionState
+from duplex.endpointing import TurnDetection
 from duplex.listening import Listening
-from duplex.settings import TurnDetection
 from duplex.turns import Turns
 from models.base import SPEAK_RATE, FunctionCall, FunctionOutput
 

@@ -16,9 +16,9 @@ from duplex.answering import Answering
 from duplex.barge_in import BargeIn
 from duplex.conversation import History, SpokenTurn, Turn
 from duplex.core import Origin, Response, SessionState
+from duplex.endpointing import Settings, TurnDetection
 from duplex.listening import Listening
 from duplex.requests import Requests
-from duplex.settings import Settings, TurnDetection
 from duplex.states import MakingStep
 from duplex.turns import Turns
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from audio.frame import Samples
-from duplex.settings import Settings
+from duplex.endpointing import Settings
 from models.base import (
     HEAR_CHUNK,
     HEAR_RATE,

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from duplex import events
 from duplex.conversation import ItemReference
-from duplex.settings import Settings
+from duplex.endpointing import Settings
 from models.base import SPEAK_RATE, Samples
 from server.realtime import client_events as wire
 from server.realtime.formats import SoundReader, decode_base64, decode_pieces

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from duplex.settings import Eagerness, Settings, TurnDetection
+from duplex.endpointing import Eagerness, Settings, TurnDetection
 from models.base import AnswerOptions, Tool
 from server.realtime.model_names import ModelNames
 from server.realtime.refusal import INVALID, Refusal, from_validation

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from duplex import actions
+from duplex.endpointing import Settings
 from duplex.events import Event, SettingsChanged
 from duplex.session import Session
-from duplex.settings import Settings
 from duplex.trace import Record, TraceFormat, to_json
 
 _TOKEN = re.compile(r"item_(.+)_\d+$")

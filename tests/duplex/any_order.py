@@ -19,8 +19,7 @@ from hypothesis.stateful import (
 
 from duplex import events
 from duplex.answering import ANSWER_TIMEOUT_S
-from duplex.endpointing import MAX_SEGMENT_S
-from duplex.settings import Settings, TurnDetection
+from duplex.endpointing import MAX_SEGMENT_S, Settings, TurnDetection
 from models.base import SPEAK_RATE, AnswerOptions, SpokenWord, UserText, Verdict
 from tests.duplex.oracle import Auditor
 from tests.duplex.played_answer import Word

@@ -12,10 +12,10 @@ import numpy as np
 
 from audio.frame import Samples
 from duplex import actions
+from duplex.endpointing import Settings
 from duplex.orchestrator import Orchestrator, Outgoing
 from duplex.playout import AnswerSound
 from duplex.roles import Pair, PairPool
-from duplex.settings import Settings
 from duplex.trace import Observer, Record
 from models.base import HEAR_RATE, SpeakerEncoder
 from tests.engine_script import QUERY, EngineScript, ScriptedAnswer

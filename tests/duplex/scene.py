@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from duplex import actions, events
+from duplex.endpointing import Settings
 from duplex.session import Session
-from duplex.settings import Settings
 from models.base import SPEAK_RATE, SpokenWord, Verdict
 
 WINDOW = 0.032

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from duplex import actions, events
+from duplex.endpointing import Settings, TurnDetection
 from duplex.playout import AnswerSound
-from duplex.settings import Settings, TurnDetection
 from models.base import (
     AnswerOptions,
     FunctionCall,

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from duplex import actions, endpointing, events
-from duplex.settings import Eagerness, Settings
+from duplex.endpointing import Eagerness, Settings
 from models.base import Verdict
 from tests.duplex.scene import NOISE, QUERY, UNFINISHED, Scene
 

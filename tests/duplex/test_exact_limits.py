@@ -13,8 +13,11 @@ from duplex.barge_in import Interruption, judge_overlap, name_ignored
 from duplex.conversation import History, SpokenTurn, Turn, join_words
 from duplex.core import SessionState
 from duplex.endpointing import (
+    Eagerness,
     Endpoint,
     PauseHabit,
+    Settings,
+    TurnDetection,
     is_noise,
     judge_pause,
     may_interrupt,
@@ -23,7 +26,6 @@ from duplex.endpointing import (
 )
 from duplex.playout import AudioStore
 from duplex.session import Session
-from duplex.settings import Eagerness, Settings, TurnDetection
 from duplex.trace import Measured, Record, TraceWriter, from_json, to_json
 from duplex.voice_activity import Edge, VoiceTracker
 from models.base import AnswerOptions, SpokenWord, UserSound, Verdict

@@ -7,7 +7,7 @@ import pytest
 from duplex import actions, events
 from duplex.answering import Answering
 from duplex.core import SessionState
-from duplex.settings import Settings, TurnDetection
+from duplex.endpointing import Settings, TurnDetection
 from duplex.turns import MAX_DELAY_S, HearingFailures
 from tests.duplex.scene import WINDOW, Scene
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from duplex import actions, events
-from duplex.settings import Settings, TurnDetection
+from duplex.endpointing import Settings, TurnDetection
 from models.base import SPEAK_RATE, AnswerOptions, AssistantText, UserText, Verdict
 from tests.duplex.scene import NOISE, QUERY, UNFINISHED, Scene
 

@@ -6,7 +6,7 @@ import pytest
 
 from duplex import actions, events
 from duplex.conversation import letters_within
-from duplex.settings import Settings, TurnDetection
+from duplex.endpointing import Settings, TurnDetection
 from models.base import SPEAK_RATE, AnswerOptions, SpokenWord, Verdict
 from tests.duplex.scene import NOISE, QUERY, WINDOW, Scene
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from duplex import actions, events
+from duplex.endpointing import SLOW_FLUSH_EVERY_S, Settings
 from duplex.orchestrator import InputOverrun
 from duplex.playout import AnswerSound
-from duplex.settings import SLOW_FLUSH_EVERY_S, Settings
 from duplex.trace import Measured
 from models.base import (
     HEAR_AHEAD,

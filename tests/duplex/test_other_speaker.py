@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from duplex import actions, events
-from duplex.settings import Settings, TurnDetection
+from duplex.endpointing import Settings, TurnDetection
 from models.base import Verdict
 from tests.duplex.scene import NOISE, QUERY, UNFINISHED, Scene
 

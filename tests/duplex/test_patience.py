@@ -13,8 +13,8 @@ from duplex.endpointing import (
     MAX_LATER_S,
     MIN_DELAY_S,
     PauseHabit,
+    Settings,
 )
-from duplex.settings import Settings
 from models.base import Verdict
 from tests.duplex.scene import QUERY, WINDOW, Scene
 

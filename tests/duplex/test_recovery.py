@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from duplex import actions, events
+from duplex.endpointing import Settings, TurnDetection
 from duplex.roles import STOP_TIMEOUT_S, UNHEALTHY_AFTER_S
-from duplex.settings import Settings, TurnDetection
 from duplex.trace import VERSION, Measured, Record, TraceFormat
 from models.base import AnswerOptions, Instructions, UserText
 from server.replay.rerun import rerun

@@ -13,7 +13,7 @@ import pytest
 
 from audio.frame import Samples
 from duplex import actions, events
-from duplex.settings import Settings
+from duplex.endpointing import Settings
 from duplex.speaker_watch import MAX_SPEAKERS, SpeakerProfile, SpeakerWatch
 from duplex.trace import TraceWriter
 from models.base import InstanceFailed, VoicePrint

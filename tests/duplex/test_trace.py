@@ -12,8 +12,8 @@ import pytest
 
 from duplex import actions, events
 from duplex.conversation import ContextEntry
+from duplex.endpointing import Settings, TurnDetection
 from duplex.session import Session
-from duplex.settings import Settings, TurnDetection
 from duplex.trace import (
     Measured,
     Payload,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from openai.types.realtime import SessionUpdatedEvent
 
-from duplex.settings import Eagerness, TurnDetection
+from duplex.endpointing import Eagerness, TurnDetection
 from server.realtime.refusal import Refusal
 from server.realtime.session_config import SessionConfig
 
