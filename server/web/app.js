@@ -22,6 +22,11 @@ const camera = new Camera(find("preview"));
 const drawer = new Drawer(document, () => call?.session, () => transcript.asText());
 const KEY = "antiphon-key";
 const OUTPUT_WAIT = 4000; // milliseconds
+/**
+ * Asked for the latency of its output while a worklet plays through PulseAudio, Firefox 153 may stand
+ * still for ever: the page waits for the sound's thread, that for the worklet, that for the page.
+ */
+const READS_LATENCY = !navigator.userAgent.includes("Firefox/");
 
 let call = null; // the running conversation and all that belongs to it
 let shown = new History();
@@ -61,7 +66,7 @@ async function assemble({ context, microphone }, withMicrophone) {
   const conversation = new Conversation({
     session, transcript, panel, ...parts,
     now: () => context.currentTime,
-    outputLatency: () => context.outputLatency || context.baseLatency || 0,
+    outputLatency: () => (READS_LATENCY && context.outputLatency) || context.baseLatency || 0,
   });
   await session.connect(key).catch(async () => Promise.reject(await ofRefusal(key)));
   session
