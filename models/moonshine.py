@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -56,11 +56,13 @@ class MoonshineUnavailable(Exception):
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """What was recognised. `tokens` without start and end; `certainty` is the mean probability of
-    a token as the decoder chose it, the end included, 0.0 where nothing was recognised."""
+    a token as the decoder chose it, the end included, 0.0 where nothing was recognised. `frames`
+    [n, WIDTH] are the encoder's, from which other languages can be spelled."""
 
     text: str = ""
     tokens: tuple[int, ...] = ()
     certainty: float = 0.0
+    frames: Array | None = field(default=None, compare=False, repr=False)
 
 
 class Moonshine:
@@ -85,9 +87,10 @@ class Moonshine:
             return Recognition()
         heard = samples[-LONGEST:]
         most = int(heard.size / HEAR_RATE * _TOKENS_A_SECOND) + _SPARE_TOKENS
-        tokens, shares = self._decode(self.encode(heard), heard.size, guess[:most], most)
+        frames = self.encode(heard)
+        tokens, shares = self._decode(frames, heard.size, guess[:most], most)
         certainty = sum(shares) / len(shares) if tokens else 0.0
-        return Recognition(self._text(tokens), tuple(tokens), certainty)
+        return Recognition(self._text(tokens), tuple(tokens), certainty, frames)
 
     def encode(self, samples: Samples) -> Array:
         """Samples [n], at least SHORTEST -> frames [n / 384, WIDTH]."""

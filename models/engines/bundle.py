@@ -9,6 +9,8 @@ embeddings.npy        [vocabulary, width], what a token is to the language model
 speech_prefill.onnx   letters -> the speech decoder's first keys and values
 speech_step.onnx      a code after a cache that is written in place -> logits, alignment
 codec.onnx            codes -> acoustic features
+pinyin.onnx           the recogniser's frames -> letters of Chinese; may be missing
+pinyin_adapter.onnx   these letters -> vectors; as the former
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from models.base import BadInput
 from models.engines.language import LanguageCache
 from models.engines.onnx_audio import OnnxAudioFrontend
 from models.engines.onnx_speech import OnnxSpeechCache
+from models.engines.pinyin_speller import PinyinSpeller
 from models.engines.segment_words import Recogniser
 from models.moonshine import MoonshineUnavailable
 from models.moonshine import load as load_moonshine
@@ -38,6 +41,7 @@ FORMAT = 1
 CONFIG, TOKENIZER, TABLE = "config.json", "tokenizer.json", "embeddings.npy"
 LISTENING, LANGUAGE, VISION = "listening.onnx", "language.onnx", "vision.onnx"
 BLIND = "this model cannot see: its checkpoint has no vision encoder"
+SPELLING, SPELLING_ADAPTER = "pinyin.onnx", "pinyin_adapter.onnx"
 SPEECH_PREFILL, SPEECH_STEP, CODEC = "speech_prefill.onnx", "speech_step.onnx", "codec.onnx"
 
 
@@ -98,6 +102,7 @@ class Bundle:
     vision: onnxruntime.InferenceSession | None
     voice: VoiceNetworks | None
     recogniser: Recogniser | None = None
+    speller: PinyinSpeller | None = None
 
     @property
     def model(self) -> VitaConfig:
@@ -136,7 +141,9 @@ class Bundle:
 
     def by_sound_alone(self) -> Bundle:
         """The same networks for one who has the words from elsewhere: none are recognised here."""
-        return replace(self, recogniser=None, config=replace(self.config, reads_words=False))
+        return replace(
+            self, recogniser=None, speller=None, config=replace(self.config, reads_words=False)
+        )
 
     @staticmethod
     def read(folder: Path) -> Bundle:
@@ -152,6 +159,7 @@ class Bundle:
             vision=_session(folder / VISION) if config.model.vision else None,
             voice=_voice(folder) if spoken else None,
             recogniser=recogniser_for(config),
+            speller=speller_in(folder),
         )
 
 
@@ -165,6 +173,13 @@ def recogniser_for(config: BundleConfig) -> Recogniser | None:
     except MoonshineUnavailable as reason:
         logger.warning("English is heard by %s's own encoder alone: %s", config.name, reason)
         return None
+
+
+def speller_in(folder: Path) -> PinyinSpeller | None:
+    """None where the folder has none. Raises BadBundle."""
+    if not (folder / SPELLING).exists():
+        return None
+    return PinyinSpeller(_session(folder / SPELLING), _session(folder / SPELLING_ADAPTER))
 
 
 def _prompt(path: Path, capacity: int) -> NanoPrompt:

@@ -13,6 +13,7 @@ from audio.features import STEP
 from models.base import HEAR_CHUNK, Samples, Verdict
 from models.engines.grammar import Grammar, PromptState
 from models.engines.listening import ListeningState, NanoListener
+from models.engines.pinyin_speller import PinyinSpeller, Spelling
 from models.engines.prompt import Array, Feature, Prompt, Vectors, digest, features_of
 from models.engines.segment_words import (
     FOREIGN,
@@ -20,6 +21,7 @@ from models.engines.segment_words import (
     UNHEARD,
     Recogniser,
     SegmentWords,
+    encode,
     is_resting,
     recognise,
     take,
@@ -31,13 +33,15 @@ from models.vita.pinyin_letters import looks_like_pinyin
 @dataclass(frozen=True, slots=True)
 class Question:
     """How likely is each state behind `line`? `words` and `heard` are those of the verdict.
-    `fleeting`: the line will be taken back. `dictation`: the model's own words are what it says
-    behind this line; they are wanted instead of `words`."""
+    `fleeting`: the line will be taken back. `is_recognised`: the words are a recogniser's, not
+    letters. `dictation`: the model's own words are what it says behind this line; they are wanted
+    instead of `words`."""
 
     line: Prompt
     words: str
     heard: int
     fleeting: bool = False
+    is_recognised: bool = False
     dictation: Prompt | None = None
 
 
@@ -71,11 +75,15 @@ class ListeningFrontend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StreamedSegment:
-    """One segment as nano's own encoder and as the recogniser heard it so far."""
+    """One segment as nano's own encoder and as the recogniser heard it so far. `before`: the talk
+    that it goes on from; `spelling`: of Chinese, at the last flush, which judged `flushed`
+    samples."""
 
     heard: ListeningState
+    before: PromptState
     words: SegmentWords = UNHEARD
-    flushed: int = 0  # samples that the last flush judged
+    spelling: Spelling | None = None
+    flushed: int = 0
 
     @property
     def rests(self) -> bool:
@@ -89,7 +97,9 @@ class StreamedFrontend:
     With a recogniser its words of the segment stand behind the sound at a pause, for the verdict
     and for the answer. While somebody speaks the sound is judged alone: the first words of talk
     are often those of a question. Where the sound is not English they are left out, and the model's
-    own words are asked for (`dictates`: it has learned to give them).
+    own words are asked for (`dictates`: it has learned to give them). Where it is Chinese and there
+    is a `speller`, at a pause the segment stands there as that spelled it, and not as the model's
+    own encoder heard it.
     """
 
     reading_piece = HEAR_CHUNK
@@ -99,16 +109,17 @@ class StreamedFrontend:
         listener: NanoListener,
         grammar: Grammar,
         recogniser: Recogniser | None = None,
+        speller: PinyinSpeller | None = None,
         *,
         dictates: bool = False,
     ) -> None:
         self._listener, self._grammar = listener, grammar
-        self._recogniser, self._dictates = recogniser, dictates
+        self._recogniser, self._speller, self._dictates = recogniser, speller, dictates
 
     def hear(self, state: HearingState, samples: Samples) -> HearingState:
         state = state.resume or state
         talk = state.talk
-        segment: StreamedSegment = state.segment or StreamedSegment(self._listener.start())
+        segment: StreamedSegment = state.segment or StreamedSegment(self._listener.start(), talk)
         hearing, words = self._listener.take(segment.heard, samples), segment.words
         while self._listener.ready(hearing):
             hearing, vectors = self._listener.encode(hearing)
@@ -116,10 +127,10 @@ class StreamedFrontend:
         if self._recogniser is not None:
             words = take(words, samples)
             words = recognise(words, self._recogniser) if words.is_due else words
-        segment = StreamedSegment(hearing, words, segment.flushed)
+        segment = replace(segment, heard=hearing, words=words)
         if talk is state.talk:
             return replace(state, segment=segment, question=None)
-        told = self._grammar.recognised(talk, self._english(segment)) if segment.rests else talk
+        told = self._told(talk, segment) if segment.rests else talk
         asked = self._question(told, segment, fleeting=told is not talk)
         return replace(state, talk=talk, segment=segment, question=asked)
 
@@ -128,32 +139,57 @@ class StreamedFrontend:
         if segment is None or state.resume is not None:
             return state
         hearing, vectors = self._listener.flush(segment.heard)
-        words, talk = segment.words, state.talk
-        if self._recogniser is not None:
-            words = recognise(words, self._recogniser)
-        flushed = StreamedSegment(hearing, words)
-        before = replace(
-            state, segment=replace(segment, words=words, flushed=segment.heard.received)
-        )
+        talk, segment = state.talk, self._heard_again(segment)
+        flushed = replace(segment, heard=hearing)
+        resume = replace(state, segment=replace(segment, flushed=segment.heard.received))
         if len(vectors):
             talk = self._grammar.heard(talk, features_of("audio", vectors))
-        text = self._english(flushed)
-        if state.verdict is None and talk is state.talk:
-            return replace(state, segment=flushed, resume=before)
-        if not text and talk is state.talk and not self._dictates:
+        is_told = bool(self._english(flushed) or flushed.spelling or self._dictates)
+        if talk is state.talk and (state.verdict is None or not is_told):
             verdict = replace(state.verdict, heard=hearing.judged) if state.verdict else None
-            return replace(state, segment=flushed, resume=before, verdict=verdict)
-        talk = self._grammar.recognised(talk, text)
+            return replace(state, segment=flushed, resume=resume, verdict=verdict)
+        talk = self._told(talk, flushed)
         asked = self._question(talk, flushed, fleeting=True)
-        if self._dictates and not text:
+        if self._dictates and not asked.is_recognised:
             asked = replace(asked, dictation=self._grammar.dictated(talk))
-        return replace(state, talk=talk, segment=flushed, resume=before, question=asked)
+        return replace(state, talk=talk, segment=flushed, resume=resume, question=asked)
+
+    def _heard_again(self, segment: StreamedSegment) -> StreamedSegment:
+        """With the words, or the Chinese, of all that was heard."""
+        if self._recogniser is None:
+            return segment
+        words, spelling = segment.words, None
+        if self._speller is not None and words.is_foreign:
+            again = encode(words, self._recogniser)
+            spelling = segment.spelling if again.read == words.read else None
+            spelling = spelling or self._speller.spell(again.encoded)
+            words = again if spelling is not None else words
+        if spelling is None:
+            words = recognise(words, self._recogniser)
+        segment = replace(segment, words=words, spelling=spelling)
+        if self._speller is None or spelling is not None or self._english(segment):
+            return segment
+        return replace(segment, spelling=self._speller.spell(words.encoded))
+
+    def _told(self, talk: PromptState, segment: StreamedSegment) -> PromptState:
+        """At a pause: with the recogniser's words behind the sound, or with Chinese in its place,
+        which leaves no place for what stood there."""
+        english = self._english(segment)
+        if segment.spelling is None or english:
+            return self._grammar.recognised(talk, english)
+        return self._grammar.heard(segment.before, features_of("audio", segment.spelling.vectors))
 
     def _question(self, talk: PromptState, segment: StreamedSegment, *, fleeting: bool) -> Question:
         """What is asked behind this talk; its words are the recogniser's, or letters."""
-        hearing = segment.heard
-        words = self._english(segment) or hearing.transcript.words
-        return Question(self._grammar.judged(talk), words, hearing.judged, fleeting)
+        hearing, english = segment.heard, self._english(segment)
+        spelling = segment.spelling if fleeting else None
+        return Question(
+            self._grammar.judged(talk),
+            english or (spelling.letters if spelling else hearing.transcript.words),
+            hearing.judged,
+            fleeting,
+            is_recognised=bool(english),
+        )
 
     def _english(self, segment: StreamedSegment) -> str:
         """The recogniser's words, unless it is unsure of them and nano's own letters say why."""

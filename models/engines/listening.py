@@ -14,32 +14,11 @@ import numpy.typing as npt
 
 from audio.features import BINS, STEP, StreamingFilterBank
 from models.base import Samples
+from models.engines.letter_transcript import LETTERS, UNSPELLED, Transcript
 from models.engines.networks import AudioFrontend
 from models.vita.config import SUBSAMPLING, VitaConfig
 
 Array = npt.NDArray[np.float32]
-LETTERS = "\0 abcdefghijklmnopqrstuvwxyz'"  # 0 is the blank
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """Greedy letters so far; `last` is the label of the last frame (a repeat is one letter)."""
-
-    text: str = ""
-    last: int = 0
-
-    def grown(self, scores: Array) -> Transcript:
-        """With the letter scores [frames, letters] of more frames."""
-        text, last = self.text, self.last
-        for label in scores.argmax(axis=1).tolist():
-            if label not in (0, last):
-                text += LETTERS[label]
-            last = label
-        return Transcript(text, last)
-
-    @property
-    def words(self) -> str:
-        return " ".join(self.text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +29,7 @@ class ListeningState:
     bank: StreamingFilterBank
     features: Array
     memory: Any
-    transcript: Transcript = Transcript()
+    transcript: Transcript = UNSPELLED
     received: int = 0
     judged: int = 0
 

@@ -30,6 +30,7 @@ from models.engines.hearing import HearingState, ListeningFrontend
 from models.engines.prompt import Array, Prompt, Vectors, digest, features_of
 from models.engines.prompt_cache import PromptCache, StreamDecoder
 from models.engines.snapshots import Snapshot, Snapshots
+from models.word_evidence import corrected
 
 DICTATED = 48  # tokens of a segment's words at most
 NOISE = 1  # the place of that state among the scores
@@ -112,7 +113,8 @@ class PromptMemory:
             words = question.words
             if question.dictation is not None and scores[NOISE] < max(scores):
                 words = self._dictated(question.dictation, words)
-            state = state.answered(verdict_of(scores, words, question.heard))
+            verdict = verdict_of(scores, words, question.heard)
+            state = state.answered(corrected(verdict) if question.is_recognised else verdict)
         self.state = state
         return state.verdict or verdict_of([0.0] * len(states))
 

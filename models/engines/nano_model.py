@@ -111,7 +111,7 @@ class NanoModel:
         self.grammar = NanoGrammar(networks.prompt, reads_words=reads)
         listener = NanoListener(networks.audio_frontend(), networks.config.model)
         self._listening = StreamedFrontend(
-            listener, self.grammar, networks.recogniser, dictates=reads
+            listener, self.grammar, networks.recogniser, networks.speller, dictates=reads
         )
         self.synthesizer = None if networks.speaks else synthesizer
         if networks.speaks:

@@ -12,11 +12,20 @@ import torch
 from torch import Tensor
 
 from models.base import BadInput, Synthesizer
-from models.engines.bundle import BLIND, CONFIG, TOKENIZER, BadBundle, BundleConfig, recogniser_for
+from models.engines.bundle import (
+    BLIND,
+    CONFIG,
+    TOKENIZER,
+    BadBundle,
+    BundleConfig,
+    recogniser_for,
+    speller_in,
+)
 from models.engines.cuda_streams import CudaStreams
 from models.engines.kv_cache import DEFAULT_SLOTS, KvCache, ThreadSlots
 from models.engines.nano_model import NanoModel
 from models.engines.networks import Array
+from models.engines.pinyin_speller import PinyinSpeller
 from models.engines.segment_words import Recogniser
 from models.engines.speech_batcher import SpeechBatchers, SpeechSlot
 from models.vita.adapter import AudioCache, AudioTower
@@ -45,6 +54,7 @@ class TorchNetworks:
     speech: SpeechDecoder | None = None
     codec: FeatureDecoder | None = None
     recogniser: Recogniser | None = None
+    speller: PinyinSpeller | None = None
     rooms: SpeechBatchers = field(default_factory=SpeechBatchers)
     slots: ThreadSlots = field(default_factory=ThreadSlots)
 
@@ -197,6 +207,7 @@ def load_nano(
         speech=network.speech,
         codec=network.codec,
         recogniser=recogniser_for(config),
+        speller=speller_in(folder),
         rooms=SpeechBatchers(slots),
         slots=ThreadSlots(slots),
     )

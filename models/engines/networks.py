@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.engines.bundle import BundleConfig
+from models.engines.pinyin_speller import PinyinSpeller
 from models.engines.segment_words import Recogniser
 from models.vita.nano_prompt import NanoPrompt
 
@@ -95,6 +96,11 @@ class Networks(Protocol):
     def recogniser(self) -> Recogniser | None:
         """What gives the English words of a segment; None where it is not installed, or where the
         weights never learned to read its words."""
+        ...
+
+    @property
+    def speller(self) -> PinyinSpeller | None:
+        """What spells Chinese from the recogniser's frames; None where the folder has none."""
         ...
 
     def audio_frontend(self) -> AudioFrontend: ...

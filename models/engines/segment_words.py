@@ -7,13 +7,14 @@ States are values: each step makes a new one, so a mark may keep the old one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 
 from models.base import HEAR_RATE, Samples
-from models.moonshine import Recognition
+from models.moonshine import SHORTEST, Array, Recognition
 
 PACE = HEAR_RATE * 32 // 100  # samples of new sound after which it is worth hearing again
 LONGEST = 8 * HEAR_RATE  # samples of the open part
@@ -30,12 +31,14 @@ class Recogniser(Protocol):
     """What models.moonshine.Moonshine does."""
 
     def recognise(self, samples: Samples, guess: tuple[int, ...] = ()) -> Recognition: ...
+    def encode(self, samples: Samples) -> Array: ...
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentWords:
     """What was recognised of a segment. `sound` [size] is its open part, of which `read` samples
-    were heard; `closed` are the words before it, `tokens` of them, with `certainties` summed."""
+    were heard; `closed` are the words before it, `tokens` of them, with `certainties` summed, and
+    `frames` the recogniser's encoder frames of that sound."""
 
     sound: tuple[Samples, ...] = ()
     size: int = 0
@@ -44,6 +47,7 @@ class SegmentWords:
     closed: str = ""
     tokens: int = 0
     certainties: float = 0.0
+    frames: tuple[Array, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def text(self) -> str:
@@ -63,6 +67,11 @@ class SegmentWords:
         return bool(self.text) and self.read >= TELLING and self.certainty < FOREIGN
 
     @property
+    def encoded(self) -> tuple[Array, ...]:
+        """The encoder's frames [n, width] of all that was heard, part by part."""
+        return self.frames if self.found.frames is None else (*self.frames, self.found.frames)
+
+    @property
     def is_due(self) -> bool:
         return self.size - self.read >= PACE and not self.is_foreign
 
@@ -77,6 +86,23 @@ def take(words: SegmentWords, samples: Samples) -> SegmentWords:
 
 def recognise(words: SegmentWords, recogniser: Recogniser) -> SegmentWords:
     """With the words of all of the open part. A pause behind it adds none, and is not heard."""
+    return _heard(words, recogniser.recognise)
+
+
+def encode(words: SegmentWords, recogniser: Recogniser) -> SegmentWords:
+    """With the encoder's frames of all of the open part, and the words as they were: where they
+    are foreign already, to guess at more of them takes long and tells nothing."""
+
+    def encoded(samples: Samples, _: tuple[int, ...]) -> Recognition:
+        is_heard = samples.size >= SHORTEST
+        return replace(words.found, frames=recogniser.encode(samples) if is_heard else None)
+
+    return _heard(words, encoded)
+
+
+def _heard(
+    words: SegmentWords, hear: Callable[[Samples, tuple[int, ...]], Recognition]
+) -> SegmentWords:
     if words.size == words.read:
         return words
     sound = np.concatenate(words.sound)
@@ -84,14 +110,15 @@ def recognise(words: SegmentWords, recogniser: Recogniser) -> SegmentWords:
         return replace(words, sound=(sound,))
     while sound.size > LONGEST:
         cut = quietest(sound[:LONGEST])
-        first = recogniser.recognise(sound[:cut], words.found.tokens)
+        first = hear(sound[:cut], words.found.tokens)
         sound = sound[cut:]
         words = SegmentWords(
             closed=f"{words.closed} {first.text}".strip(),
             tokens=words.tokens + len(first.tokens),
             certainties=words.certainties + len(first.tokens) * first.certainty,
+            frames=words.frames if first.frames is None else (*words.frames, first.frames),
         )
-    found = recogniser.recognise(sound, words.found.tokens)
+    found = hear(sound, words.found.tokens)
     return replace(words, sound=(sound,), size=sound.size, read=sound.size, found=found)
 
 

@@ -30,6 +30,7 @@ from models.training.options import (
     Tokenizer,
     scaled,
 )
+from models.training.pinyin_ears import command as pinyin
 from models.training.preparing import (
     ask,
     open_questions,
@@ -46,6 +47,7 @@ from models.vita.nano_prompt import NanoPrompt
 
 application = typer.Typer(help=__doc__, no_args_is_help=True)
 application.add_typer(smollm.application, name="smollm")
+application.add_typer(pinyin.application, name="pinyin")
 _PREPARING = (tokens, voices, synthesise, ask, sounds, open_questions, transcribe)
 _STAGES = (align, see, instruct, listen, show)
 _VOICE = (read, codec, speak, score_voice)

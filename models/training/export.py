@@ -106,7 +106,7 @@ def _export_listening(parts: Parts, path: Path) -> None:
     features = torch.zeros(1, parts.tower.config.chunk_features, FEATURES)
     valid = torch.tensor([parts.tower.config.chunk_features])
     names = ["keys", "values", "position", "tail"]
-    _write(
+    write_graph(
         ListeningGraph(parts.tower),
         (features, valid, *cache.encoder, cache.tail),
         ["features", "valid", *names],
@@ -123,19 +123,19 @@ def _export_language(parts: Parts, path: Path) -> None:
     shapes = ({1: torch.export.Dim("n", min=1, max=4096)}, None, None, _growing(past))
     graph = LanguageGraph(parts.language, parts.config.capacity)
     inputs, outputs = _names("embeddings", ["logits"], len(past))
-    _write(graph, example, inputs, outputs, shapes, path)
+    write_graph(graph, example, inputs, outputs, shapes, path)
 
 
 def _export_eyes(eyes: VisionEncoder, path: Path) -> None:
     side = eyes.vision.config.image
-    _write(eyes, (torch.zeros(1, 3, side, side),), ["pixels"], ["vectors"], None, path)
+    write_graph(eyes, (torch.zeros(1, 3, side, side),), ["pixels"], ["vectors"], None, path)
 
 
 def _export_prefill(speech: SpeechDecoder, path: Path) -> None:
     outputs = [f"past.{i}" for i in range(2 * speech.config.layers)]
     shapes = ({1: torch.export.Dim("t", min=2, max=4096)},)
     letters = torch.ones(1, 7, dtype=torch.long)
-    _write(SpeechPrefillGraph(speech), (letters,), ["letters"], outputs, shapes, path)
+    write_graph(SpeechPrefillGraph(speech), (letters,), ["letters"], outputs, shapes, path)
 
 
 def _export_step(parts: Parts, speech: SpeechDecoder, path: Path) -> None:
@@ -144,13 +144,13 @@ def _export_step(parts: Parts, speech: SpeechDecoder, path: Path) -> None:
     past = _past(config.layers, config.heads, config.width // config.heads, capacity)
     example = (torch.zeros(1, 1, dtype=torch.long), *_lengths(5), past)
     inputs, outputs = _names("codes", ["logits", "weights"], len(past))
-    _write(SpeechStepGraph(speech, capacity), example, inputs, outputs, None, path)
+    write_graph(SpeechStepGraph(speech, capacity), example, inputs, outputs, None, path)
 
 
 def _export_codec(codec: FeatureDecoder, path: Path) -> None:
     shapes = ({1: torch.export.Dim("n", min=9, max=4096)},)
     codes = torch.zeros(1, 14, dtype=torch.long)
-    _write(CodecGraph(codec), (codes,), ["codes"], ["features"], shapes, path)
+    write_graph(CodecGraph(codec), (codes,), ["codes"], ["features"], shapes, path)
 
 
 def _past(layers: int, heads: int, head: int, capacity: int = 64) -> list[torch.Tensor]:
@@ -171,7 +171,7 @@ def _names(first: str, outputs: list[str], tensors: int) -> tuple[list[str], lis
     return inputs, [*outputs, *(f"present.{i}" for i in range(tensors))]
 
 
-def _write(
+def write_graph(
     graph: nn.Module,
     example: tuple[Any, ...],
     inputs: list[str],
@@ -179,6 +179,7 @@ def _write(
     shapes: Any,
     path: Path,
 ) -> None:
+    """Export one network with weights of 32-bit floats."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(

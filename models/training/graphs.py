@@ -20,6 +20,7 @@ from models.vita.blocks import Block, rotary_tables, rotate
 from models.vita.language_model import LanguageModel
 from models.vita.nano_codec import FeatureDecoder
 from models.vita.speech_decoder import SpeechDecoder, SpeechPrefill
+from models.vita.spelled_tower import SpelledTower
 
 
 def _joined(parts: Sequence[nn.Linear]) -> nn.Linear:
@@ -204,3 +205,29 @@ class ListeningGraph(nn.Module):
         blended = blended * there[None, :, None].to(frames.dtype)
         vectors, tail = self.tower.adpter.step(blended, tail)
         return vectors, letters, *later, tail
+
+
+class SpelledGraph(nn.Module):
+    """letters [1, t, letters], probabilities -> vectors [1, (t + 1) / 2, width], as the adapter of
+    `models.vita.spelled_tower.SpelledTower` takes letters that come without frames. Its two linear
+    maps in a row are one here."""
+
+    def __init__(self, tower: SpelledTower) -> None:
+        super().__init__()
+        adapter = tower.adpter
+        self.reach = adapter.config.kernel - 1
+        self.narrow = nn.Conv1d(
+            tower.spelled.in_features, adapter.config.width, self.reach + 1, adapter.config.stride
+        )
+        with torch.no_grad():
+            joined = torch.einsum("owk,wl->olk", adapter.conv1d2.weight, tower.spelled.weight)
+            self.narrow.weight.copy_(joined)
+            assert adapter.conv1d2.bias is not None and self.narrow.bias is not None
+            self.narrow.bias.copy_(adapter.conv1d2.bias)
+        self.norm, self.project = adapter.bn2, adapter.project
+
+    def forward(self, letters: Tensor) -> Tensor:
+        padded = functional.pad(letters, (0, 0, self.reach, 0))
+        narrow = self.narrow(padded.transpose(1, 2)).transpose(1, 2)
+        out: Tensor = self.project(functional.gelu(self.norm(narrow)))
+        return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from models.training.skills.exchange import Exchange
@@ -58,3 +59,14 @@ class Verdicts:
             "precision": hits / max(1, given), "recall": hits / max(1, wanted),
             "f1": 2 * hits / max(1, wanted + given), "count": wanted, **confused,
         }  # fmt: skip
+
+
+def word_errors(true: Sequence[str], heard: Sequence[str]) -> int:
+    """Substitutions, deletions and insertions, at least."""
+    row = list(range(len(heard) + 1))
+    for i, word in enumerate(true, start=1):
+        before, row[0] = row[0], i
+        for j, other in enumerate(heard, start=1):
+            best = min(row[j] + 1, row[j - 1] + 1, before + (word != other))
+            before, row[j] = row[j], best
+    return row[-1]

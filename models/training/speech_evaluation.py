@@ -125,14 +125,3 @@ def _grammar(sentences: Sequence[str]) -> bytes:
 
 def spoken_words(text: str) -> list[str]:
     return re.findall(r"[a-z']+", spell(text).letters)
-
-
-def word_errors(true: Sequence[str], heard: Sequence[str]) -> int:
-    """Substitutions, deletions and insertions, at least."""
-    row = list(range(len(heard) + 1))
-    for i, word in enumerate(true, start=1):
-        before, row[0] = row[0], i
-        for j, other in enumerate(heard, start=1):
-            best = min(row[j] + 1, row[j - 1] + 1, before + (word != other))
-            before, row[j] = row[j], best
-    return row[-1]

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from models.base import SPEAK_RATE
+from models.training.scoring import word_errors
 from models.training.speech_data import SpokenUtterance, recorded
 from models.training.speech_evaluation import (
     Recited,
     TorchVoice,
     WordRecogniser,
     spoken_words,
-    word_errors,
 )
 from models.training.speech_samples import SpeechSample, codes_of, load_codec, samples_of
 from models.training.speech_teacher import Reading, read_aloud

@@ -14,8 +14,9 @@ from audio.features import FilterBank
 from models.base import HEAR_RATE, SPEAK_RATE, Samples
 from models.training.listener import ALPHABET, Listener
 from models.training.pinyin import spelled
+from models.training.scoring import word_errors
 from models.training.speech_data import SpokenUtterance, recorded
-from models.training.speech_evaluation import TorchVoice, word_errors
+from models.training.speech_evaluation import TorchVoice
 from models.training.speech_mandarin import read_mandarin
 from models.training.speech_samples import codes_of, load_codec
 from models.training.speech_scores import teacher_forced_boundary

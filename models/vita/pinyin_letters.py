@@ -12,8 +12,8 @@ _FEWEST = 2  # words that say enough
 _SHARE = 0.75  # of the words; English has some that look like syllables
 
 
-def looks_like_pinyin(letters: str) -> bool:
-    """Are nearly all words syllables of pinyin?"""
+def looks_like_pinyin(letters: str, fewest: int = _FEWEST) -> bool:
+    """Are nearly all words syllables of pinyin, and at least `fewest` there?"""
     words = letters.split()
     fitting = sum(_SYLLABLE.fullmatch(word) is not None for word in words)
-    return len(words) >= _FEWEST and fitting >= _SHARE * len(words)
+    return len(words) >= fewest and fitting >= _SHARE * len(words)

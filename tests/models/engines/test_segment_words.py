@@ -14,11 +14,12 @@ from models.engines.segment_words import (
     TELLING,
     UNHEARD,
     SegmentWords,
+    encode,
     quietest,
     recognise,
     take,
 )
-from models.moonshine import Recognition
+from models.moonshine import WIDTH, Array, Recognition
 
 
 @dataclass
@@ -30,7 +31,10 @@ class Numbering:
 
     def recognise(self, samples: Samples, guess: tuple[int, ...] = ()) -> Recognition:
         self.calls.append((samples.size, guess))
-        return Recognition(f"{samples.size}", (samples.size,), self.certainty)
+        return Recognition(f"{samples.size}", (samples.size,), self.certainty, self.encode(samples))
+
+    def encode(self, samples: Samples) -> Array:
+        return np.full((1, WIDTH), samples.size, np.float32)
 
 
 def noise(count: int) -> Samples:
@@ -99,3 +103,26 @@ def test_a_pause_is_not_heard_again_and_what_follows_it_is() -> None:
     assert len(recogniser.calls) == 1 and words.text == f"{4 * PACE}"
     words = recognise(take(words, noise(PACE)), recogniser)
     assert [size for size, _ in recogniser.calls] == [4 * PACE, 5 * PACE + 3 * (PACE // 4)]
+
+
+def frames_of(words: SegmentWords) -> list[int]:
+    """How many samples each part of the encoder's frames was made from."""
+    return [int(part[0, 0]) for part in words.encoded]
+
+
+def test_the_frames_of_all_parts_are_kept() -> None:
+    words = take(UNHEARD, noise(3 * HEAR_RATE))
+    words = recognise(words, Numbering())
+    assert frames_of(words) == [3 * HEAR_RATE]
+    words = recognise(take(words, noise(6 * HEAR_RATE)), Numbering())
+    assert len(frames_of(words)) == 2 and sum(frames_of(words)) == 9 * HEAR_RATE
+
+
+def test_foreign_sound_is_encoded_without_words() -> None:
+    numbering = Numbering(certainty=0.3)
+    words = recognise(take(UNHEARD, noise(2 * HEAR_RATE)), numbering)
+    again = encode(take(words, noise(HEAR_RATE)), numbering)
+    assert len(numbering.calls) == 1
+    assert (again.text, again.is_foreign) == (words.text, True)
+    assert frames_of(again) == [3 * HEAR_RATE] and again.read == 3 * HEAR_RATE
+    assert encode(again, numbering) is again

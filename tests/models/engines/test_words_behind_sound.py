@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from models.base import HEAR_CHUNK, Conversation, Samples, UserSound
+from models.base import HEAR_CHUNK, Conversation, Samples, UserSound, UserText
 from models.engines.bundle import Bundle
 from models.engines.cascade import assembly as cascade
 from models.engines.memory import PromptMemory
 from models.engines.nano_model import NanoModel
-from models.moonshine import Recognition
+from models.engines.pinyin_speller import Spelling as Spelled
+from models.moonshine import WIDTH, Array, Recognition
 from models.training.export import Parts
 from models.vita.nano_prompt import NanoPrompt
-from tests.models.engines.conftest import torch_networks
+from tests.models.engines.conftest import tiny_config, tiny_tokenizer, torch_networks
 
 SURE, UNSURE, NONE = 0.9, 0.65, 0.2
 WORDS = "What is the capital?"
@@ -28,16 +30,38 @@ class Saying:
 
     certainty: float
     text: str = WORDS
+    asked: int = 0
 
     def recognise(self, samples: Samples, guess: tuple[int, ...] = ()) -> Recognition:
-        return Recognition(self.text, (5, 6), self.certainty)
+        self.asked += 1
+        return Recognition(self.text, (5, 6), self.certainty, self.encode(samples))
+
+    def encode(self, samples: Samples) -> Array:
+        return np.zeros((samples.size // 384, WIDTH), np.float32)
 
 
-def memory(parts: Parts, certainty: float | None) -> tuple[PromptMemory, NanoPrompt]:
+@dataclass
+class Spelling:
+    """A speller that spells all it hears alike, in so many vectors."""
+
+    letters: str | None = "ni hao"
+    count: int = 7
+
+    def spell(self, encoded: Sequence[Array]) -> Spelled | None:
+        if self.letters is None:
+            return None
+        width = tiny_config(tiny_tokenizer()).language.width
+        return Spelled(self.letters, np.full((self.count, width), 0.25, np.float32))
+
+
+def memory(
+    parts: Parts, certainty: float | None, speller: Spelling | None = None
+) -> tuple[PromptMemory, NanoPrompt]:
     """A stream of the tiny model that reads words."""
     networks = replace(
         torch_networks(replace(parts, config=replace(parts.config, reads_words=True))),
         recogniser=None if certainty is None else Saying(certainty),
+        speller=speller,  # type: ignore[arg-type]
     )
     stream = NanoModel(networks, None, lambda: None).remember()  # type: ignore[arg-type, return-value]
     for _ in stream.begin(Conversation()):
@@ -153,3 +177,79 @@ def test_a_cascade_has_its_own_words_and_nano_judges_the_sound_alone() -> None:
     assert Bundle.read(folder).config.reads_words
     bundle = cascade.load(folder, ()).bundle
     assert bundle.recogniser is None and not bundle.config.reads_words
+
+
+def vectors_in(stream: PromptMemory) -> int:
+    return sum(len(feature) for _, feature in stream.state.talk.line.features)
+
+
+def test_at_a_pause_chinese_stands_as_it_was_spelled(parts: Parts) -> None:
+    stream, _ = memory(parts, NONE, Spelling())
+    stream.hear(sound(8))
+    assert vectors_in(stream) > 7  # its own encoder's
+    stream.flush()
+    assert vectors_in(stream) == 7
+    stream.end_segment()
+    embedded = stream.embedded()
+    assert embedded is not None and np.all(embedded == np.float32(0.25))
+
+
+def test_going_on_takes_what_was_spelled_back(parts: Parts) -> None:
+    stream, _ = memory(parts, NONE, Spelling())
+    stream.hear(sound(8))
+    stream.flush()
+    stream.hear(sound(2))
+    assert vectors_in(stream) > 7
+    stream.flush()
+    assert vectors_in(stream) == 7
+
+
+def test_what_stood_before_the_sound_stays_there(parts: Parts) -> None:
+    stream, _ = memory(parts, NONE, Spelling())
+    for _ in stream.reading(UserText("hello")):
+        continue
+    before = ids_of(stream)
+    stream.hear(sound(8))
+    stream.flush()
+    assert ids_of(stream)[: len(before)] == before
+    assert vectors_in(stream) == 7
+
+
+@pytest.mark.parametrize(
+    ("certainty", "speller"), [(SURE, Spelling()), (NONE, Spelling(None)), (None, Spelling())]
+)
+def test_what_is_english_or_no_pinyin_stands_as_it_was_heard(
+    parts: Parts, certainty: float | None, speller: Spelling
+) -> None:
+    stream, _ = memory(parts, certainty, speller)
+    stream.hear(sound(8))
+    stream.flush()
+    assert vectors_in(stream) > 7
+
+
+def test_once_it_is_known_to_be_foreign_no_words_are_guessed(parts: Parts) -> None:
+    saying = Saying(NONE)
+    networks = replace(
+        torch_networks(replace(parts, config=replace(parts.config, reads_words=True))),
+        recogniser=saying,
+        speller=Spelling(),  # type: ignore[arg-type]
+    )
+    stream = NanoModel(networks, None, lambda: None).remember()  # type: ignore[arg-type, return-value]
+    stream.hear(sound(8))
+    known = saying.asked
+    stream.hear(sound(4))
+    assert stream.flush().words
+    assert saying.asked == known
+    assert vectors_in(stream) == 7
+
+
+def test_in_the_same_pause_the_verdict_knows_the_chinese(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, _ = memory(parts, NONE, Spelling())
+    monkeypatch.setattr(PromptMemory, "_dictated", lambda *_: "ni hao")
+    stream.hear(sound(8))
+    first = stream.flush()
+    later = stream.hear(0.01 * sound(2))
+    assert (later.query, later.noise) == pytest.approx((first.query, first.noise), abs=1e-4)
+    assert vectors_in(stream) > 7

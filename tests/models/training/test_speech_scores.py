@@ -10,7 +10,7 @@ pytest.importorskip("pyworld")
 pytest.importorskip("pocketsphinx")
 
 from models.training.listener import ALPHABET, LETTERS, Listener
-from models.training.speech_evaluation import word_errors
+from models.training.scoring import word_errors
 from models.training.speech_scores_mandarin import LetterEars
 
 
