@@ -9,7 +9,7 @@ embeddings.npy        [vocabulary, width], what a token is to the language model
 speech_prefill.onnx   letters -> the speech decoder's first keys and values
 speech_step.onnx      a code after a cache that is written in place -> logits, alignment
 codec.onnx            codes -> acoustic features
-pinyin.onnx           the recogniser's frames -> letters of Chinese; may be missing
+pinyin.onnx           the recogniser's frames -> letter scores of Chinese; may be missing
 pinyin_adapter.onnx   these letters -> vectors; as the former
 """
 

@@ -29,6 +29,10 @@ from models.engines.segment_words import (
 from models.engines.vita_segment import LONGEST, VERDICT_EVERY, WholeSegment
 from models.vita.pinyin_letters import looks_like_pinyin
 
+# Of voices that nano's own encoder knows it is at least so sure, and of others (0.36 to 0.66 with
+# neural ones) it never is.
+KNOWN_VOICE = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -76,14 +80,24 @@ class ListeningFrontend(Protocol):
 @dataclass(frozen=True, slots=True)
 class StreamedSegment:
     """One segment as nano's own encoder and as the recogniser heard it so far. `before`: the talk
-    that it goes on from; `spelling`: of Chinese, at the last flush, which judged `flushed`
-    samples."""
+    that it goes on from; `spelling`: the Chinese of so many closed parts and samples of the open
+    one as `spelled` says; `flushed`: samples that the last flush judged."""
 
     heard: ListeningState
     before: PromptState
     words: SegmentWords = UNHEARD
     spelling: Spelling | None = None
+    spelled: tuple[int, int] = (0, 0)
     flushed: int = 0
+
+    @property
+    def chinese(self) -> Spelling | None:
+        """What the speller spelled, unless the model's own encoder is sure of its letters: it knows
+        the voices that it was raised on better, and no others."""
+        own, spelling = self.heard.transcript.certainty, self.spelling
+        if spelling is None or own >= KNOWN_VOICE or own > spelling.certainty:
+            return None
+        return spelling
 
     @property
     def rests(self) -> bool:
@@ -97,9 +111,9 @@ class StreamedFrontend:
     With a recogniser its words of the segment stand behind the sound at a pause, for the verdict
     and for the answer. While somebody speaks the sound is judged alone: the first words of talk
     are often those of a question. Where the sound is not English they are left out, and the model's
-    own words are asked for (`dictates`: it has learned to give them). Where it is Chinese and there
-    is a `speller`, at a pause the segment stands there as that spelled it, and not as the model's
-    own encoder heard it.
+    own words are asked for (`dictates`: it has learned to give them). Where it is Chinese in a
+    voice that the model's own encoder does not know, at a pause the segment stands there as the
+    `speller` spelled it.
     """
 
     reading_piece = HEAR_CHUNK
@@ -144,7 +158,7 @@ class StreamedFrontend:
         resume = replace(state, segment=replace(segment, flushed=segment.heard.received))
         if len(vectors):
             talk = self._grammar.heard(talk, features_of("audio", vectors))
-        is_told = bool(self._english(flushed) or flushed.spelling or self._dictates)
+        is_told = bool(self._english(flushed) or flushed.chinese or self._dictates)
         if talk is state.talk and (state.verdict is None or not is_told):
             verdict = replace(state.verdict, heard=hearing.judged) if state.verdict else None
             return replace(state, segment=flushed, resume=resume, verdict=verdict)
@@ -158,31 +172,36 @@ class StreamedFrontend:
         """With the words, or the Chinese, of all that was heard."""
         if self._recogniser is None:
             return segment
-        words, spelling = segment.words, None
-        if self._speller is not None and words.is_foreign:
-            again = encode(words, self._recogniser)
-            spelling = segment.spelling if again.read == words.read else None
-            spelling = spelling or self._speller.spell(again.encoded)
-            words = again if spelling is not None else words
-        if spelling is None:
-            words = recognise(words, self._recogniser)
-        segment = replace(segment, words=words, spelling=spelling)
-        if self._speller is None or spelling is not None or self._english(segment):
+        if self._speller is not None and segment.words.is_foreign:
+            again = self._spelled(
+                replace(segment, words=encode(segment.words, self._recogniser)), self._speller
+            )
+            if again.spelling is not None:
+                return again
+        segment = replace(segment, words=recognise(segment.words, self._recogniser))
+        if self._speller is None or self._english(segment):
             return segment
-        return replace(segment, spelling=self._speller.spell(words.encoded))
+        return self._spelled(segment, self._speller)
+
+    def _spelled(self, segment: StreamedSegment, speller: PinyinSpeller) -> StreamedSegment:
+        """With the Chinese of what was heard, once for the same sound."""
+        heard = len(segment.words.frames), segment.words.read
+        if heard == segment.spelled:
+            return segment
+        return replace(segment, spelling=speller.spell(segment.words.encoded), spelled=heard)
 
     def _told(self, talk: PromptState, segment: StreamedSegment) -> PromptState:
         """At a pause: with the recogniser's words behind the sound, or with Chinese in its place,
         which leaves no place for what stood there."""
-        english = self._english(segment)
-        if segment.spelling is None or english:
+        english, spelling = self._english(segment), segment.chinese
+        if spelling is None or english:
             return self._grammar.recognised(talk, english)
-        return self._grammar.heard(segment.before, features_of("audio", segment.spelling.vectors))
+        return self._grammar.heard(segment.before, features_of("audio", spelling.vectors))
 
     def _question(self, talk: PromptState, segment: StreamedSegment, *, fleeting: bool) -> Question:
         """What is asked behind this talk; its words are the recogniser's, or letters."""
         hearing, english = segment.heard, self._english(segment)
-        spelling = segment.spelling if fleeting else None
+        spelling = segment.chinese if fleeting else None
         return Question(
             self._grammar.judged(talk),
             english or (spelling.letters if spelling else hearing.transcript.words),

@@ -25,9 +25,11 @@ FRAME, LETTER_FRAME = 384, 640  # samples of a frame of the recogniser, and of a
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spelling:
-    """What was spelled: `letters` as text, and `vectors` [n, width] for the language model."""
+    """What was spelled: `letters` as text, the mean probability of each, and `vectors` [n, width]
+    for the language model."""
 
     letters: str
+    certainty: float
     vectors: Array
 
 
@@ -45,14 +47,14 @@ class PinyinSpeller:
         if not parts:
             return None
         letters = np.concatenate(parts)
-        text = UNSPELLED.grown(letters).words
-        if not looks_like_pinyin(text, _FEWEST):
+        transcript = UNSPELLED.grown(letters)
+        if not looks_like_pinyin(transcript.words, _FEWEST):
             return None
         vectors: Array = self._adapter.run(None, {"letters": letters[None]})[0][0]
-        return Spelling(text, vectors)
+        return Spelling(transcript.words, transcript.certainty, vectors)
 
     def _letters(self, frames: Array) -> Array:
-        """Frames [n, width] -> probabilities [m, letters], 25 a second."""
+        """Frames [n, width] -> scores [m, letters], 25 a second."""
         letters: Array = self._spelling.run(None, {"frames": paced(frames)[None]})[0][0]
         return letters
 

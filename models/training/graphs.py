@@ -208,7 +208,7 @@ class ListeningGraph(nn.Module):
 
 
 class SpelledGraph(nn.Module):
-    """letters [1, t, letters], probabilities -> vectors [1, (t + 1) / 2, width], as the adapter of
+    """Letter scores [1, t, letters] -> vectors [1, (t + 1) / 2, width], as the adapter of
     `models.vita.spelled_tower.SpelledTower` takes letters that come without frames. Its two linear
     maps in a row are one here."""
 
@@ -227,7 +227,7 @@ class SpelledGraph(nn.Module):
         self.norm, self.project = adapter.bn2, adapter.project
 
     def forward(self, letters: Tensor) -> Tensor:
-        padded = functional.pad(letters, (0, 0, self.reach, 0))
+        padded = functional.pad(letters.softmax(-1), (0, 0, self.reach, 0))
         narrow = self.narrow(padded.transpose(1, 2)).transpose(1, 2)
         out: Tensor = self.project(functional.gelu(self.norm(narrow)))
         return out

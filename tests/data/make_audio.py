@@ -1,4 +1,5 @@
-"""Recipe of the clips in tests/data/audio; run by hand, with espeak-ng and flite installed.
+"""Recipe of the clips in tests/data/audio; run by hand, with espeak-ng and flite installed, and
+with Kokoro as `python -m models.training voices` leaves it.
 
     python tests/data/make_audio.py
 
@@ -19,6 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
+
+from models.training.kokoro import RATE as NEURAL_RATE
+from models.training.kokoro import kokoro
 
 Samples: TypeAlias = npt.NDArray[np.float32]
 
@@ -41,6 +45,7 @@ SPEECH = {
     "question_en_sum": ("espeak:en-us", "What is two plus three?"),
     "question_en_colour": ("flite:rms", "What colour is the sky?"),
     "question_zh_capital": ("espeak:cmn-latn-pinyin", "法国的首都是哪里？"),
+    "question_zh_neural": ("kokoro:zm_yunyang", "星期一后面是星期几？"),
     "question_zh_sum": ("espeak:cmn-latn-pinyin", "二加三等于几？"),
     "story_en": ("espeak:en-gb", "Tell me a story."),
     "unfinished_en": ("flite:slt", "What is the capital of"),
@@ -64,6 +69,8 @@ SPEECH = {
 def speak(voice: str, text: str) -> Samples:
     """Samples [n] at 16 kHz of a sentence."""
     engine, name = voice.split(":")
+    if engine == "kokoro":
+        return np.asarray(soxr.resample(kokoro().speak(text, name), NEURAL_RATE, RATE))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
         if engine == "flite":

@@ -62,24 +62,42 @@ def hear(
 def learn(
     shards: Annotated[list[str], typer.Argument(help="Shards to learn from.")],
     held_out: Annotated[str, typer.Option(help="Shard to be judged on.")] = "held-out",
+    start: Annotated[Path | None, typer.Option(help="Weights to go on from.")] = None,
     minutes: Minutes = 15,
     rate: Rate = 1.2e-3,
     threads: Threads = 1,
     seed: Seed = 0,
     folder: Folder = RUNS,
+    target: Annotated[str, typer.Option(help="Name of the weights.")] = "pinyin",
 ) -> None:
     """Learn to spell from the frames."""
     from models.training.pinyin_ears.frames import Shard
+    from models.training.pinyin_ears.learning import Lesson, load, places_of
     from models.training.pinyin_ears.learning import learn as run
-    from models.training.pinyin_ears.learning import places_of
     from models.training.pinyin_ears.network import SpellingNetwork
 
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     taught = places_of([Shard.read(folder / name) for name in shards])
     judged = places_of([Shard.read(folder / held_out)])
-    found = run(SpellingNetwork(), taught, judged, folder, minutes, rate, seed)
+    network = SpellingNetwork() if start is None else load(start).train()
+    found = run(network, taught, judged, folder / target, Lesson(minutes, rate, seed))
     Console().log(f"{len(taught)} clips; {found}")
+
+
+@application.command()
+def mean(
+    runs: Annotated[list[Path], typer.Argument(help="Weights of runs with one beginning.")],
+    held_out: Annotated[str, typer.Option(help="Shard to be judged on.")] = "held-out",
+    folder: Folder = RUNS,
+) -> None:
+    """Write the mean of several runs' weights."""
+    from models.training.pinyin_ears.frames import Shard
+    from models.training.pinyin_ears.learning import WEIGHTS, mean_of, places_of, save, wrong
+
+    network = mean_of(runs)
+    save(network, folder / WEIGHTS)
+    Console().log(wrong(network, places_of([Shard.read(folder / held_out)])))
 
 
 @application.command()

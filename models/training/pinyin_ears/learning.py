@@ -27,10 +27,19 @@ logger = logging.getLogger(__name__)
 BATCH_FRAMES = 2_000
 NEURAL = 3.0  # how much likelier a clip of a neural voice is drawn
 WARM_STEPS, HELD = 150, 0.3  # the rate is held for that share, then falls to nothing
-WEIGHTS, LOSSES = "pinyin.pt", "pinyin.json"
+WEIGHTS = "pinyin.pt"
 SAVED_EVERY_S = 120.0
 _DRAWN = 1_024  # clips that are sorted by length at a time
 _HISS, _GAPS, _LONGEST_GAP, _LOST = 0.03, 2, 6, 20  # how frames are spoiled, see _batch
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """How long a run takes, how fast it learns, and what is drawn."""
+
+    minutes: float
+    rate: float = 1.2e-3
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +63,18 @@ def learn(
     network: SpellingNetwork,
     taught: Sequence[Place],
     held_out: Sequence[Place],
-    folder: Path,
-    minutes: float,
-    rate: float,
-    seed: int,
+    target: Path,
+    lesson: Lesson,
 ) -> dict[str, float]:
-    """Train for so many minutes; writes the weights and a row of losses now and then. Gives the
-    shares of letters and of syllables that are wrong on what was held out."""
-    random, begun, rows = np.random.default_rng(seed), time.monotonic(), list[dict[str, float]]()
-    adam = torch.optim.AdamW(network.parameters(), rate, betas=(0.9, 0.98), weight_decay=0.02)
-    batches, losses, saved = _batches(taught, random), list[float](), begun
-    while (passed := (time.monotonic() - begun) / (60 * minutes)) < 1:
+    """Train; writes the weights to `target` with the ending .pt, and losses with .json, now and
+    then. Gives the shares of letters and of syllables that are wrong on what was held out."""
+    random, begun = np.random.default_rng(lesson.seed), time.monotonic()
+    adam = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98), weight_decay=0.02)
+    batches, losses, rows = _batches(taught, random), list[float](), list[dict[str, float]]()
+    saved = begun
+    while (passed := (time.monotonic() - begun) / (60 * lesson.minutes)) < 1:
         for group in adam.param_groups:
-            group["lr"] = rate * min(1.0, len(losses) / WARM_STEPS) * _fallen(passed)
+            group["lr"] = lesson.rate * min(1.0, len(losses) / WARM_STEPS) * _fallen(passed)
         loss = _loss(network, next(batches), random)
         adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -76,9 +84,9 @@ def learn(
         if time.monotonic() - saved > SAVED_EVERY_S:
             saved = time.monotonic()
             rows.append(_row(network, losses, held_out, saved - begun))
-            _save(network, rows, folder)
+            _keep(network, rows, target)
     rows.append(_row(network, losses, held_out, time.monotonic() - begun))
-    _save(network, rows, folder)
+    _keep(network, rows, target)
     return rows[-1]
 
 
@@ -103,6 +111,20 @@ def load(path: Path) -> SpellingNetwork:
     network = SpellingNetwork(kept["width"], kept["layers"])
     network.load_state_dict(kept["weights"])
     return network.eval()
+
+
+def save(network: SpellingNetwork, path: Path) -> None:
+    weights = {name: tensor.float() for name, tensor in network.state_dict().items()}
+    torch.save({"width": network.width, "layers": network.layers, "weights": weights}, path)
+
+
+def mean_of(paths: Sequence[Path]) -> SpellingNetwork:
+    """The mean of weights that have one beginning."""
+    networks = [load(path) for path in paths]
+    every = [network.state_dict() for network in networks]
+    mean = {name: torch.stack([each[name] for each in every]).mean(0) for name in every[0]}
+    networks[0].load_state_dict(mean)
+    return networks[0]
 
 
 def _batches(places: Sequence[Place], random: np.random.Generator) -> Iterator[list[Place]]:
@@ -168,8 +190,6 @@ def _row(
     return row
 
 
-def _save(network: SpellingNetwork, rows: list[dict[str, float]], folder: Path) -> None:
-    weights = {name: tensor.float() for name, tensor in network.state_dict().items()}
-    kept = {"width": network.width, "layers": network.layers, "weights": weights}
-    torch.save(kept, folder / WEIGHTS)
-    (folder / LOSSES).write_text(json.dumps(rows))
+def _keep(network: SpellingNetwork, rows: list[dict[str, float]], target: Path) -> None:
+    save(network, target.with_suffix(".pt"))
+    target.with_suffix(".json").write_text(json.dumps(rows))

@@ -63,15 +63,3 @@ class SpellingNetwork(nn.Module):
             x = block(x, there)
         scores: Tensor = self.letters(self.last(x))
         return scores
-
-
-class SpellingGraph(nn.Module):
-    """frames [1, t, 288] -> probabilities [1, t, LETTERS], for export."""
-
-    def __init__(self, network: SpellingNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, frames: Tensor) -> Tensor:
-        shares: Tensor = self.network(frames).softmax(-1)
-        return shares

@@ -12,7 +12,7 @@ from models.moonshine import WIDTH
 from models.training.export import quantise, write_graph
 from models.training.graphs import SpelledGraph
 from models.training.listener import LETTERS
-from models.training.pinyin_ears.network import SpellingGraph, SpellingNetwork
+from models.training.pinyin_ears.network import SpellingNetwork
 from models.vita.nano_network import read_nano
 from models.vita.spelled_tower import SpelledTower
 
@@ -35,7 +35,6 @@ def write_speller(network: SpellingNetwork, tower: SpelledTower, folder: Path) -
     """Both networks with weights of 32-bit floats."""
     shapes = ({1: torch.export.Dim("t", min=2, max=_MOST)},)
     frames, letters = torch.zeros(1, _EXAMPLE, WIDTH), torch.zeros(1, _EXAMPLE, LETTERS)
-    graph = SpellingGraph(network.eval())
-    write_graph(graph, (frames,), ["frames"], ["letters"], shapes, folder / SPELLING)
+    write_graph(network.eval(), (frames,), ["frames"], ["letters"], shapes, folder / SPELLING)
     adapter = SpelledGraph(tower)
     write_graph(adapter, (letters,), ["letters"], ["vectors"], shapes, folder / SPELLING_ADAPTER)

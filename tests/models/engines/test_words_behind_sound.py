@@ -46,12 +46,13 @@ class Spelling:
 
     letters: str | None = "ni hao"
     count: int = 7
+    certainty: float = 1.0
 
     def spell(self, encoded: Sequence[Array]) -> Spelled | None:
         if self.letters is None:
             return None
         width = tiny_config(tiny_tokenizer()).language.width
-        return Spelled(self.letters, np.full((self.count, width), 0.25, np.float32))
+        return Spelled(self.letters, self.certainty, np.full((self.count, width), 0.25, np.float32))
 
 
 def memory(
@@ -216,7 +217,13 @@ def test_what_stood_before_the_sound_stays_there(parts: Parts) -> None:
 
 
 @pytest.mark.parametrize(
-    ("certainty", "speller"), [(SURE, Spelling()), (NONE, Spelling(None)), (None, Spelling())]
+    ("certainty", "speller"),
+    [
+        (SURE, Spelling()),
+        (NONE, Spelling(None)),
+        (None, Spelling()),
+        (NONE, Spelling(certainty=0.0)),  # its own encoder is surer
+    ],
 )
 def test_what_is_english_or_no_pinyin_stands_as_it_was_heard(
     parts: Parts, certainty: float | None, speller: Spelling
