@@ -112,8 +112,8 @@ class StreamedFrontend:
     and for the answer. While somebody speaks the sound is judged alone: the first words of talk
     are often those of a question. Where the sound is not English they are left out, and the model's
     own words are asked for (`dictates`: it has learned to give them). Where it is Chinese in a
-    voice that the model's own encoder does not know, at a pause the segment stands there as the
-    `speller` spelled it.
+    voice that the model's own encoder does not know, the segment is judged and answered as the
+    `speller` spelled it, as soon as it is known to be foreign.
     """
 
     reading_piece = HEAR_CHUNK
@@ -141,10 +141,13 @@ class StreamedFrontend:
         if self._recogniser is not None:
             words = take(words, samples)
             words = recognise(words, self._recogniser) if words.is_due else words
-        segment = replace(segment, heard=hearing, words=words)
+        segment = self._spelled_on(replace(segment, heard=hearing, words=words))
         if talk is state.talk:
             return replace(state, segment=segment, question=None)
-        told = self._told(talk, segment) if segment.rests else talk
+        if segment.rests:
+            told = self._told(talk, segment, quiet=segment.words.unread)
+        else:
+            told = self._told(talk, segment, quiet=0) if segment.chinese else talk
         asked = self._question(told, segment, fleeting=told is not talk)
         return replace(state, talk=talk, segment=segment, question=asked)
 
@@ -162,7 +165,7 @@ class StreamedFrontend:
         if talk is state.talk and (state.verdict is None or not is_told):
             verdict = replace(state.verdict, heard=hearing.judged) if state.verdict else None
             return replace(state, segment=flushed, resume=resume, verdict=verdict)
-        talk = self._told(talk, flushed)
+        talk = self._told(talk, flushed, quiet=flushed.words.unread)
         asked = self._question(talk, flushed, fleeting=True)
         if self._dictates and not asked.is_recognised:
             asked = replace(asked, dictation=self._grammar.dictated(talk))
@@ -183,6 +186,13 @@ class StreamedFrontend:
             return segment
         return self._spelled(segment, self._speller)
 
+    def _spelled_on(self, segment: StreamedSegment) -> StreamedSegment:
+        """With the Chinese so far, where enough is new of what is known to be foreign."""
+        if self._speller is None or self._recogniser is None or not segment.words.is_spelling_due:
+            return segment
+        words = encode(segment.words, self._recogniser)
+        return self._spelled(replace(segment, words=words), self._speller)
+
     def _spelled(self, segment: StreamedSegment, speller: PinyinSpeller) -> StreamedSegment:
         """With the Chinese of what was heard, once for the same sound."""
         heard = len(segment.words.frames), segment.words.read
@@ -190,13 +200,14 @@ class StreamedFrontend:
             return segment
         return replace(segment, spelling=speller.spell(segment.words.encoded), spelled=heard)
 
-    def _told(self, talk: PromptState, segment: StreamedSegment) -> PromptState:
-        """At a pause: with the recogniser's words behind the sound, or with Chinese in its place,
-        which leaves no place for what stood there."""
+    def _told(self, talk: PromptState, segment: StreamedSegment, *, quiet: int) -> PromptState:
+        """With the recogniser's words behind the sound, or with Chinese in its place and `quiet`
+        samples of silence behind that."""
         english, spelling = self._english(segment), segment.chinese
-        if spelling is None or english:
+        if spelling is None or english or self._speller is None:
             return self._grammar.recognised(talk, english)
-        return self._grammar.heard(segment.before, features_of("audio", spelling.vectors))
+        vectors = self._speller.vectors(spelling, quiet)
+        return self._grammar.heard(segment.before, features_of("audio", vectors))
 
     def _question(self, talk: PromptState, segment: StreamedSegment, *, fleeting: bool) -> Question:
         """What is asked behind this talk; its words are the recogniser's, or letters."""

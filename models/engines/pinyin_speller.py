@@ -20,17 +20,18 @@ from models.engines.letter_transcript import UNSPELLED, Array
 from models.vita.pinyin_letters import looks_like_pinyin
 
 _FEWEST = 1  # syllables that can be said alone
+_SURE = 10.0  # the score of a blank that is sure, and less of any letter
 FRAME, LETTER_FRAME = 384, 640  # samples of a frame of the recogniser, and of a frame of letters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spelling:
-    """What was spelled: `letters` as text, the mean probability of each, and `vectors` [n, width]
-    for the language model."""
+    """What was spelled: `letters` as text, the mean probability of each, and their `scores`
+    [frames, letters]."""
 
     letters: str
     certainty: float
-    vectors: Array
+    scores: Array
 
 
 class PinyinSpeller:
@@ -46,12 +47,20 @@ class PinyinSpeller:
         parts = [self._letters(frames) for frames in encoded if len(frames) > 1]
         if not parts:
             return None
-        letters = np.concatenate(parts)
-        transcript = UNSPELLED.grown(letters)
+        scores = np.concatenate(parts)
+        transcript = UNSPELLED.grown(scores)
         if not looks_like_pinyin(transcript.words, _FEWEST):
             return None
+        return Spelling(transcript.words, transcript.certainty, scores)
+
+    def vectors(self, spelling: Spelling, quiet: int) -> Array:
+        """What was spelled and `quiet` samples of silence behind it, [n, width]: the language model
+        hears that somebody has finished by the silence."""
+        blanks = np.full((quiet // LETTER_FRAME, spelling.scores.shape[1]), -_SURE, np.float32)
+        blanks[:, 0] = _SURE
+        letters = np.concatenate((spelling.scores, blanks))
         vectors: Array = self._adapter.run(None, {"letters": letters[None]})[0][0]
-        return Spelling(transcript.words, transcript.certainty, vectors)
+        return vectors
 
     def _letters(self, frames: Array) -> Array:
         """Frames [n, width] -> scores [m, letters], 25 a second."""

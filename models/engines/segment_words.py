@@ -72,8 +72,17 @@ class SegmentWords:
         return self.frames if self.found.frames is None else (*self.frames, self.found.frames)
 
     @property
+    def unread(self) -> int:
+        """Samples that were not heard: new ones, or a pause."""
+        return self.size - self.read
+
+    @property
     def is_due(self) -> bool:
-        return self.size - self.read >= PACE and not self.is_foreign
+        return self.unread >= PACE and not self.is_foreign
+
+    @property
+    def is_spelling_due(self) -> bool:
+        return self.unread >= PACE and self.is_foreign
 
 
 UNHEARD = SegmentWords()

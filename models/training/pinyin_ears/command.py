@@ -1,4 +1,5 @@
-"""The recipe of the speller of Chinese, one command a step: speak, hear, learn, pack."""
+"""The recipe of the speller of Chinese, one command a step: speak, people, hear, learn,
+mean, pack."""
 
 from __future__ import annotations
 
@@ -36,6 +37,20 @@ def speak(
     voices = VoiceShares(neural=neural, distilled=distilled)
     target = folder / "clips" / name
     spoken = write_clips(target, not english, voices, minutes, seed, held_out)
+    Console().log(f"{target}: {spoken:.0f} minutes of speech")
+
+
+@application.command()
+def people(
+    manifest: Annotated[Path, typer.Argument(help="Of recordings.")],
+    name: Annotated[str, typer.Option(help="Of the folder of clips.")] = "people",
+    folder: Folder = RUNS,
+) -> None:
+    """Take recordings of English whose words the recogniser is sure of."""
+    from models.training.pinyin_ears.speaking import write_recorded
+
+    target = folder / "clips" / name
+    spoken = write_recorded(target, manifest, load_recogniser())
     Console().log(f"{target}: {spoken:.0f} minutes of speech")
 
 
@@ -105,5 +120,6 @@ def pack(folder: Folder = RUNS, stages: Path = STAGES, target: Path = NANO) -> N
     """Write what the server reads: the speller, and the adapter's way to read its letters."""
     from models.training.pinyin_ears.learning import WEIGHTS, load
     from models.training.pinyin_ears.packing import pack as write
+    from models.training.pinyin_ears.packing import tower_in
 
-    write(load(folder / WEIGHTS), stages, target)
+    write(load(folder / WEIGHTS), tower_in(stages, target), target)

@@ -20,13 +20,14 @@ PLAIN_QUIET_S = 0.15, 0.3  # before and behind a clip that is not varied
 
 @dataclass(frozen=True, slots=True)
 class FramedClip:
-    """`size` frames from `start` of a shard, the `letters` that they spell, and whose voice it
-    is."""
+    """`size` frames from `start` of a shard, the `letters` that they spell, whose voice it is, and
+    the text that it says."""
 
     start: int
     size: int
     letters: str
     voice: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def write_frames(
                     else padded_with(samples, *PLAIN_QUIET_S)
                 )
                 frames = paced(recogniser.encode(sound)).astype(np.float16)
-                clips.append(FramedClip(start, len(frames), clip.letters, clip.voice))
+                clips.append(FramedClip(start, len(frames), clip.letters, clip.voice, clip.text))
                 pieces.append(frames)
                 start += len(frames)
     np.save(target.with_suffix(".npy"), np.concatenate(pieces))

@@ -19,12 +19,16 @@ from models.vita.spelled_tower import SpelledTower
 _EXAMPLE, _MOST = 50, 1_024  # frames: 41 s at most
 
 
-def pack(network: SpellingNetwork, stages: Path, target: Path) -> None:
-    """Write both networks into the folder; `stages` holds the weights that nano's training goes on
-    from. Raises CheckpointRefused, BadBundle."""
-    config = BundleConfig.from_json((target / CONFIG).read_bytes())
+def tower_in(stages: Path, nano: Path) -> SpelledTower:
+    """Of the weights that nano's training goes on from. Raises CheckpointRefused, BadBundle."""
+    config = BundleConfig.from_json((nano / CONFIG).read_bytes())
     tower = read_nano(stages, config.model).tower
     assert isinstance(tower, SpelledTower)
+    return tower
+
+
+def pack(network: SpellingNetwork, tower: SpelledTower, target: Path) -> None:
+    """Write both networks into the folder."""
     with TemporaryDirectory() as name:
         exact = Path(name)
         write_speller(network, tower, exact)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,8 +20,10 @@ from pypinyin.phrases_dict import phrases_dict
 
 from audio.frame import Samples
 from models.base import HEAR_RATE
+from models.engines.segment_words import Recogniser
 from models.training.corpus import VoiceShares
 from models.training.pinyin import is_chinese, spelled, toned
+from models.training.recordings import read_manifest, speakers_apart
 from models.training.skills.exchange import pick
 from models.training.skills.mandarin.open_ended import open_ended as open_chinese
 from models.training.skills.open_ended import open_ended as open_english
@@ -34,6 +37,8 @@ INDEX = "index.jsonl"
 LONGEST_S = 12.0
 PEAK = 0.5
 _LONGEST_TALK = {True: 40, False: 90}  # signs, in Chinese and in English
+_RECORDED = ("query", "read_speech", "conversation")  # labels of recordings
+_LONGEST_RECORDED_S, _SHORTEST_RECORDED, _SURE = 10.0, 8, 0.82  # seconds, letters, certainty
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz")
 
 
@@ -51,24 +56,51 @@ class SpokenText:
         return spelled(self.text) if is_chinese(self.text) else self.text.lower()
 
 
+class ClipFolder:
+    """Writes clips and their index."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / INDEX).write_text("")
+        self.folder, self.number, self.minutes = folder, 0, 0.0
+
+    def add(self, samples: Samples, text: str, voice: str) -> None:
+        soundfile.write(self.folder / f"{self.number:05}.flac", samples, HEAR_RATE)
+        row = asdict(SpokenText(self.number, text, voice))
+        with (self.folder / INDEX).open("a") as index:
+            index.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self.number += 1
+        self.minutes += samples.size / HEAR_RATE / 60
+
+
 def write_clips(
     folder: Path, chinese: bool, voices: VoiceShares, minutes: float, seed: int, held_out: bool
 ) -> float:
     """Speak random texts for so many minutes of wall-clock time; gives the minutes of speech."""
-    folder.mkdir(parents=True, exist_ok=True)
-    random, until, seconds, number = Random(seed), time.monotonic() + 60 * minutes, 0.0, 0
-    with (folder / INDEX).open("w") as index:
-        while time.monotonic() < until:
-            text = _chinese(random, held_out) if chinese else _english(random)
-            voice = voices.draw(random, held_out, text)
-            samples = _said(text, voice)
-            if samples is None:
-                continue
-            soundfile.write(folder / f"{number:05}.flac", samples, HEAR_RATE)
-            row = asdict(SpokenText(number, text, voice.speaker))
-            index.write(json.dumps(row, ensure_ascii=False) + "\n")
-            number, seconds = number + 1, seconds + samples.size / HEAR_RATE
-    return seconds / 60
+    clips, random, until = ClipFolder(folder), Random(seed), time.monotonic() + 60 * minutes
+    while time.monotonic() < until:
+        text = _chinese(random, held_out) if chinese else _english(random)
+        voice = voices.draw(random, held_out, text)
+        samples = _said(text, voice)
+        if samples is not None:
+            clips.add(samples, text, voice.speaker)
+    return clips.minutes
+
+
+def write_recorded(folder: Path, manifest: Path, recogniser: Recogniser) -> float:
+    """Recordings of people who speak English, with the recogniser's words where it is sure of them;
+    gives the minutes of speech."""
+    clips = ClipFolder(folder)
+    for recording in speakers_apart(read_manifest(manifest)):
+        if recording.split != "train" or recording.label not in _RECORDED:
+            continue
+        samples, rate = soundfile.read(recording.path, dtype="float32")
+        samples = samples[: int(_LONGEST_RECORDED_S * rate)]
+        found = recogniser.recognise(samples)
+        words = " ".join(re.findall(r"[a-z']+", found.text.lower()))
+        if rate == HEAR_RATE and found.certainty >= _SURE and len(words) >= _SHORTEST_RECORDED:
+            clips.add(samples, words, f"people-{recording.speaker}")
+    return clips.minutes
 
 
 def read_clips(folder: Path) -> Iterator[tuple[SpokenText, Samples]]:

@@ -53,22 +53,31 @@ def test_chinese_is_spelled_and_becomes_vectors() -> None:
     made, adapter = speller("ni hao")
     found = made.spell(frames([40]))
     assert found is not None and found.letters == "ni hao"
-    assert found.vectors.shape == (3, 4) and found.certainty > 0.99
+    assert found.certainty > 0.99
+    assert made.vectors(found, 0).shape == (3, 4)
     assert adapter.given[0].shape == (1, 12, len(LETTERS))
 
 
+def test_silence_is_blanks_behind_the_letters() -> None:
+    made, adapter = speller("ni hao")
+    found = made.spell(frames([40]))
+    assert found is not None
+    made.vectors(found, 16_000)
+    [given] = adapter.given[0]
+    assert len(given) == 12 + 25 and np.all(given[12:].argmax(axis=1) == 0)
+    assert UNSPELLED.grown(given).words == "ni hao"
+
+
 def test_the_parts_of_a_long_segment_are_one_text() -> None:
-    made, adapter = speller("ni hao ")
+    made, _ = speller("ni hao ")
     found = made.spell(frames([40, 50, 1]))  # the last is too short to be spelled
     assert found is not None and found.letters == "ni hao ni hao"
-    assert adapter.given[0].shape[1] == 28
+    assert len(found.scores) == 28
 
 
 @pytest.mark.parametrize("text", ["what is the capital", "th wrld", " "])
 def test_what_is_no_pinyin_is_no_chinese(text: str) -> None:
-    made, adapter = speller(text)
-    assert made.spell(frames([40])) is None
-    assert not adapter.given
+    assert speller(text)[0].spell(frames([40])) is None
 
 
 @pytest.mark.parametrize("counts", [[], [1], [0, 1]])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.base import HEAR_CHUNK, Conversation, Samples, UserSound, UserText
+from models.base import HEAR_CHUNK, HEAR_RATE, Conversation, Samples, UserSound, UserText
 from models.engines.bundle import Bundle
 from models.engines.cascade import assembly as cascade
 from models.engines.memory import PromptMemory
@@ -51,8 +51,13 @@ class Spelling:
     def spell(self, encoded: Sequence[Array]) -> Spelled | None:
         if self.letters is None:
             return None
+        return Spelled(self.letters, self.certainty, np.zeros((2 * self.count, 29), np.float32))
+
+    def vectors(self, spelling: Spelled, quiet: int) -> Array:
+        """A vector for each two frames of letters, and for each 80 ms of silence."""
         width = tiny_config(tiny_tokenizer()).language.width
-        return Spelled(self.letters, self.certainty, np.full((self.count, width), 0.25, np.float32))
+        count = len(spelling.scores) // 2 + quiet // (HEAR_RATE * 8 // 100)
+        return np.full((count, width), 0.25, np.float32)
 
 
 def memory(
@@ -258,5 +263,26 @@ def test_in_the_same_pause_the_verdict_knows_the_chinese(
     stream.hear(sound(8))
     first = stream.flush()
     later = stream.hear(0.01 * sound(2))
-    assert (later.query, later.noise) == pytest.approx((first.query, first.noise), abs=1e-4)
+    assert later.words == first.words == "ni hao"
     assert vectors_in(stream) > 7
+
+
+def test_chinese_is_judged_as_it_is_spelled_while_somebody_speaks(parts: Parts) -> None:
+    spelling = Spelling()
+    stream, _ = memory(parts, NONE, spelling)
+    stream.hear(sound(4))  # not enough to know that it is foreign
+    spelling.letters = "zai jian"
+    verdict = stream.hear(sound(6))
+    stream.hear(sound(2))
+    assert stream.hear(sound(2)).words == "zai jian" != verdict.words
+    assert vectors_in(stream) > 7  # what is remembered is still its own encoder's
+
+
+def test_the_silence_behind_chinese_is_heard(parts: Parts) -> None:
+    stream, _ = memory(parts, NONE, Spelling())
+    stream.hear(sound(8))
+    stream.flush()
+    spelled = vectors_in(stream)
+    stream.hear(0.001 * sound(3))
+    stream.flush()
+    assert vectors_in(stream) == spelled + 6  # two a chunk

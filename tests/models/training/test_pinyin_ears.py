@@ -14,7 +14,7 @@ import torch
 from models.base import HEAR_RATE, Samples
 from models.engines.bundle import SPELLING, SPELLING_ADAPTER
 from models.engines.pinyin_speller import PinyinSpeller, paced
-from models.moonshine import WIDTH, Array
+from models.moonshine import WIDTH, Array, Recognition
 from models.training.export import quantise
 from models.training.pinyin_ears.frames import FramedClip, Shard, write_frames
 from models.training.pinyin_ears.learning import (
@@ -29,7 +29,7 @@ from models.training.pinyin_ears.learning import (
 )
 from models.training.pinyin_ears.network import SpellingNetwork
 from models.training.pinyin_ears.packing import write_speller
-from models.training.pinyin_ears.speaking import INDEX, read_clips
+from models.training.pinyin_ears.speaking import INDEX, read_clips, write_recorded
 from models.training.pinyin_ears.varying import Surroundings
 from models.vita.spelled_tower import SpelledTower
 from tests.models.engines.conftest import tiny_config, tiny_tokenizer
@@ -83,6 +83,34 @@ class Encoding:
 def test_what_is_spelled_is_pinyin_or_english(tmp_path: Path) -> None:
     clips = [clip for clip, _ in read_clips(folder_of_clips(tmp_path))]
     assert [clip.letters for clip in clips] == ["fa guo de shou du shi shen me", ENGLISH]
+
+
+class Reading:
+    """A recogniser that is sure of loud sound only."""
+
+    def recognise(self, samples: Samples, guess: tuple[int, ...] = ()) -> Recognition:
+        return Recognition("Chapter one, it's late.", (7,), float(np.abs(samples).max()))
+
+    def encode(self, samples: Samples) -> Array:
+        return np.zeros((1, WIDTH), np.float32)
+
+
+def test_recordings_are_taken_with_words_that_are_sure(tmp_path: Path) -> None:
+    rows = ["path\tsplit\tlabel\tspeaker\ttranscript_or_tag"]
+    for name, split, label, loud in (
+        ("a", "train", "read_speech", 0.9),
+        ("b", "train", "read_speech", 0.5),  # unsure
+        ("c", "train", "noise", 0.9),
+        ("d", "dev", "read_speech", 0.9),
+    ):
+        soundfile.write(tmp_path / f"{name}.flac", np.full(HEAR_RATE, loud), HEAR_RATE)
+        rows.append(f"{name}.flac\t{split}\t{label}\tspeaker-{name}\t")
+    manifest = tmp_path / "MANIFEST.tsv"
+    manifest.write_text("\n".join(rows) + "\n")
+    write_recorded(tmp_path / "clips", manifest, Reading())
+    [(clip, samples)] = read_clips(tmp_path / "clips")
+    assert (clip.letters, clip.voice) == ("chapter one it's late", "people-speaker-a")
+    assert samples.size == HEAR_RATE
 
 
 def test_each_clip_is_kept_in_each_of_its_surroundings(tmp_path: Path) -> None:
