@@ -32,6 +32,7 @@ from models.vita.pinyin_letters import looks_like_pinyin
 # Of voices that nano's own encoder knows it is at least so sure, and of others (0.36 to 0.66 with
 # neural ones) it never is.
 KNOWN_VOICE = 0.8
+UNSPELT = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class StreamedSegment:
     before: PromptState
     words: SegmentWords = UNHEARD
     spelling: Spelling | None = None
-    spelled: tuple[int, int] = (0, 0)
+    spelled: tuple[int, int] = UNSPELT
     flushed: int = 0
 
     @property
@@ -98,6 +99,11 @@ class StreamedSegment:
         if spelling is None or own >= KNOWN_VOICE or own > spelling.certainty:
             return None
         return spelling
+
+    @property
+    def is_no_chinese(self) -> bool:
+        """It was spelled, and that was no pinyin: only a pause is worth another try."""
+        return self.spelling is None and self.spelled != UNSPELT
 
     @property
     def rests(self) -> bool:
@@ -175,7 +181,7 @@ class StreamedFrontend:
         """With the words, or the Chinese, of all that was heard."""
         if self._recogniser is None:
             return segment
-        if self._speller is not None and segment.words.is_foreign:
+        if self._speller and segment.words.is_foreign and not segment.is_no_chinese:
             again = self._spelled(
                 replace(segment, words=encode(segment.words, self._recogniser)), self._speller
             )
@@ -188,7 +194,9 @@ class StreamedFrontend:
 
     def _spelled_on(self, segment: StreamedSegment) -> StreamedSegment:
         """With the Chinese so far, where enough is new of what is known to be foreign."""
-        if self._speller is None or self._recogniser is None or not segment.words.is_spelling_due:
+        if self._speller is None or self._recogniser is None or segment.is_no_chinese:
+            return segment
+        if not segment.words.is_spelling_due:
             return segment
         words = encode(segment.words, self._recogniser)
         return self._spelled(replace(segment, words=words), self._speller)
