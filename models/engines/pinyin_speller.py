@@ -19,7 +19,9 @@ import onnxruntime
 from models.engines.letter_transcript import UNSPELLED, Array
 from models.vita.pinyin_letters import looks_like_pinyin
 
-_FEWEST = 1  # syllables that can be said alone
+# Of what is Chinese its letters are so sure, on average, and those of a single syllable are surer
+# (both chosen on noises and digits of people, of which it spells "du" and "fo").
+LEAST_CERTAINTY, LEAST_ALONE = 0.75, 0.85
 _SURE = 10.0  # the score of a blank that is sure, and less of any letter
 FRAME, LETTER_FRAME = 384, 640  # samples of a frame of the recogniser, and of a frame of letters
 
@@ -49,7 +51,8 @@ class PinyinSpeller:
             return None
         scores = np.concatenate(parts)
         transcript = UNSPELLED.grown(scores)
-        if not looks_like_pinyin(transcript.words, _FEWEST):
+        least = LEAST_CERTAINTY if " " in transcript.words else LEAST_ALONE
+        if transcript.certainty < least or not looks_like_pinyin(transcript.words, fewest=1):
             return None
         return Spelling(transcript.words, transcript.certainty, scores)
 

@@ -40,9 +40,9 @@ class Session:
         return [self.answer[None]]
 
 
-def speller(text: str) -> tuple[PinyinSpeller, Session]:
+def speller(text: str, height: float = 9.0) -> tuple[PinyinSpeller, Session]:
     adapter = Session(np.ones((3, 4), np.float32))
-    return PinyinSpeller(Session(scores_of(text)), adapter), adapter
+    return PinyinSpeller(Session(scores_of(text, height)), adapter), adapter
 
 
 def frames(counts: Sequence[int]) -> list[Array]:
@@ -78,6 +78,16 @@ def test_the_parts_of_a_long_segment_are_one_text() -> None:
 @pytest.mark.parametrize("text", ["what is the capital", "th wrld", " "])
 def test_what_is_no_pinyin_is_no_chinese(text: str) -> None:
     assert speller(text)[0].spell(frames([40])) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "height", "is_sure"),
+    [("ni hao", 4.6, True), ("ni hao", 4.3, False), ("hao", 5.2, True), ("hao", 4.6, False)],
+)
+def test_letters_of_noise_are_unsure(text: str, height: float, is_sure: bool) -> None:
+    """The probability of a letter is 0.72 at 4.3, 0.78 at 4.6 and 0.87 at 5.2; a single syllable
+    has to be surer."""
+    assert (speller(text, height)[0].spell(frames([40])) is not None) is is_sure
 
 
 @pytest.mark.parametrize("counts", [[], [1], [0, 1]])
