@@ -13,7 +13,7 @@ from audio.features import STEP
 from models.base import HEAR_CHUNK, Samples, Verdict
 from models.engines.grammar import Grammar, PromptState
 from models.engines.listening import ListeningState, NanoListener
-from models.engines.pinyin_speller import PinyinSpeller, Spelling
+from models.engines.pinyin_speller import PinyinSpeller, SpelledChinese
 from models.engines.prompt import Array, Feature, Prompt, Vectors, digest, features_of
 from models.engines.segment_words import (
     FOREIGN,
@@ -87,12 +87,12 @@ class StreamedSegment:
     heard: ListeningState
     before: PromptState
     words: SegmentWords = UNHEARD
-    spelling: Spelling | None = None
+    spelling: SpelledChinese | None = None
     spelled: tuple[int, int] = UNSPELT
     flushed: int = 0
 
     @property
-    def chinese(self) -> Spelling | None:
+    def chinese(self) -> SpelledChinese | None:
         """What the speller spelled, unless the model's own encoder is sure of its letters: it knows
         the voices that it was raised on better, and no others."""
         own, spelling = self.heard.transcript.certainty, self.spelling

@@ -27,7 +27,7 @@ FRAME, LETTER_FRAME = 384, 640  # samples of a frame of the recogniser, and of a
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spelling:
+class SpelledChinese:
     """What was spelled: `letters` as text, the mean probability of each, and their `scores`
     [frames, letters]."""
 
@@ -44,7 +44,7 @@ class PinyinSpeller:
     ) -> None:
         self._spelling, self._adapter = spelling, adapter
 
-    def spell(self, encoded: Sequence[Array]) -> Spelling | None:
+    def spell(self, encoded: Sequence[Array]) -> SpelledChinese | None:
         """From the frames of each part of a segment; None where they spell no Chinese."""
         parts = [self._letters(frames) for frames in encoded if len(frames) > 1]
         if not parts:
@@ -54,9 +54,9 @@ class PinyinSpeller:
         least = LEAST_CERTAINTY if " " in transcript.words else LEAST_ALONE
         if transcript.certainty < least or not looks_like_pinyin(transcript.words, fewest=1):
             return None
-        return Spelling(transcript.words, transcript.certainty, scores)
+        return SpelledChinese(transcript.words, transcript.certainty, scores)
 
-    def vectors(self, spelling: Spelling, quiet: int) -> Array:
+    def vectors(self, spelling: SpelledChinese, quiet: int) -> Array:
         """What was spelled and `quiet` samples of silence behind it, [n, width]: the language model
         hears that somebody has finished by the silence."""
         blanks = np.full((quiet // LETTER_FRAME, spelling.scores.shape[1]), -_SURE, np.float32)

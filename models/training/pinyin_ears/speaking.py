@@ -43,7 +43,7 @@ _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz")
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenText:
+class ClipText:
     """One file of a folder: what is said in it, and by whom."""
 
     number: int
@@ -66,7 +66,7 @@ class ClipFolder:
 
     def add(self, samples: Samples, text: str, voice: str) -> None:
         soundfile.write(self.folder / f"{self.number:05}.flac", samples, HEAR_RATE)
-        row = asdict(SpokenText(self.number, text, voice))
+        row = asdict(ClipText(self.number, text, voice))
         with (self.folder / INDEX).open("a") as index:
             index.write(json.dumps(row, ensure_ascii=False) + "\n")
         self.number += 1
@@ -103,10 +103,10 @@ def write_recorded(folder: Path, manifest: Path, recogniser: Recogniser) -> floa
     return clips.minutes
 
 
-def read_clips(folder: Path) -> Iterator[tuple[SpokenText, Samples]]:
+def read_clips(folder: Path) -> Iterator[tuple[ClipText, Samples]]:
     """What `write_clips` wrote, clips of more than LONGEST_S left out."""
     for line in (folder / INDEX).read_text().splitlines():
-        clip = SpokenText(**json.loads(line))
+        clip = ClipText(**json.loads(line))
         samples, _ = soundfile.read(folder / f"{clip.number:05}.flac", dtype="float32")
         if samples.size <= LONGEST_S * HEAR_RATE:
             yield clip, samples

@@ -14,7 +14,7 @@ from models.engines.bundle import Bundle
 from models.engines.cascade import assembly as cascade
 from models.engines.memory import PromptMemory
 from models.engines.nano_model import NanoModel
-from models.engines.pinyin_speller import Spelling as Spelled
+from models.engines.pinyin_speller import SpelledChinese
 from models.moonshine import WIDTH, Array, Recognition
 from models.training.export import Parts
 from models.vita.nano_prompt import NanoPrompt
@@ -48,12 +48,14 @@ class Spelling:
     count: int = 7
     certainty: float = 1.0
 
-    def spell(self, encoded: Sequence[Array]) -> Spelled | None:
+    def spell(self, encoded: Sequence[Array]) -> SpelledChinese | None:
         if self.letters is None:
             return None
-        return Spelled(self.letters, self.certainty, np.zeros((2 * self.count, 29), np.float32))
+        return SpelledChinese(
+            self.letters, self.certainty, np.zeros((2 * self.count, 29), np.float32)
+        )
 
-    def vectors(self, spelling: Spelled, quiet: int) -> Array:
+    def vectors(self, spelling: SpelledChinese, quiet: int) -> Array:
         """A vector for each two frames of letters, and for each 80 ms of silence."""
         width = tiny_config(tiny_tokenizer()).language.width
         count = len(spelling.scores) // 2 + quiet // (HEAR_RATE * 8 // 100)
